@@ -1,0 +1,32 @@
+//! `POST /api/auth/register`: makes an account and begins its first session.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::auth::Password;
+use shared::clock;
+use shared::domain::{Email, UserId, Username};
+use shared::http::{Answer, Request};
+use shared::store::NewUser;
+
+use super::Auth;
+
+#[derive(Deserialize)]
+struct Registration {
+    username: Username,
+    email: Email,
+    password: Password,
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let registration: Registration = request.json()?;
+    let password_hash = auth.passwords.hash(registration.password).await?;
+    let new = NewUser {
+        id: UserId::new(clock::new_ulid()),
+        username: registration.username,
+        email: registration.email,
+        created_at: clock::now(),
+        password_hash,
+    };
+    let user = auth.base.store.create_user(new).await?;
+    auth.sign_in(&user)
+}

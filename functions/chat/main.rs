@@ -1,0 +1,9 @@
+//! Cold start of the function `chat`.
+
+use functions::chat::Chat;
+use functions::start::StartError;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    shared::http::serve(Chat::start().await?).await
+}

@@ -1,0 +1,15 @@
+//! `GET /api/conversations/{id}`: a conversation with all its messages.
+
+use shared::Result;
+use shared::error::Error;
+use shared::http::{Answer, Request};
+
+use super::body::ConversationAnswer;
+use super::{Conversations, named};
+
+pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let caller = group.base.caller(request).await?;
+    let conversation = group.base.store.find_conversation(caller.user, &named(request)?).await?;
+    let conversation = conversation.ok_or_else(Error::no_conversation)?;
+    Answer::ok(&ConversationAnswer::new(caller.user, conversation))
+}

@@ -1,0 +1,9 @@
+//! Cold start of the function `replies`.
+
+use functions::replies::Replies;
+use functions::start::StartError;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    Replies::start().await?.serve().await
+}

@@ -1,0 +1,9 @@
+//! Cold start of the function `site`.
+
+use functions::site::Site;
+use functions::start::StartError;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    shared::http::serve(Site::start().await?).await
+}

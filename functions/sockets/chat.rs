@@ -1,0 +1,74 @@
+//! `{"type": "chat", "content", …}`: stores the turn, acknowledges it, and hands the reply over.
+
+use shared::Result;
+use shared::clock;
+use shared::domain::{MessageId, ModelName, UserId};
+use shared::json;
+use shared::replies::{Task, check_max_tokens, check_temperature, title_of};
+use shared::sockets::ServerFrame;
+use shared::sockets::frame::{Chat, Reply};
+use shared::store::{LooseTurn, ReplyPlace, StartedTurn, StoredTurn};
+
+use super::sender::sender;
+use super::{Event, Sockets};
+
+pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
+    let owner = sender(sockets, event).await?;
+    let chat: Chat = json::parse(event.frame())?;
+    let id = chat.id.clone();
+    let handled = match start(sockets, owner.user, chat).await {
+        Ok(turn) => accept(sockets, event, id.clone(), turn).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = handled {
+        if error.code().is_our_fault() {
+            tracing::error!(?error, "a turn failed");
+        }
+        sockets.push.answer(&event.connection, &ServerFrame::turn_refused(id, &error)).await;
+    }
+    Ok(())
+}
+
+async fn start(sockets: &Sockets, user: UserId, chat: Chat) -> Result<StartedTurn> {
+    let (temperature, max_tokens) =
+        (check_temperature(chat.temperature)?, check_max_tokens(chat.max_tokens)?);
+    let (store, now) = (&sockets.base.store, clock::now());
+    let Some(conversation) = chat.conversation_id else {
+        let model = chat.model.unwrap_or_else(ModelName::default_of_contract);
+        let turn = LooseTurn { content: chat.content.into(), model, temperature, max_tokens };
+        // It belongs to no conversation, so its number means nothing.
+        let id = MessageId::new(clock::new_ulid(), 0);
+        return store.start_loose_turn(user, &turn, id, now).await.map(StartedTurn::New);
+    };
+    let turn = StoredTurn {
+        conversation,
+        client_id: chat.id,
+        title: title_of(&chat.content),
+        content: chat.content.into(),
+        model: chat.model,
+        temperature,
+        max_tokens,
+    };
+    store.start_turn(user, &turn, [clock::new_ulid(), clock::new_ulid()], now).await
+}
+
+/// Acknowledges a turn that is stored, and sees to its reply: a new one is made, an ended one is sent again, and one
+/// that is being made is on its way.
+async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: StartedTurn) -> Result<()> {
+    let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
+    let accepted = ServerFrame::ChatAccepted { id, reply: reply(place) };
+    sockets.push.answer(&event.connection, &accepted).await;
+    match turn {
+        StartedTurn::New(place) => sockets.handover.hand_over(&Task::MakeReply { place }).await,
+        StartedTurn::Known(place, message) => {
+            if let Some(frame) = ServerFrame::ended(reply(&place), &message) {
+                sockets.push.answer(&event.connection, &frame).await;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn reply(place: &ReplyPlace) -> Reply {
+    Reply { message_id: place.message.clone(), conversation_id: place.conversation().cloned() }
+}

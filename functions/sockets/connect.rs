@@ -1,0 +1,62 @@
+//! `$connect`: keeps the connection, with its owner when the address carries a good token.
+
+use shared::Result;
+use shared::auth::Caller;
+use shared::error::{Code, Error};
+use shared::replies::Task;
+use shared::store::{Connection, Owner};
+
+use super::{Event, Sockets};
+
+/// The status decides whether the connection opens.
+pub(super) async fn handle(sockets: &Sockets, event: &Event) -> u16 {
+    match connect(sockets, event).await {
+        Ok(()) => 200,
+        Err(error) if error.code() == Code::Unauthenticated => 401,
+        Err(error) if error.code() == Code::Forbidden => 403,
+        Err(error) => {
+            tracing::error!(?error, "a connection could not be kept");
+            500
+        }
+    }
+}
+
+async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
+    check_origin(sockets, event)?;
+    let mut connection = Connection {
+        id: event.connection.clone(),
+        connected_at: event.connected_at,
+        claimed_user: event.query("user_id").map(str::to_owned),
+        owner: None,
+    };
+    if let Some(token) = event.query("token") {
+        let (caller, _) = sockets.base.gate.admit(token).await?;
+        if !connection.may_belong_to(caller.user) {
+            return Err(Error::new(Code::Forbidden, "This address is another user's"));
+        }
+        connection.owner = Some(owner(&caller));
+    }
+    sockets.base.store.create_connection(&connection).await?;
+    if connection.owner.is_some() {
+        // Nothing can be pushed before the connection is open, which it is when this has answered.
+        sockets.handover.hand_over(&Task::Greet { connection: connection.id }).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn owner(caller: &Caller) -> Owner {
+    Owner {
+        user: caller.user,
+        session: caller.session,
+        token_version: caller.token_version,
+        token_ends: caller.expires_at,
+    }
+}
+
+/// A browser says from which page a connection comes; pages of others may not use a user's token. Other clients say
+/// nothing.
+fn check_origin(sockets: &Sockets, event: &Event) -> Result<()> {
+    let Some(origin) = event.request.headers.get("origin") else { return Ok(()) };
+    let allowed = sockets.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
+    if allowed { Ok(()) } else { Err(Error::new(Code::Forbidden, "This origin may not connect")) }
+}

@@ -1,0 +1,9 @@
+//! Cold start of the function `sockets`.
+
+use functions::sockets::Sockets;
+use functions::start::StartError;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    Sockets::start().await?.serve().await
+}

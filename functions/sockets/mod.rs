@@ -1,0 +1,133 @@
+//! The WebSocket routes: connecting, disconnecting, and a handler for each type of frame.
+
+mod auth;
+mod chat;
+mod connect;
+mod disconnect;
+mod other;
+mod ping;
+mod sender;
+mod typing;
+
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use shared::Result;
+use shared::domain::{ConnectionId, Millis};
+use shared::error::Error;
+use shared::replies::Handover;
+use shared::sockets::{Push, ServerFrame};
+use tracing::Instrument as _;
+
+use crate::start::{self, Foundation, StartError};
+
+/// What the handlers share.
+pub struct Sockets {
+    base: Foundation,
+    push: Push,
+    handover: Handover,
+    allowed_origins: Vec<String>,
+}
+
+/// One event of a connection.
+struct Event {
+    connection: ConnectionId,
+    connected_at: Millis,
+    request: ApiGatewayWebsocketProxyRequest,
+}
+
+impl Event {
+    fn new(request: ApiGatewayWebsocketProxyRequest) -> Result<Self> {
+        let context = &request.request_context;
+        let missing = || Error::internal("an event without its connection");
+        let connection =
+            context.connection_id.as_deref().and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+        let connected_at = Millis::saturating(u64::try_from(context.connected_at).unwrap_or_default());
+        Ok(Self { connection, connected_at, request })
+    }
+
+    fn route_key(&self) -> &str {
+        self.request.request_context.route_key.as_deref().unwrap_or_default()
+    }
+
+    /// The frame that the client sent.
+    fn frame(&self) -> &[u8] {
+        self.request.body.as_deref().unwrap_or_default().as_bytes()
+    }
+
+    fn query(&self, name: &str) -> Option<&str> {
+        self.request.query_string_parameters.first(name)
+    }
+}
+
+impl Sockets {
+    /// Reads the environment and connects.
+    ///
+    /// # Errors
+    /// Every variable that is missing or bad.
+    pub async fn start() -> Result<Self, StartError> {
+        let mut variables = start::variables();
+        let (connections, function) =
+            (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
+        let endpoint = variables.text("WEBSOCKET_ENDPOINT");
+        let allowed_origins = variables.list("ALLOWED_ORIGINS");
+        let base = Foundation::lay(variables, connections).await?;
+        let push = Push::connect(&base.aws, &endpoint, base.store.clone());
+        let handover = Handover::connect(&base.aws, function);
+        Ok(Self { base, push, handover, allowed_origins })
+    }
+
+    /// Answers events until the runtime ends the process.
+    ///
+    /// # Errors
+    /// When the Lambda Runtime API is out of reach.
+    pub async fn serve(self) -> Result<(), StartError> {
+        let sockets = Arc::new(self);
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
+            let sockets = Arc::clone(&sockets);
+            async move { sockets.respond(event.payload).await }
+        }))
+        .await
+    }
+
+    async fn respond(
+        &self,
+        request: ApiGatewayWebsocketProxyRequest,
+    ) -> Result<Value, lambda_runtime::Error> {
+        let event = Event::new(request).map_err(|error| lambda_runtime::Error::from(format!("{error:?}")))?;
+        let id = event.request.request_context.request_id.clone().unwrap_or_default();
+        let span = tracing::info_span!("frame", id, route = event.route_key());
+        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
+        let status = Box::pin(self.route(&event)).instrument(span).await;
+        Ok(json!({ "statusCode": status }))
+    }
+
+    /// The status for API Gateway. It decides over a connect; of a frame, nobody sees it, so what was wrong with one
+    /// is pushed.
+    async fn route(&self, event: &Event) -> u16 {
+        if event.route_key() == "$connect" {
+            return connect::handle(self, event).await;
+        }
+        if let Err(error) = self.route_frame(event).await {
+            if error.code().is_our_fault() {
+                tracing::error!(?error, "a frame failed");
+            }
+            self.push.answer(&event.connection, &ServerFrame::refusal(&error)).await;
+        }
+        200
+    }
+
+    async fn route_frame(&self, event: &Event) -> Result<()> {
+        match event.route_key() {
+            "$disconnect" => disconnect::handle(self, event).await,
+            "auth" => auth::handle(self, event).await,
+            "ping" => ping::handle(self, event).await,
+            "chat" => chat::handle(self, event).await,
+            "typing" => typing::handle(self, event).await,
+            "$default" => other::handle(self, event).await,
+            _ => Err(Error::internal("a route reached a function that has no handler for it")),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! `$default`: frames of no type that we know.
+
+use shared::Result;
+use shared::error::Error;
+use shared::json;
+
+use super::sender::sender;
+use super::{Event, Sockets};
+
+pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
+    sender(sockets, event).await?;
+    // API Gateway sends here what is not JSON too; that is told apart.
+    json::parse::<serde::de::IgnoredAny>(event.frame())?;
+    Err(Error::invalid_field("type", "must be one of auth, ping, chat, typing"))
+}

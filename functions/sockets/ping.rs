@@ -1,0 +1,13 @@
+//! `{"type": "ping"}`.
+
+use shared::Result;
+use shared::sockets::ServerFrame;
+
+use super::sender::sender;
+use super::{Event, Sockets};
+
+pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
+    sender(sockets, event).await?;
+    sockets.push.answer(&event.connection, &ServerFrame::Pong).await;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Who sent a frame.
+
+use std::time::Duration;
+
+use shared::Result;
+use shared::clock;
+use shared::error::{Code, Error};
+use shared::store::Owner;
+use tokio::time::{Instant, sleep};
+
+use super::{Event, Sockets};
+
+/// Frames can overtake each other: `auth` may still be on its way when the next one is handled.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The owner of the connection that sent `event`, waiting a moment for one that is about to authenticate.
+///
+/// # Errors
+/// [`Code::Unauthenticated`].
+pub(super) async fn sender(sockets: &Sockets, event: &Event) -> Result<Owner> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let connection = sockets.base.store.find_connection(&event.connection).await?;
+        let owner = connection.as_ref().and_then(|connection| connection.owner);
+        match owner {
+            Some(owner) if owner.token_ends > clock::now().seconds() => return Ok(owner),
+            Some(_) => {
+                return Err(Error::new(Code::Unauthenticated, "The token has ended; please send auth again"));
+            }
+            None if Instant::now() >= deadline => {
+                return Err(Error::new(Code::Unauthenticated, "Please authenticate first"));
+            }
+            None => sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `GET /api/stats/detailed`: how the caller uses the studio. Hours and days are UTC.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::statistics::DayTally;
+use shared::domain::{ConversationId, Day, Millis, ModelName, Role, Title};
+use shared::http::{Answer, Request};
+use shared::store::{Listed, Statistics};
+
+use super::Stats;
+use super::basic::{Basic, average};
+
+/// How many conversations count as active.
+const ACTIVE: i32 = 10;
+
+#[derive(Serialize)]
+struct Detailed {
+    basic: Basic,
+    model_usage: BTreeMap<ModelName, i64>,
+    role_distribution: BTreeMap<&'static str, i64>,
+    hourly_distribution: BTreeMap<usize, i64>,
+    daily_messages_last_30_days: BTreeMap<String, i64>,
+    token_trend_last_7_days: BTreeMap<String, i64>,
+    active_conversations: Vec<Active>,
+    insights: Insights,
+}
+
+#[derive(Serialize)]
+struct Active {
+    id: ConversationId,
+    title: Title,
+    message_count: u64,
+    last_updated: Millis,
+    model: ModelName,
+}
+
+#[derive(Serialize)]
+struct Insights {
+    /// In characters.
+    average_response_length: f64,
+    most_used_model: Option<ModelName>,
+    peak_hour: Option<usize>,
+    /// Begun today or on one of the six days before.
+    total_conversations_this_week: i64,
+}
+
+pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
+    let caller = stats.base.caller(request).await?;
+    let (store, today) = (&stats.base.store, clock::now().day());
+    let counted = store.statistics_of_user(caller.user, today.minus(29));
+    let active = store.list_conversations(caller.user, None, ACTIVE);
+    let (counted, active) = tokio::try_join!(counted, active)?;
+    Answer::ok(&detailed(&counted, active, today))
+}
+
+fn detailed(counted: &Statistics, active: Vec<Listed>, today: Day) -> Detailed {
+    let totals = &counted.totals;
+    let count_of = |role: Role| totals.roles.get(&role).copied().unwrap_or_default();
+    Detailed {
+        basic: Basic::from(totals),
+        model_usage: totals.models.clone(),
+        role_distribution: Role::ALL.into_iter().map(|role| (role.as_str(), count_of(role))).collect(),
+        hourly_distribution: totals.hours.clone(),
+        daily_messages_last_30_days: by_day(counted, today, 30, |day| day.messages),
+        token_trend_last_7_days: by_day(counted, today, 7, |day| day.tokens),
+        active_conversations: active.into_iter().map(Active::from).collect(),
+        insights: Insights {
+            average_response_length: average(totals.response_length, count_of(Role::Assistant)),
+            most_used_model: most(&totals.models),
+            peak_hour: most(&totals.hours),
+            total_conversations_this_week: by_day(counted, today, 7, |day| day.conversations).values().sum(),
+        },
+    }
+}
+
+/// One figure of each of the last `days` days, today included.
+fn by_day(counted: &Statistics, today: Day, days: u32, figure: fn(DayTally) -> i64) -> BTreeMap<String, i64> {
+    let days = (0..days).map(|ago| today.minus(ago));
+    days.map(|day| (day.to_string(), figure(counted.on(day)))).collect()
+}
+
+/// The first of those that occur most; none when nothing occurs.
+fn most<K: Clone + Ord>(counts: &BTreeMap<K, i64>) -> Option<K> {
+    let first_most = counts.iter().rev().max_by_key(|(_, count)| **count)?;
+    (*first_most.1 > 0).then(|| first_most.0.clone())
+}
+
+impl From<Listed> for Active {
+    fn from(listed: Listed) -> Self {
+        Self {
+            id: listed.id,
+            title: listed.title,
+            message_count: listed.message_count,
+            last_updated: listed.updated_at,
+            model: listed.model,
+        }
+    }
+}

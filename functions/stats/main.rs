@@ -1,0 +1,9 @@
+//! Cold start of the function `stats`.
+
+use functions::start::StartError;
+use functions::stats::Stats;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    shared::http::serve(Stats::start().await?).await
+}

@@ -1,0 +1,40 @@
+//! Statistics of the caller, and the health of the whole studio.
+
+mod basic;
+mod detailed;
+mod health;
+
+use std::sync::Mutex;
+
+use shared::Result;
+use shared::http::{Answer, Group, Request};
+
+use crate::start::{self, Foundation, StartError};
+
+/// What the handlers of this group share.
+pub struct Stats {
+    base: Foundation,
+    /// The totals as last read, since `/health` is asked often and by anybody.
+    totals: Mutex<Option<health::Seen>>,
+}
+
+impl Stats {
+    /// Reads the environment and connects.
+    ///
+    /// # Errors
+    /// Every variable that is missing or bad.
+    pub async fn start() -> Result<Self, StartError> {
+        Ok(Self { base: Foundation::lay(start::variables(), String::new()).await?, totals: Mutex::default() })
+    }
+}
+
+impl Group for Stats {
+    async fn route(&self, request: &Request) -> Result<Answer> {
+        match request.route_key() {
+            "GET /health" => health::handle(self).await,
+            "GET /api/stats" => basic::handle(self, request).await,
+            "GET /api/stats/detailed" => detailed::handle(self, request).await,
+            _ => Err(request.unrouted()),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Who somebody is: passwords, access tokens, and the gate that every authenticated request passes.
+
+mod gate;
+mod passwords;
+mod tokens;
+
+pub use gate::{Caller, Gate, Refusal};
+pub use passwords::{Password, Passwords};
+pub use tokens::{Claims, SecretKey, Tokens};

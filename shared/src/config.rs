@@ -1,0 +1,125 @@
+//! The only place that reads the environment. Each function names the variables it needs; all that are missing or
+//! bad are named at once.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+
+/// Configures AWS clients.
+pub use aws_config::SdkConfig as AwsConfig;
+
+/// Reads variables and remembers what is wrong with them.
+#[derive(Debug, Default)]
+pub struct Variables {
+    problems: Vec<String>,
+}
+
+/// Variables that are missing or bad. Their values are not told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadVariables(Vec<String>);
+
+impl fmt::Display for BadVariables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bad environment: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for BadVariables {}
+
+impl Variables {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the home of the environment")]
+    fn read(name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// The text of a variable that must be there. Without it, an empty text, which nobody sees: see [`Self::done`].
+    pub fn text(&mut self, name: &str) -> String {
+        Self::read(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} is missing"));
+            String::new()
+        })
+    }
+
+    /// The value of a variable, or `default` when it is missing.
+    pub fn parsed_or<T: FromStr>(&mut self, name: &str, default: T) -> T {
+        let Some(value) = Self::read(name) else { return default };
+        value.parse().unwrap_or_else(|_| {
+            self.problems.push(format!("{name} is not what it should be"));
+            default
+        })
+    }
+
+    /// The value that `parse` makes of a variable that must be there.
+    pub fn checked<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Option<T> {
+        let value = Self::read(name);
+        if value.is_none() {
+            self.problems.push(format!("{name} is missing"));
+        }
+        match parse(value?) {
+            Ok(parsed) => Some(parsed),
+            Err(problem) => {
+                self.problems.push(format!("{name} {problem}"));
+                None
+            }
+        }
+    }
+
+    /// The comma-separated parts of a variable, none when it is missing.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let value = Self::read(name).unwrap_or_default();
+        value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// `settings`, if all variables were good.
+    ///
+    /// # Errors
+    /// Every variable that is missing or bad.
+    pub fn done<T>(self, settings: Option<T>) -> Result<T, BadVariables> {
+        settings.filter(|_| self.problems.is_empty()).ok_or(BadVariables(self.problems))
+    }
+}
+
+/// The configuration of all AWS clients: region, credentials and endpoints, as the SDK finds them.
+pub async fn aws() -> AwsConfig {
+    // DynamoDB answers in milliseconds: waiting a second before the second try, as the SDK would, is far too long.
+    let retries =
+        RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(50));
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_and_bad_variable_is_named_at_once() {
+        let mut variables = Variables::new();
+        variables.text("NO_SUCH_VARIABLE");
+        variables.parsed_or("PATH", 1_u16);
+        let problem = variables.done(Some(())).unwrap_err().to_string();
+        assert_eq!(problem, "bad environment: NO_SUCH_VARIABLE is missing; PATH is not what it should be");
+    }
+}

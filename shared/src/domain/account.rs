@@ -1,0 +1,143 @@
+//! Users and what identifies them.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::text::{RuleBroken, check_length, checked_text};
+use super::{Millis, UserId};
+
+/// A registered user. The password's hash is a part of it that never leaves `shared`.
+#[derive(Clone)]
+pub struct User {
+    /// Ours, and never used again.
+    pub id: UserId,
+    /// As the user spelled it.
+    pub username: Username,
+    /// As the user spelled it.
+    pub email: Email,
+    /// When the user registered.
+    pub created_at: Millis,
+    /// Tokens that carry another version do not count.
+    pub token_version: u64,
+    /// An argon2id hash in PHC form.
+    pub password_hash: String,
+}
+
+checked_text!(
+    /// A username: 3 to 32 letters and digits of any script, `_`, `.` and `-`.
+    Username,
+    |text| {
+        check_length(text, 3, 32)?;
+        let allowed = |c: char| c.is_alphanumeric() || "_.-".contains(c) || is_mark(c);
+        if !text.chars().all(allowed) || !text.chars().any(char::is_alphanumeric) {
+            return Err(RuleBroken("may hold letters, digits, '_', '.' and '-'".to_owned()));
+        }
+        Ok(())
+    }
+);
+
+checked_text!(
+    /// An email address: its syntax is checked, at most 254 bytes.
+    Email,
+    |text| {
+        if is_email(text) { Ok(()) } else { Err(RuleBroken("must be an email address".to_owned())) }
+    }
+);
+
+impl Username {
+    /// The form by which names are compared: two that look alike to NFKC or differ in case are one.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        canonical(self.as_str())
+    }
+}
+
+impl Email {
+    /// The form by which addresses are compared.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        canonical(self.as_str())
+    }
+}
+
+/// Vowel signs and the like, without which many scripts cannot spell a name.
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+/// NFKC and lower case, repeated until nothing changes, since each can undo the other: idempotent.
+fn canonical(text: &str) -> String {
+    let mut last = text.to_owned();
+    // Three rounds are the most that any code point needs; the bound is for the day when that changes.
+    for _ in 0..8 {
+        let next: String = last.nfkc().collect::<String>().to_lowercase().nfkc().collect();
+        if next == last {
+            break;
+        }
+        last = next;
+    }
+    last
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let local_character = |c: char| c.is_alphanumeric() || is_mark(c) || ".!#$%&'*+/=?^_`{|}~-".contains(c);
+    text.len() <= 254
+        && (1..=64).contains(&local.len())
+        && local.chars().all(local_character)
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && domain.contains('.')
+        && domain.split('.').all(is_domain_label)
+}
+
+fn is_domain_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.chars().all(|c| c.is_alphanumeric() || c == '-' || is_mark(c))
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_are_one() {
+        let name = |text: &str| text.parse::<Username>().unwrap().canonical();
+        assert_eq!(name("Alice"), name("aLICE"));
+        assert_eq!(name("ｗｉｄｅ"), name("wide"));
+        assert_ne!(name("alice"), name("alice1"));
+    }
+
+    #[test]
+    fn the_canonical_form_of_a_canonical_form_is_itself() {
+        for c in ('\u{0}'..=char::MAX).filter(|c| c.is_alphanumeric()) {
+            let once = canonical(&c.to_string());
+            assert_eq!(canonical(&once), once, "U+{:04X}", c as u32);
+        }
+    }
+
+    #[test]
+    fn names_of_many_scripts_are_accepted_and_odd_ones_are_not() {
+        for good in ["bob", "张三丰", "o.k-_9", "Ünïcode", "हिन्दी"] {
+            assert!(good.parse::<Username>().is_ok(), "{good}");
+        }
+        for bad in ["ab", "", "with space", "a@b", "a/b", "nul\u{0}", "...", "bell\u{7}x", &"x".repeat(33)] {
+            assert!(bad.parse::<Username>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn email_syntax_is_checked() {
+        for good in ["a@b.co", "first.last+tag@sub.example.org", "用户@例子.公司"] {
+            assert!(good.parse::<Email>().is_ok(), "{good}");
+        }
+        let long = format!("{}@example.com", "x".repeat(65));
+        for bad in
+            ["", "a", "@b.co", "a@", "a@b", "a@b..co", ".a@b.co", "a b@c.de", "a@-b.co", "a@b.co\n", &long]
+        {
+            assert!(bad.parse::<Email>().is_err(), "{bad:?}");
+        }
+    }
+}

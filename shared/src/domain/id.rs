@@ -1,0 +1,139 @@
+//! Identifiers. Ours are prefixed and sort by time; a client's own are taken as they are, within limits.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::text::{RuleBroken, check_length, check_printable, checked_text};
+
+/// Makes a newtype of an identifier that only we make: a prefix and a ULID.
+macro_rules! our_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// The identifier made of `ulid`.
+            #[must_use]
+            pub fn new(ulid: Ulid) -> Self {
+                Self(ulid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = RuleBroken;
+
+            fn from_str(text: &str) -> Result<Self, RuleBroken> {
+                text.strip_prefix($prefix)
+                    .and_then(|ulid| Ulid::from_string(ulid).ok())
+                    // A ULID can be spelled in lower case too; an identifier has one spelling.
+                    .filter(|ulid| text.ends_with(&ulid.to_string()))
+                    .map(Self)
+                    .ok_or_else(|| RuleBroken(concat!("must be an id that begins with ", $prefix).to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = RuleBroken;
+
+            fn try_from(text: String) -> Result<Self, RuleBroken> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    };
+}
+
+our_id!(
+    /// A user: `user_01J…`.
+    UserId,
+    "user_"
+);
+
+our_id!(
+    /// A session, which begins with a login: `sess_01J…`.
+    SessionId,
+    "sess_"
+);
+
+fn check_client_id(text: &str) -> Result<(), RuleBroken> {
+    check_length(text, 1, 128)?;
+    check_printable(text)
+}
+
+checked_text!(
+    /// A conversation, unique within its owner's: `conv_01J…`, or 1 to 128 characters that a client chose.
+    ConversationId,
+    check_client_id
+);
+
+checked_text!(
+    /// A message, unique within its conversation: `msg_01J…_NUMBER`, or 1 to 128 characters that a client chose.
+    MessageId,
+    check_client_id
+);
+
+checked_text!(
+    /// A WebSocket connection, as API Gateway names it.
+    ConnectionId,
+    check_client_id
+);
+
+impl ConversationId {
+    /// The identifier made of `ulid`.
+    #[must_use]
+    pub fn new(ulid: Ulid) -> Self {
+        Self(format!("conv_{ulid}"))
+    }
+}
+
+impl MessageId {
+    /// The identifier made of `ulid` for the message with this number in its conversation.
+    #[must_use]
+    pub fn new(ulid: Ulid, number: u64) -> Self {
+        Self(format!("msg_{ulid}_{number}"))
+    }
+
+    /// The number that an identifier of ours carries. It is a hint: after a conversation was replaced, the
+    /// message may have another number, and a client may have made the identifier up.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let (ulid, number) = self.0.strip_prefix("msg_")?.split_once('_')?;
+        Ulid::from_string(ulid).ok()?;
+        number.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_ours_is_read_back_in_its_one_spelling_only() {
+        let id = UserId::new(Ulid::from_parts(1, 2));
+        assert_eq!(id.to_string().parse::<UserId>().unwrap(), id);
+        assert!(id.to_string().to_lowercase().parse::<UserId>().is_err());
+        assert!("user_".parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn a_message_id_of_ours_carries_its_number() {
+        assert_eq!(MessageId::new(Ulid::from_parts(1, 2), 41).number(), Some(41));
+        assert_eq!("msg1".parse::<MessageId>().unwrap().number(), None);
+        assert_eq!("msg_x_1".parse::<MessageId>().unwrap().number(), None);
+    }
+}

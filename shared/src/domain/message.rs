@@ -1,0 +1,108 @@
+//! Messages, and the state of those that are replies.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Content, MessageId, Millis, ModelName, TokenCount};
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The AI model.
+    Assistant,
+    /// Instructions to the AI model.
+    System,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::User, Self::Assistant, Self::System];
+
+    /// The name on the wire and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
+}
+
+/// How far a reply is. The last four are ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplyStatus {
+    /// Acknowledged, and not yet begun.
+    Pending,
+    /// A worker is making it.
+    Running,
+    /// All of it is there.
+    Complete,
+    /// The user stopped it; what was there is kept.
+    Stopped,
+    /// The model gave nothing.
+    Failed,
+    /// Something broke on the way; what was there is kept.
+    Interrupted,
+}
+
+impl ReplyStatus {
+    /// Whether nothing more will come.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// The name on the wire and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Unique within the conversation.
+    pub id: MessageId,
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: Content,
+    /// When, as the client says.
+    pub timestamp: Millis,
+    /// The AI model, for a reply.
+    pub model: Option<ModelName>,
+    /// How many tokens it took.
+    pub tokens: Option<TokenCount>,
+    /// For a reply that we made or are making: how far it is.
+    pub status: Option<ReplyStatus>,
+}
+
+impl Message {
+    /// Whether it says the same as `other`, as far as a client can change that.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.role == other.role
+            && self.content == other.content
+            && self.timestamp == other.timestamp
+            && self.model == other.model
+            && self.tokens == other.tokens
+    }
+
+    /// Whether it is a reply that is not at its end.
+    #[must_use]
+    pub fn is_being_made(&self) -> bool {
+        self.status.is_some_and(|status| !status.is_end())
+    }
+}

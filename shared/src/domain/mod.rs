@@ -1,0 +1,16 @@
+//! The nouns of the product, in plain Rust: no AWS, no HTTP, no clock, no I/O.
+
+pub mod account;
+pub mod conversation;
+pub mod id;
+pub mod message;
+pub mod statistics;
+mod text;
+pub mod time;
+
+pub use account::{Email, User, Username};
+pub use conversation::{Conversation, Summary};
+pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
+pub use message::{Message, ReplyStatus, Role};
+pub use text::{Content, ModelName, Prompt, RuleBroken, SystemPrompt, Title, TokenCount};
+pub use time::{Day, Millis};

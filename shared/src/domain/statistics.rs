@@ -1,0 +1,100 @@
+//! Counters about a user's conversations: what changes when something happens, and what a recount would give.
+
+use std::collections::BTreeMap;
+
+use super::{Day, Message, ModelName, Role, Summary};
+
+/// What happened, as changes of counters. The same type holds totals, which are changes from nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Conversations.
+    pub conversations: i64,
+    /// Messages.
+    pub messages: i64,
+    /// Tokens of messages.
+    pub tokens: i64,
+    /// Code points of assistant messages.
+    pub response_length: i64,
+    /// Messages by role.
+    pub roles: BTreeMap<Role, i64>,
+    /// Messages by hour of the day in UTC.
+    pub hours: BTreeMap<usize, i64>,
+    /// Conversations by AI model.
+    pub models: BTreeMap<ModelName, i64>,
+    /// What happened by day in UTC.
+    pub days: BTreeMap<Day, DayTally>,
+}
+
+/// What happened on one day, in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayTally {
+    /// Conversations that began.
+    pub conversations: i64,
+    /// Messages.
+    pub messages: i64,
+    /// Tokens of messages.
+    pub tokens: i64,
+}
+
+impl DayTally {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Tally {
+    /// Counts a conversation in (`sign` 1) or out (-1).
+    pub fn count_conversation(&mut self, conversation: &Summary, sign: i64) {
+        self.conversations += sign;
+        *self.models.entry(conversation.model.clone()).or_default() += sign;
+        self.days.entry(conversation.created_at.day()).or_default().conversations += sign;
+    }
+
+    /// Counts a message in (`sign` 1) or out (-1).
+    pub fn count_message(&mut self, message: &Message, sign: i64) {
+        let tokens = message.tokens.map_or(0, |tokens| i64::try_from(tokens.get()).unwrap_or(i64::MAX));
+        self.messages += sign;
+        self.tokens += sign * tokens;
+        if message.role == Role::Assistant {
+            let length = message.content.as_str().chars().count();
+            self.response_length += sign * i64::try_from(length).unwrap_or(i64::MAX);
+        }
+        *self.roles.entry(message.role).or_default() += sign;
+        *self.hours.entry(message.timestamp.hour()).or_default() += sign;
+        let day = self.days.entry(message.timestamp.day()).or_default();
+        day.messages += sign;
+        day.tokens += sign * tokens;
+    }
+
+    /// Counts all of `messages` in (`sign` 1) or out (-1).
+    pub fn count_messages<'a>(&mut self, messages: impl IntoIterator<Item = &'a Message>, sign: i64) {
+        for message in messages {
+            self.count_message(message, sign);
+        }
+    }
+
+    /// The same without the days, which are counted with the message items themselves.
+    #[must_use]
+    pub fn without_days(mut self) -> Self {
+        self.days.clear();
+        self
+    }
+
+    /// The same with nothing but the days.
+    #[must_use]
+    pub fn only_days(self) -> Self {
+        Self { days: self.days, ..Self::default() }
+    }
+
+    /// Whether any counter but those of days and models changes.
+    #[must_use]
+    pub fn changes_totals(&self) -> bool {
+        self.conversations != 0
+            || self.messages != 0
+            || self.tokens != 0
+            || self.response_length != 0
+            || self.roles.values().chain(self.hours.values()).any(|change| *change != 0)
+    }
+}

@@ -1,0 +1,212 @@
+//! Text from clients, parsed once: a value of one of these types keeps its rule.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A rule that some input breaks. It never repeats the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleBroken(pub(crate) String);
+
+impl fmt::Display for RuleBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RuleBroken {}
+
+/// Says whether `text` has `min` to `max` code points.
+///
+/// # Errors
+/// The rule, when it has not.
+pub(crate) fn check_length(text: &str, min: usize, max: usize) -> Result<(), RuleBroken> {
+    // Bytes bound code points, which spares counting what cannot fit.
+    let fits = text.len() <= max.saturating_mul(4) && (min..=max).contains(&text.chars().count());
+    if fits { Ok(()) } else { Err(RuleBroken(format!("must have {min} to {max} characters"))) }
+}
+
+/// Says whether `text` is free of control characters.
+///
+/// # Errors
+/// The rule, when it is not.
+pub(crate) fn check_printable(text: &str) -> Result<(), RuleBroken> {
+    if text.chars().any(char::is_control) {
+        return Err(RuleBroken("must not contain control characters".to_owned()));
+    }
+    Ok(())
+}
+
+/// Makes a newtype of text that is checked when it is made, from JSON too.
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $crate::domain::RuleBroken;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                let check: fn(&str) -> Result<(), $crate::domain::RuleBroken> = $check;
+                check(&text)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::domain::RuleBroken;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use checked_text;
+
+checked_text!(
+    /// The title of a conversation: 1 to 256 characters.
+    Title,
+    |text| check_length(text, 1, 256).and_then(|()| check_printable(text))
+);
+
+checked_text!(
+    /// The name of an AI model: 1 to 128 characters.
+    ModelName,
+    |text| check_length(text, 1, 128).and_then(|()| check_printable(text))
+);
+
+checked_text!(
+    /// The system prompt of a conversation: at most 65,536 characters.
+    SystemPrompt,
+    |text| check_length(text, 0, 65_536)
+);
+
+checked_text!(
+    /// The text of a message that is stored: at most 65,536 characters, and empty while a reply is being made.
+    Content,
+    |text| check_length(text, 0, 65_536)
+);
+
+checked_text!(
+    /// What a user asks in a chat: 1 to 65,536 characters, not all of them blank.
+    Prompt,
+    |text| {
+        check_length(text, 1, 65_536)?;
+        if text.trim().is_empty() {
+            return Err(RuleBroken("must not be blank".to_owned()));
+        }
+        Ok(())
+    }
+);
+
+impl From<Prompt> for Content {
+    fn from(prompt: Prompt) -> Self {
+        Self(prompt.0)
+    }
+}
+
+impl Content {
+    /// Whether there is nothing to be seen in it.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
+    /// The text of a reply, cut at a character once it outgrows what a message may hold.
+    #[must_use]
+    pub fn of_reply(text: &str) -> Self {
+        Self(text.chars().take(65_536).collect())
+    }
+}
+
+impl ModelName {
+    /// The model an old client means when it names none.
+    #[must_use]
+    pub fn default_of_contract() -> Self {
+        Self("gpt-3.5-turbo".to_owned())
+    }
+}
+
+impl Title {
+    /// The title of a conversation that has nothing to be called after.
+    #[must_use]
+    pub fn untitled() -> Self {
+        Self("New conversation".to_owned())
+    }
+}
+
+/// A count of tokens: 0 to 1,000,000,000.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct TokenCount(u64);
+
+impl TokenCount {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<TokenCount> for u64 {
+    fn from(count: TokenCount) -> Self {
+        count.0
+    }
+}
+
+impl TryFrom<u64> for TokenCount {
+    type Error = RuleBroken;
+
+    fn try_from(count: u64) -> Result<Self, RuleBroken> {
+        if count > 1_000_000_000 {
+            return Err(RuleBroken("must be at most 1000000000".to_owned()));
+        }
+        Ok(Self(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_counted_in_characters_not_bytes() {
+        assert!(Title::try_from("好".repeat(256)).is_ok());
+        assert!(Title::try_from("好".repeat(257)).is_err());
+    }
+
+    #[test]
+    fn a_rule_never_repeats_the_input() {
+        let broken = Title::try_from("secret\u{0}".to_owned()).unwrap_err();
+        assert!(!broken.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_blank_prompt_is_refused_and_empty_content_is_not() {
+        assert!(Prompt::try_from(" \n\t".to_owned()).is_err());
+        assert!(Content::try_from(String::new()).is_ok());
+    }
+}

@@ -1,0 +1,178 @@
+//! One error for everything that can go wrong. It knows no HTTP: `http::problem` gives each [`Code`] its status.
+
+use std::fmt;
+
+/// The result of whatever can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, for programs. The names on the wire are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The input is JSON, but breaks a rule.
+    Invalid,
+    /// The input is not JSON at all.
+    MalformedJson,
+    /// The body is not declared as `application/json`.
+    UnsupportedMediaType,
+    /// The body is larger than its route allows.
+    BodyTooLarge,
+    /// No token, or none that counts.
+    Unauthenticated,
+    /// The name or the password is wrong; which of them is not told.
+    WrongCredentials,
+    /// The caller is known, but may not do this.
+    Forbidden,
+    /// There is no such thing, or it is somebody else's.
+    NotFound,
+    /// The username belongs to somebody.
+    UsernameTaken,
+    /// The email address belongs to somebody.
+    EmailTaken,
+    /// The caller has a conversation with this id already.
+    ConversationExists,
+    /// The caller deleted the conversation with this id.
+    ConversationDeleted,
+    /// A reply is being made in this conversation.
+    ReplyRunning,
+    /// Somebody else changed the same thing again and again; trying later may succeed.
+    Conflict,
+    /// A service behind us is overloaded or out of reach; trying later may succeed.
+    Unavailable,
+    /// Our fault.
+    Internal,
+}
+
+impl Code {
+    /// The name of this code on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::MalformedJson => "malformed_json",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge => "body_too_large",
+            Self::Unauthenticated => "unauthenticated",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::UsernameTaken => "username_taken",
+            Self::EmailTaken => "email_taken",
+            Self::ConversationExists => "conversation_exists",
+            Self::ConversationDeleted => "conversation_deleted",
+            Self::ReplyRunning => "reply_running",
+            Self::Conflict => "conflict",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether whoever runs the studio should hear of it.
+    #[must_use]
+    pub fn is_our_fault(self) -> bool {
+        matches!(self, Self::Internal | Self::Unavailable)
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::ReplyRunning | Self::Conflict | Self::Unavailable | Self::Internal)
+    }
+}
+
+/// A rule that one field breaks. Neither part repeats what the client sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where in the body, as `messages[3].role`.
+    pub field: String,
+    /// The rule.
+    pub detail: String,
+}
+
+/// Something that went wrong: a code for programs, a sentence for people, a cause for the log.
+pub struct Error {
+    code: Code,
+    detail: String,
+    fields: Vec<FieldError>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a sentence for the client. The sentence must not repeat input or tell internals.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), fields: Vec::new(), source: None }
+    }
+
+    /// Input that breaks a rule.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Code::Invalid, detail)
+    }
+
+    /// Input of which one field breaks a rule.
+    pub fn invalid_field(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (field, detail) = (field.into(), detail.into());
+        let mut error = Self::new(Code::Invalid, format!("{field}: {detail}"));
+        error.fields.push(FieldError { field, detail });
+        error
+    }
+
+    /// Our own failure. The client learns nothing of `source`; the log does.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let detail = "Something went wrong on our side. Please try again.";
+        Self { source: Some(source.into()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// A service behind us is overloaded or out of reach. The log learns `source`.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let detail = "The service is busy. Please try again in a moment.";
+        Self { source: Some(source.into()), ..Self::new(Code::Unavailable, detail) }
+    }
+
+    /// There is no such conversation, or it is somebody else's: the answer is the same.
+    #[must_use]
+    pub fn no_conversation() -> Self {
+        Self::new(Code::NotFound, "Conversation not found")
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What went wrong, in a sentence for the client.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that break rules.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError] {
+        &self.fields
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// For the log: the code, and the chain of causes.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code.as_str())?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

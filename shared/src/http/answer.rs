@@ -1,0 +1,66 @@
+//! Answers of handlers.
+
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use lambda_http::http::{Response, StatusCode};
+use lambda_http::{Body, http};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// An answer: a status, headers and JSON.
+#[derive(Debug)]
+pub struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// 200 with `value` as JSON. It is personal until something else is said, so nobody may keep it.
+    ///
+    /// # Errors
+    /// None that can be thought of: all our types have text for keys.
+    pub fn ok(value: &impl Serialize) -> Result<Self> {
+        Ok(Self::json(
+            StatusCode::OK,
+            "application/json",
+            serde_json::to_string(value).map_err(Error::internal)?,
+        ))
+    }
+
+    pub(super) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        Self { status, headers: headers.into_iter().collect(), body }
+    }
+
+    /// The same with a `Link` to the next page.
+    #[must_use]
+    pub fn with_next_page(self, path_and_query: &str) -> Self {
+        self.with(http::header::LINK, &format!("<{path_and_query}>; rel=\"next\""))
+    }
+
+    /// The same with this header, unless the value cannot be one.
+    pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// As lambda_http wants it, with the headers that every answer carries.
+    pub(super) fn into_response(self, request_id: &str, seconds: f64) -> Response<Body> {
+        let answer = self
+            .with(HeaderName::from_static("x-process-time"), &format!("{seconds:.6}"))
+            .with(HeaderName::from_static("x-request-id"), request_id)
+            .with(http::header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .with(http::header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains")
+            .with(http::header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+        let mut response = Response::new(Body::Text(answer.body));
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        response
+    }
+}

@@ -1,0 +1,10 @@
+//! HTTP: requests parsed into types, answers and errors turned into JSON with their status and headers.
+
+mod answer;
+mod problem;
+mod request;
+mod serve;
+
+pub use answer::Answer;
+pub use request::Request;
+pub use serve::{Group, serve};

@@ -1,0 +1,116 @@
+//! A request that API Gateway has routed, and what handlers read from it.
+
+use std::str::FromStr;
+
+use lambda_http::request::RequestContext;
+use lambda_http::{RequestExt as _, http};
+use serde::de::DeserializeOwned;
+
+use crate::domain::RuleBroken;
+use crate::error::{Code, Error, Result};
+use crate::json;
+
+/// What most routes take.
+const SMALL_BODY: usize = 256 * 1024;
+/// What routes take that carry whole conversations.
+const LARGE_BODY: usize = 4 * 1024 * 1024;
+
+/// A request that API Gateway has routed.
+pub struct Request {
+    inner: lambda_http::Request,
+    route_key: String,
+    id: String,
+}
+
+impl Request {
+    /// The request of an event of an HTTP API.
+    #[must_use]
+    pub fn new(inner: lambda_http::Request) -> Self {
+        let RequestContext::ApiGatewayV2(context) = inner.request_context() else {
+            return Self { inner, route_key: String::new(), id: String::new() };
+        };
+        let (route_key, id) = (context.route_key.unwrap_or_default(), context.request_id.unwrap_or_default());
+        Self { inner, route_key, id }
+    }
+
+    /// The route as `template.yaml` spells it: `GET /api/conversations/{id}`.
+    #[must_use]
+    pub fn route_key(&self) -> &str {
+        &self.route_key
+    }
+
+    /// The id that API Gateway gave the request.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The bearer token.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`] without exactly one.
+    pub fn bearer(&self) -> Result<&str> {
+        let missing = || Error::new(Code::Unauthenticated, "Not authenticated");
+        let value = self.inner.headers().get(http::header::AUTHORIZATION).ok_or_else(missing)?;
+        let (scheme, token) =
+            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
+        if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+            return Err(missing());
+        }
+        Ok(token)
+    }
+
+    /// A parameter of the path. One that breaks its type's rule names nothing that exists, so it reads as `absent`.
+    ///
+    /// # Errors
+    /// `absent`.
+    pub fn path<T: FromStr>(&self, name: &str, absent: impl FnOnce() -> Error) -> Result<T> {
+        let parameters = self.inner.path_parameters();
+        parameters.first(name).and_then(|value| value.parse().ok()).ok_or_else(absent)
+    }
+
+    /// A parameter of the query.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] when it breaks its type's rule.
+    pub fn query<T: FromStr<Err = RuleBroken>>(&self, name: &str) -> Result<Option<T>> {
+        let parameters = self.inner.query_string_parameters();
+        let value = parameters.first(name).map(str::parse::<T>).transpose();
+        value.map_err(|rule| Error::invalid_field(name, rule.to_string()))
+    }
+
+    /// The body, up to 256 KB.
+    ///
+    /// # Errors
+    /// [`Code::UnsupportedMediaType`], [`Code::BodyTooLarge`], [`Code::MalformedJson`], [`Code::Invalid`].
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        self.json_up_to(SMALL_BODY)
+    }
+
+    /// The body, up to 4 MB, for routes that carry whole conversations.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn large_json<T: DeserializeOwned>(&self) -> Result<T> {
+        self.json_up_to(LARGE_BODY)
+    }
+
+    fn json_up_to<T: DeserializeOwned>(&self, most: usize) -> Result<T> {
+        if !self.is_json() {
+            let detail = "The body must be sent with `Content-Type: application/json`";
+            return Err(Error::new(Code::UnsupportedMediaType, detail));
+        }
+        let body: &[u8] = self.inner.body();
+        if body.len() > most {
+            return Err(Error::new(Code::BodyTooLarge, format!("The body must have at most {most} bytes")));
+        }
+        json::parse(body)
+    }
+
+    fn is_json(&self) -> bool {
+        let value =
+            self.inner.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    }
+}

@@ -1,0 +1,54 @@
+//! Serves a group of routes as a Lambda function.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lambda_http::{Body, http::Response, service_fn};
+use tracing::Instrument as _;
+
+use super::{Answer, Request, problem};
+use crate::error::{Code, Error, Result};
+
+/// The routes that one function serves, and what their handlers share.
+pub trait Group: Send + Sync + 'static {
+    /// Finds the handler by the request's route key, and answers.
+    fn route(&self, request: &Request) -> impl Future<Output = Result<Answer>> + Send;
+}
+
+/// Answers requests until the runtime ends the process.
+///
+/// # Errors
+/// When the Lambda Runtime API is out of reach.
+pub async fn serve(group: impl Group) -> Result<(), lambda_http::Error> {
+    let group = Arc::new(group);
+    lambda_http::run(service_fn(move |event| {
+        let group = Arc::clone(&group);
+        async move { Ok::<_, Infallible>(respond(&*group, Request::new(event)).await) }
+    }))
+    .await
+}
+
+async fn respond(group: &impl Group, request: Request) -> Response<Body> {
+    let start = Instant::now();
+    let span = tracing::info_span!("request", id = request.id(), route = request.route_key());
+    let answer = async {
+        let answer =
+            group.route(&request).await.unwrap_or_else(|error| problem::answer(&error, request.id()));
+        let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(status = answer.status.as_u16(), milliseconds, "answered");
+        answer
+    };
+    let answer = answer.instrument(span).await;
+    answer.into_response(request.id(), start.elapsed().as_secs_f64())
+}
+
+impl Request {
+    /// What to answer when a route reaches a function that has no handler for it.
+    #[must_use]
+    pub fn unrouted(&self) -> Error {
+        tracing::error!("a route reached a function that has no handler for it");
+        Error::new(Code::NotFound, "Not Found")
+    }
+}

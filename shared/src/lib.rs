@@ -1,0 +1,20 @@
+//! What the functions of AI Chat Studio have in common.
+//!
+//! The modules stand on floors, and imports only go down (a `tidy` test says so): `replies` and `http`; then
+//! `sockets` and `auth`; then `store`, `models`, `config` and `telemetry`; at the ground `domain`, `error`, `json`
+//! and `clock`.
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod http;
+pub mod json;
+pub mod models;
+pub mod replies;
+pub mod sockets;
+pub mod store;
+pub mod telemetry;
+
+pub use error::{Error, Result};

@@ -1,0 +1,208 @@
+//! The worker that makes one reply: takes the lease, asks the model, pushes what comes, keeps a checkpoint each
+//! second, and ends the reply in one transaction.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+
+use super::outlets::Outlets;
+use super::pacing::Pacing;
+use crate::clock;
+use crate::domain::{Content, Millis, ReplyStatus, Role, TokenCount};
+use crate::error::{Error, Result};
+use crate::models::{Models, Piece, Pieces, Question, Said};
+use crate::sockets::Push;
+use crate::sockets::frame::{Reply, ServerFrame};
+use crate::store::{Ending, Lease, ReplyPlace, Store};
+
+/// How long a lease lasts beyond its last renewal.
+const LEASE_SECONDS: u64 = 10;
+const CHECKPOINT_EACH: Duration = Duration::from_secs(1);
+/// A reply ends itself this long before its worker is stopped from outside.
+const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
+/// A reply that grows beyond this ends there: the frame that completes it must fit API Gateway's 128 KB.
+const MOST_BYTES: usize = 60_000;
+
+/// Makes replies.
+#[derive(Clone)]
+pub struct Worker {
+    store: Store,
+    models: Models,
+    push: Push,
+}
+
+/// A reply while it is made.
+struct Making {
+    text: String,
+    tokens: u64,
+    pacing: Pacing,
+    outlets: Outlets,
+    reply: Reply,
+}
+
+/// Why the worker stopped listening to the model.
+enum Heard {
+    Everything,
+    TooMuch,
+    BrokeOff,
+    LeaseLost,
+}
+
+impl Worker {
+    /// A worker over these.
+    #[must_use]
+    pub fn new(store: Store, models: Models, push: Push) -> Self {
+        Self { store, models, push }
+    }
+
+    /// Makes the reply at `place`, and is done 10 s before `deadline`. A duplicate or late delivery does nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach; the reply's lease then runs out, and the next turn ends it.
+    pub async fn make_reply(&self, place: &ReplyPlace, deadline: Millis) -> Result<()> {
+        let (now, worker) = (clock::now(), clock::new_ulid().to_string());
+        let until = now.plus_seconds(LEASE_SECONDS);
+        let Some(lease) = self.store.take_lease(place, &worker, now, until).await? else {
+            tracing::info!("a reply was begun or ended by another delivery");
+            return Ok(());
+        };
+        let question = self.question(&lease);
+        let connections = self.store.list_connections(place.user, now);
+        let (question, connections) = tokio::try_join!(question, connections)?;
+        let mut making = Making::new(place, Outlets::open(&self.push, connections));
+        let pieces = self.models.ask(&question);
+        let heard = self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await?;
+        let outcome = self.end(&lease, heard, &mut making).await;
+        making.outlets.close().await;
+        outcome
+    }
+
+    /// What the model is asked: what the conversation holds before the reply.
+    async fn question(&self, lease: &Lease) -> Result<Question> {
+        let mut messages = Vec::new();
+        if let Some((id, _)) = &lease.place.within {
+            let conversation = self.store.find_conversation(lease.place.user, id).await?;
+            let conversation = conversation.ok_or_else(Error::no_conversation)?;
+            let system = conversation.summary.system_prompt.map(|prompt| Content::of_reply(prompt.as_str()));
+            messages.extend(system.map(|content| Said { role: Role::System, content }));
+            let before =
+                conversation.messages.into_iter().take_while(|message| message.id != lease.place.message);
+            messages.extend(before.map(|message| Said { role: message.role, content: message.content }));
+        }
+        messages.extend(lease.prompt.clone().map(|content| Said { role: Role::User, content }));
+        Ok(Question {
+            model: lease.model.clone(),
+            messages,
+            temperature: lease.temperature,
+            max_tokens: lease.max_tokens,
+        })
+    }
+
+    /// Takes what the model says until it ends, and pushes and keeps it meanwhile.
+    async fn listen(
+        &self,
+        lease: &Lease,
+        mut pieces: Pieces,
+        making: &mut Making,
+        stop_at: Instant,
+    ) -> Result<Heard> {
+        let mut checkpoints = checkpoints();
+        loop {
+            tokio::select! {
+                piece = pieces.next() => match piece {
+                    Some(Piece::Text { text, tokens }) => {
+                        making.take(&text, tokens)?;
+                        if making.text.len() > MOST_BYTES {
+                            return Ok(Heard::TooMuch);
+                        }
+                    }
+                    Some(Piece::End(_)) => return Ok(Heard::Everything),
+                    None => return Ok(Heard::BrokeOff),
+                },
+                () = due(&making.pacing) => making.push_chunk()?,
+                _ = checkpoints.tick() => {
+                    let until = clock::now().plus_seconds(LEASE_SECONDS);
+                    if !self.store.checkpoint_reply(lease, &making.content(), until).await? {
+                        return Ok(Heard::LeaseLost);
+                    }
+                }
+                () = sleep_until(stop_at) => return Ok(Heard::BrokeOff),
+            }
+        }
+    }
+
+    async fn end(&self, lease: &Lease, heard: Heard, making: &mut Making) -> Result<()> {
+        let status = match heard {
+            Heard::Everything | Heard::TooMuch => ReplyStatus::Complete,
+            Heard::BrokeOff => ReplyStatus::Interrupted,
+            Heard::LeaseLost => return Ok(()),
+        };
+        making.push_chunk()?;
+        let tokens = TokenCount::try_from(making.tokens).unwrap_or_default();
+        let ending = Ending { status, content: making.content(), tokens };
+        if self.store.end_reply(lease, &ending, clock::now()).await? {
+            making.outlets.send(&making.last_frame(lease, &ending))?;
+        }
+        Ok(())
+    }
+}
+
+impl Making {
+    fn new(place: &ReplyPlace, outlets: Outlets) -> Self {
+        let reply =
+            Reply { message_id: place.message.clone(), conversation_id: place.conversation().cloned() };
+        Self { text: String::new(), tokens: 0, pacing: Pacing::new(Instant::now()), outlets, reply }
+    }
+
+    fn take(&mut self, text: &str, tokens: u64) -> Result<()> {
+        self.text.push_str(text);
+        self.tokens += tokens;
+        self.pacing.push(text);
+        if self.pacing.is_due(Instant::now()) { self.push_chunk() } else { Ok(()) }
+    }
+
+    fn content(&self) -> Content {
+        Content::of_reply(&self.text)
+    }
+
+    fn push_chunk(&mut self) -> Result<()> {
+        let Some((seq, content)) = self.pacing.take(Instant::now()) else { return Ok(()) };
+        self.outlets.send(&ServerFrame::ChatChunk { reply: self.reply.clone(), seq, content })
+    }
+
+    fn last_frame(&self, lease: &Lease, ending: &Ending) -> ServerFrame {
+        let reply = self.reply.clone();
+        if ending.status == ReplyStatus::Interrupted {
+            return ServerFrame::broke_off(reply, ending.status);
+        }
+        ServerFrame::ChatComplete {
+            reply,
+            seq: Some(self.pacing.last_seq()),
+            content: ending.content.as_str().to_owned(),
+            tokens: ending.tokens.get(),
+            model: lease.model.clone(),
+            status: ending.status,
+        }
+    }
+}
+
+/// Returns when the next chunk is due; never, while no text waits.
+async fn due(pacing: &Pacing) {
+    match pacing.due() {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn checkpoints() -> Interval {
+    let mut checkpoints = interval_at(Instant::now() + CHECKPOINT_EACH, CHECKPOINT_EACH);
+    checkpoints.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    checkpoints
+}
+
+/// When to stop by the clock that timers use, for a deadline by the wall clock.
+fn stop_at(now: Millis, deadline: Millis) -> Instant {
+    let left = Duration::from_millis(deadline.get().saturating_sub(now.get()));
+    Instant::now() + left.saturating_sub(BEFORE_DEADLINE)
+}

@@ -1,0 +1,254 @@
+//! The frames of the WebSocket protocol, both ways, as they are on the wire. Unknown fields are ignored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ConversationId, Message, MessageId, ModelName, Prompt, ReplyStatus, SessionId, TokenCount, UserId,
+};
+use crate::error::Error;
+
+/// `{"type": "auth", "token"}`.
+#[derive(Deserialize)]
+pub struct Auth {
+    /// An access token.
+    pub token: String,
+}
+
+/// `{"type": "chat", "content", …}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chat {
+    /// What the user says.
+    pub content: Prompt,
+    /// The id that the client made for the user's message.
+    pub id: Option<MessageId>,
+    /// Where the turn is stored; nowhere without it.
+    pub conversation_id: Option<ConversationId>,
+    /// The model to ask.
+    pub model: Option<ModelName>,
+    /// From 0 to 2.
+    pub temperature: Option<f64>,
+    /// The most tokens of the reply.
+    #[serde(rename = "max_tokens")]
+    pub max_tokens: Option<u32>,
+}
+
+/// `{"type": "typing", …}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Typing {
+    /// Where the user is typing.
+    pub conversation_id: Option<ConversationId>,
+}
+
+/// A frame that the server sends.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum ServerFrame {
+    /// The connection belongs to a user from now on.
+    AuthSuccess {
+        /// For people.
+        message: &'static str,
+        /// Whose it is.
+        data: Authenticated,
+    },
+    /// The token does not count; the connection is closed.
+    AuthFailed {
+        /// For people.
+        message: String,
+    },
+    /// A frame was refused.
+    Error {
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The answer to `ping`.
+    Pong,
+    /// A turn is stored, and its reply will come.
+    ChatAccepted {
+        /// The id that the client made for the user's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<MessageId>,
+        /// Which reply.
+        #[serde(flatten)]
+        reply: Reply,
+    },
+    /// More of a reply.
+    ChatChunk {
+        /// Which reply.
+        #[serde(flatten)]
+        reply: Reply,
+        /// 0 for the first chunk of a reply, and 1 more for each.
+        seq: u64,
+        /// The next text.
+        content: String,
+    },
+    /// A reply is whole, or was stopped.
+    ChatComplete {
+        /// Which reply.
+        #[serde(flatten)]
+        reply: Reply,
+        /// That of the last chunk; absent when the reply is sent again from the store.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        /// All of its text, as stored.
+        content: String,
+        /// How many tokens it took.
+        tokens: u64,
+        /// The model that made it.
+        model: ModelName,
+        /// `complete` or `stopped`.
+        status: ReplyStatus,
+    },
+    /// A turn was refused, or its reply broke off.
+    ChatError {
+        /// Which reply, once there is one.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        reply: Option<Reply>,
+        /// The id that the client made for the user's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<MessageId>,
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+        /// Whether the same may succeed later.
+        retryable: bool,
+        /// `failed` or `interrupted`.
+        status: ReplyStatus,
+    },
+    /// The user is typing in another window.
+    UserTyping {
+        /// Who.
+        #[serde(rename = "user_id")]
+        user_id: UserId,
+        /// Where.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conversation_id: Option<ConversationId>,
+    },
+    /// Another window of the user was closed.
+    UserDisconnected {
+        /// Who.
+        #[serde(rename = "user_id")]
+        user_id: UserId,
+    },
+}
+
+/// Whose a connection is, as `auth_success` tells.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Authenticated {
+    /// The session of the token.
+    pub session_id: SessionId,
+    /// The user.
+    pub user_id: UserId,
+}
+
+/// Which reply a frame is about.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    /// The id of the assistant's message.
+    pub message_id: MessageId,
+    /// The conversation, if the turn is stored in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+}
+
+impl ServerFrame {
+    /// Tells that a connection is authenticated.
+    #[must_use]
+    pub fn authenticated(user_id: UserId, session_id: SessionId) -> Self {
+        Self::AuthSuccess { message: "Authenticated", data: Authenticated { session_id, user_id } }
+    }
+
+    /// Tells what was wrong with a frame.
+    #[must_use]
+    pub fn refusal(error: &Error) -> Self {
+        Self::Error { code: error.code().as_str(), message: error.detail().to_owned() }
+    }
+
+    /// Tells why a turn was refused.
+    #[must_use]
+    pub fn turn_refused(id: Option<MessageId>, error: &Error) -> Self {
+        Self::ChatError {
+            reply: None,
+            id,
+            code: error.code().as_str(),
+            detail: error.detail().to_owned(),
+            retryable: error.code().is_retryable(),
+            status: ReplyStatus::Failed,
+        }
+    }
+
+    /// The last frame of a reply that has ended, from what is stored; none while more will come.
+    #[must_use]
+    pub fn ended(reply: Reply, message: &Message) -> Option<Self> {
+        let status = message.status.filter(|status| status.is_end())?;
+        if matches!(status, ReplyStatus::Failed | ReplyStatus::Interrupted) {
+            return Some(Self::broke_off(reply, status));
+        }
+        Some(Self::ChatComplete {
+            reply,
+            seq: None,
+            content: message.content.as_str().to_owned(),
+            tokens: message.tokens.map_or(0, TokenCount::get),
+            model: message.model.clone().unwrap_or_else(ModelName::default_of_contract),
+            status,
+        })
+    }
+
+    /// The last frame of a reply that broke off.
+    #[must_use]
+    pub fn broke_off(reply: Reply, status: ReplyStatus) -> Self {
+        let detail = "The reply broke off; what had come is kept.".to_owned();
+        Self::ChatError { reply: Some(reply), id: None, code: "interrupted", detail, retryable: true, status }
+    }
+
+    /// The frame as text.
+    ///
+    /// # Errors
+    /// None that can be thought of: all parts have text for keys.
+    pub fn text(&self) -> crate::Result<String> {
+        serde_json::to_string(self).map_err(Error::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use ulid::Ulid;
+
+    fn wire(frame: &ServerFrame) -> Value {
+        serde_json::from_str(&frame.text().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn frames_are_named_as_the_contract_names_them() {
+        let reply = Reply { message_id: "m".parse().unwrap(), conversation_id: Some("c".parse().unwrap()) };
+        let chunk = ServerFrame::ChatChunk { reply: reply.clone(), seq: 3, content: "hi".to_owned() };
+        assert_eq!(
+            wire(&chunk),
+            json!({"type": "chat_chunk", "messageId": "m", "conversationId": "c", "seq": 3, "content": "hi"})
+        );
+        assert_eq!(wire(&ServerFrame::Pong), json!({"type": "pong"}));
+        let user_id = UserId::new(Ulid::from_parts(1, 1));
+        let typing = ServerFrame::UserTyping { user_id, conversation_id: None };
+        assert_eq!(wire(&typing), json!({"type": "user_typing", "user_id": user_id}));
+        let refused = ServerFrame::turn_refused(None, &Error::invalid("x"));
+        assert_eq!(
+            wire(&refused),
+            json!({"type": "chat_error", "code": "invalid", "detail": "x", "retryable": false, "status": "failed"})
+        );
+    }
+
+    #[test]
+    fn an_old_clients_frame_with_fields_of_its_own_is_understood() {
+        let frame = json!({"type": "chat", "content": "hello", "data": {"x": [1]}, "max_tokens": 5});
+        let chat: Chat = serde_json::from_value(frame).unwrap();
+        assert_eq!((chat.content.as_str(), chat.max_tokens), ("hello", Some(5)));
+        assert!(chat.conversation_id.is_none());
+    }
+}

@@ -1,0 +1,122 @@
+//! Pushing frames through API Gateway's `@connections`.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
+use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
+use aws_sdk_apigatewaymanagement::primitives::Blob;
+use futures_util::future::join_all;
+
+use super::ServerFrame;
+use crate::domain::{ConnectionId, Millis, UserId};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// A window that takes no frame for so long is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// API Gateway has it.
+    Delivered,
+    /// The connection is gone, or not open yet.
+    Gone,
+}
+
+/// Pushes frames to connections.
+#[derive(Clone)]
+pub struct Push {
+    client: Client,
+    store: Store,
+}
+
+impl Push {
+    /// Pushes through the management endpoint of the WebSocket API at `endpoint`.
+    #[must_use]
+    pub fn connect(aws: &SdkConfig, endpoint: &str, store: Store) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_timeout(PATIENCE);
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(aws)
+            .endpoint_url(endpoint)
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
+        Self { client: Client::from_conf(config.build()), store }
+    }
+
+    /// Pushes `frame` to one connection.
+    ///
+    /// # Errors
+    /// When API Gateway does not take it in time.
+    pub async fn to(&self, connection: &ConnectionId, frame: &ServerFrame) -> Result<Delivery> {
+        self.text_to(connection, &frame.text()?).await
+    }
+
+    /// Pushes the text of a frame to one connection.
+    ///
+    /// # Errors
+    /// When API Gateway does not take it in time.
+    pub async fn text_to(&self, connection: &ConnectionId, text: &str) -> Result<Delivery> {
+        let request = self.client.post_to_connection().connection_id(connection.as_str());
+        match request.data(Blob::new(text.as_bytes())).send().await {
+            Ok(_) => Ok(Delivery::Delivered),
+            Err(SdkError::ServiceError(error)) if error.err().is_gone_exception() => Ok(Delivery::Gone),
+            Err(error) => Err(Error::unavailable(DisplayErrorContext(error).to_string())),
+        }
+    }
+
+    /// Pushes `frame` to one connection as an answer: one that is gone needs none.
+    pub async fn answer(&self, connection: &ConnectionId, frame: &ServerFrame) {
+        if let Err(error) = self.to(connection, frame).await {
+            tracing::warn!(?error, "an answer could not be pushed");
+        }
+    }
+
+    /// Pushes `frame` to all connections of `user` but one, all at once. A connection that is gone is forgotten; one
+    /// that fails delays no other.
+    ///
+    /// # Errors
+    /// When the connections cannot be listed.
+    pub async fn to_others(
+        &self,
+        user: UserId,
+        but: &ConnectionId,
+        frame: &ServerFrame,
+        now: Millis,
+    ) -> Result<()> {
+        let text = frame.text()?;
+        let connections = self.store.list_connections(user, now).await?;
+        let others = connections.iter().filter(|connection| *connection != but);
+        join_all(others.map(|connection| self.text_or_forget(connection, &text))).await;
+        Ok(())
+    }
+
+    async fn text_or_forget(&self, connection: &ConnectionId, text: &str) {
+        match self.text_to(connection, text).await {
+            Ok(Delivery::Delivered) => {}
+            Ok(Delivery::Gone) => self.forget(connection).await,
+            Err(error) => tracing::warn!(?error, "a frame could not be pushed"),
+        }
+    }
+
+    /// Forgets a connection that turned out to be gone.
+    pub async fn forget(&self, connection: &ConnectionId) {
+        if let Err(error) = self.store.delete_connection(connection).await {
+            tracing::warn!(?error, "a dead connection could not be forgotten");
+        }
+    }
+
+    /// Closes a connection. One that is gone is closed already.
+    pub async fn close(&self, connection: &ConnectionId) {
+        let closed = self.client.delete_connection().connection_id(connection.as_str()).send().await;
+        if let Err(error) = closed
+            && !error.as_service_error().is_some_and(|error| error.is_gone_exception())
+        {
+            let error = DisplayErrorContext(error).to_string();
+            tracing::warn!(error, "a connection could not be closed");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! WebSocket connections, found by their id and by their user.
+
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Expression, Write, number, text};
+use super::items::item_at;
+use super::transaction::{Outcome, failed, from_item, to_item};
+use super::{Store, key};
+use crate::domain::{ConnectionId, Millis, SessionId, UserId};
+use crate::error::{Error, Result};
+
+/// Rows outlive their connection at most by this.
+const KEPT_SECONDS: u64 = 2 * 3600;
+
+/// Who a connection belongs to since it authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The user.
+    pub user: UserId,
+    /// The session of the token.
+    pub session: SessionId,
+    /// The version of the user's tokens.
+    pub token_version: u64,
+    /// When the token ends, in seconds: nothing is pushed after that.
+    pub token_ends: u64,
+}
+
+/// A WebSocket connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// As API Gateway names it.
+    pub id: ConnectionId,
+    /// When it was opened.
+    pub connected_at: Millis,
+    /// The user that the address named (`/ws/{user_id}`): nobody else may authenticate here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed_user: Option<String>,
+    /// Nobody, before it is authenticated.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+}
+
+impl Connection {
+    /// Whether a token of `user` may authenticate it.
+    #[must_use]
+    pub fn may_belong_to(&self, user: UserId) -> bool {
+        let claimed = self.claimed_user.as_ref().is_none_or(|claimed| *claimed == user.to_string());
+        claimed && self.owner.is_none_or(|owner| owner.user == user)
+    }
+
+    /// Its owner, while the token lasts.
+    #[must_use]
+    pub fn owner_at(&self, now: Millis) -> Option<Owner> {
+        self.owner.filter(|owner| owner.token_ends > now.seconds())
+    }
+
+    fn gone_at(&self) -> u64 {
+        self.connected_at.plus_seconds(KEPT_SECONDS).seconds()
+    }
+}
+
+impl Store {
+    /// Keeps a connection that was just opened. With an owner, only while the owner's tokens hold.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unauthenticated`] when the owner's tokens were revoked meanwhile.
+    pub async fn create_connection(&self, connection: &Connection) -> Result<()> {
+        let mut item = item_at(key::connection(&connection.id), "connection", connection)?;
+        item.insert("expires_at".to_owned(), number(connection.gone_at()));
+        let mut writes = vec![Write::put(&self.connections, item)];
+        if let Some(owner) = connection.owner {
+            writes.extend(self.ownership(connection, owner)?);
+        }
+        refused_as_revoked(&self.transact(writes).await?)
+    }
+
+    /// Gives a connection that is open to its owner, only while the owner's tokens hold.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Unauthenticated`] when the owner's tokens were revoked meanwhile, or the
+    /// connection is gone or somebody else's.
+    pub async fn authenticate_connection(&self, connection: &Connection, owner: Owner) -> Result<()> {
+        let mut expression = Expression::default().when_exists("pk");
+        for (name, value) in to_item(&owner)? {
+            expression = expression.set(&name, value);
+        }
+        let writes = if connection.owner.is_some() {
+            // A new token for the same user: the row by user and the count are there.
+            let row = key::user_connection(owner.user, &connection.id);
+            let renewed = Expression::default().when_exists("pk").set("token_ends", number(owner.token_ends));
+            vec![
+                Write::update(&self.connections, key::connection(&connection.id), expression),
+                Write::update(&self.connections, row, renewed),
+                self.user_holds(owner.user, owner.token_version),
+            ]
+        } else {
+            let expression = expression.when_absent("user");
+            let mut writes =
+                vec![Write::update(&self.connections, key::connection(&connection.id), expression)];
+            writes.extend(self.ownership(connection, owner)?);
+            writes
+        };
+        refused_as_revoked(&self.transact(writes).await?)
+    }
+
+    /// The writes by which a connection belongs to somebody, besides those on its own row.
+    fn ownership(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
+        let row = Row { id: connection.id.clone(), token_ends: owner.token_ends };
+        let mut item = item_at(key::user_connection(owner.user, &connection.id), "user_connection", &row)?;
+        item.insert("expires_at".to_owned(), number(connection.gone_at()));
+        Ok([
+            Write::put(&self.connections, item),
+            self.count_connection(connection.connected_at, 1),
+            self.user_holds(owner.user, owner.token_version),
+        ])
+    }
+
+    /// The connection with this id, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
+        let request = self.client.get_item().table_name(&self.connections).consistent_read(true);
+        let answer = request.set_key(Some(key::connection(id).attributes())).send().await.map_err(failed)?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// The connections of `user` whose tokens last at `now`, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn list_connections(&self, user: UserId, now: Millis) -> Result<Vec<ConnectionId>> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.connections)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :rows)")
+            .expression_attribute_values(":pk", text(key::user_partition(user)))
+            .expression_attribute_values(":rows", text("CONNECTION#"))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        let rows = items.into_iter().map(from_item::<Row>).collect::<Result<Vec<_>>>()?;
+        Ok(rows.into_iter().filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
+    }
+
+    /// Forgets a connection that ended, and says what it was. A second time does nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn delete_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
+        // It may be authenticated between the look and the deletion; then the look is taken again.
+        for _ in 0..5 {
+            let Some(connection) = self.find_connection(id).await? else { return Ok(None) };
+            if self.transact(self.farewell(&connection)).await?.is_committed() {
+                return Ok(Some(connection));
+            }
+        }
+        Err(Error::unavailable("a connection kept changing while it was deleted"))
+    }
+
+    fn farewell(&self, connection: &Connection) -> Vec<Write> {
+        let row = key::connection(&connection.id);
+        let Some(owner) = connection.owner else {
+            let unchanged = Expression::default().when_exists("pk").when_absent("user");
+            return vec![Write::delete(&self.connections, row, unchanged)];
+        };
+        let unchanged = Expression::default().when_equal("user", text(owner.user.to_string()));
+        let by_user = key::user_connection(owner.user, &connection.id);
+        vec![
+            Write::delete(&self.connections, row, unchanged),
+            Write::delete(&self.connections, by_user, Expression::default()),
+            self.count_connection(connection.connected_at, -1),
+        ]
+    }
+}
+
+/// The row that finds a connection by its user.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: ConnectionId,
+    token_ends: u64,
+}
+
+fn refused_as_revoked(outcome: &Outcome) -> Result<()> {
+    if outcome.is_committed() {
+        return Ok(());
+    }
+    Err(Error::new(crate::error::Code::Unauthenticated, "Could not validate credentials"))
+}

@@ -1,0 +1,236 @@
+//! Writes and their expressions, with placeholders made along the way.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
+
+use super::key::Key;
+
+/// A string attribute.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub(super) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The condition and the changes of one write. Attribute names are always written through placeholders, since
+/// many good names are reserved words.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Expression {
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+    set: Vec<String>,
+    add: Vec<String>,
+    remove: Vec<String>,
+    conditions: Vec<String>,
+}
+
+impl Expression {
+    fn name(&mut self, attribute: &str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    pub(super) fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let clause = format!("{} = {}", self.name(attribute), self.value(value));
+        self.set.push(clause);
+        self
+    }
+
+    /// Sets the attribute, or removes it when there is no value.
+    pub(super) fn set_or_remove(self, attribute: &str, value: Option<AttributeValue>) -> Self {
+        match value {
+            Some(value) => self.set(attribute, value),
+            None => self.remove(attribute),
+        }
+    }
+
+    pub(super) fn add(mut self, attribute: &str, change: i64) -> Self {
+        if change != 0 {
+            let clause = format!("{} {}", self.name(attribute), self.value(number(change)));
+            self.add.push(clause);
+        }
+        self
+    }
+
+    pub(super) fn remove(mut self, attribute: &str) -> Self {
+        let clause = self.name(attribute);
+        self.remove.push(clause);
+        self
+    }
+
+    pub(super) fn when_absent(mut self, attribute: &str) -> Self {
+        let clause = format!("attribute_not_exists({})", self.name(attribute));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_exists(mut self, attribute: &str) -> Self {
+        let clause = format!("attribute_exists({})", self.name(attribute));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_equal(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let clause = format!("{} = {}", self.name(attribute), self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_absent_or_equal(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let name = self.name(attribute);
+        let clause = format!("(attribute_not_exists({name}) OR {name} = {})", self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_greater(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let clause = format!("{} > {}", self.name(attribute), self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn condition(&self) -> Option<String> {
+        (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "))
+    }
+
+    pub(super) fn update(&self) -> Option<String> {
+        let clauses = [("SET", &self.set), ("ADD", &self.add), ("REMOVE", &self.remove)];
+        let parts = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
+        let parts: Vec<String> = parts.map(|(verb, parts)| format!("{verb} {}", parts.join(", "))).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+
+    pub(super) fn names(&self) -> Option<HashMap<String, String>> {
+        (!self.names.is_empty()).then(|| self.names.clone())
+    }
+
+    pub(super) fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+        (!self.values.is_empty()).then(|| self.values.clone())
+    }
+}
+
+/// One write of a transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    table: String,
+    action: Action,
+    expression: Expression,
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Put(HashMap<String, AttributeValue>),
+    Update(Key),
+    Delete(Key),
+    Check(Key),
+}
+
+impl Write {
+    /// Puts an item, whatever is there.
+    pub(super) fn put(table: &str, item: HashMap<String, AttributeValue>) -> Self {
+        Self { table: table.to_owned(), action: Action::Put(item), expression: Expression::default() }
+    }
+
+    /// Puts an item that must not be there.
+    pub(super) fn create(table: &str, item: HashMap<String, AttributeValue>) -> Self {
+        Self { expression: Expression::default().when_absent("pk"), ..Self::put(table, item) }
+    }
+
+    /// Puts an item in the place of one that fulfils the conditions of `expression`.
+    pub(super) fn replace(
+        table: &str,
+        item: HashMap<String, AttributeValue>,
+        expression: Expression,
+    ) -> Self {
+        Self { expression, ..Self::put(table, item) }
+    }
+
+    pub(super) fn update(table: &str, key: Key, expression: Expression) -> Self {
+        Self { table: table.to_owned(), action: Action::Update(key), expression }
+    }
+
+    pub(super) fn delete(table: &str, key: Key, expression: Expression) -> Self {
+        Self { table: table.to_owned(), action: Action::Delete(key), expression }
+    }
+
+    pub(super) fn check(table: &str, key: Key, expression: Expression) -> Self {
+        Self { table: table.to_owned(), action: Action::Check(key), expression }
+    }
+
+    /// As the SDK wants it.
+    pub(super) fn into_item(self) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let Self { table, action, expression } = self;
+        let (condition, names, values) = (expression.condition(), expression.names(), expression.values());
+        let item = TransactWriteItem::builder();
+        Ok(match action {
+            Action::Put(put) => item.put(
+                Put::builder()
+                    .table_name(table)
+                    .set_item(Some(put))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+            Action::Update(key) => item.update(
+                Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key.attributes()))
+                    .set_update_expression(expression.update())
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+            Action::Delete(key) => item.delete(
+                Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key.attributes()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+            Action::Check(key) => item.condition_check(
+                ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key.attributes()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .build()?,
+            ),
+        }
+        .build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_names_its_parts_once_and_joins_them() {
+        let expression = Expression::default()
+            .set("name", text("x"))
+            .add("count", 2)
+            .add("unchanged", 0)
+            .remove("old")
+            .when_exists("pk")
+            .when_equal("name", text("y"));
+        assert_eq!(expression.update().unwrap(), "SET #name = :v0 ADD #count :v1 REMOVE #old");
+        assert_eq!(expression.condition().unwrap(), "attribute_exists(#pk) AND #name = :v2");
+        assert_eq!(expression.names().unwrap().len(), 4);
+    }
+}

@@ -1,0 +1,167 @@
+//! Every key of both tables, spelled here and nowhere else.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::domain::{
+    ConnectionId, ConversationId, Day, Email, MessageId, Millis, ModelName, UserId, Username,
+};
+
+/// The index that lists a user's conversations by their last change.
+pub(super) const BY_UPDATE: &str = "by_update";
+/// How many items share each of the totals, so that transactions seldom meet on one.
+pub(super) const SHARDS: u64 = 32;
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// As DynamoDB wants it.
+    pub(super) fn attributes(self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// The partition of all that is counted and kept about a user.
+pub(super) fn user_partition(user: UserId) -> String {
+    format!("USER#{user}")
+}
+
+pub(super) fn user(user: UserId) -> Key {
+    Key::new(user_partition(user), "USER")
+}
+
+pub(super) fn username(username: &Username) -> Key {
+    let key = format!("NAME#{}", username.canonical());
+    Key::new(key.clone(), key)
+}
+
+pub(super) fn email(email: &Email) -> Key {
+    let key = format!("EMAIL#{}", email.canonical());
+    Key::new(key.clone(), key)
+}
+
+/// What the sort keys of a user's statistics begin with.
+pub(super) const STATISTICS: &str = "STATS";
+
+pub(super) fn statistics(user: UserId) -> Key {
+    Key::new(user_partition(user), STATISTICS)
+}
+
+pub(super) fn day_statistics(user: UserId, day: Day) -> Key {
+    Key::new(user_partition(user), day_sort_key(day))
+}
+
+pub(super) fn day_sort_key(day: Day) -> String {
+    format!("{STATISTICS}#{day}")
+}
+
+/// Model names are a client's input, so each has an item of its own: no item grows with them.
+pub(super) fn model_statistics(user: UserId, model: &ModelName) -> Key {
+    Key::new(user_partition(user), format!("{MODEL_STATISTICS}{model}"))
+}
+
+pub(super) const MODEL_STATISTICS: &str = "STATS#MODEL#";
+
+/// The partition of a conversation. The owner is a part of it: nobody can address another user's.
+pub(super) fn conversation_partition(user: UserId, id: &ConversationId) -> String {
+    format!("CONVERSATION#{user}#{id}")
+}
+
+pub(super) const CONVERSATION: &str = "CONVERSATION";
+const MESSAGE: &str = "MESSAGE#";
+/// Sorts after every message, so that a Query of a conversation with its messages ends before it.
+const REFERENCE: &str = "REF#";
+const REPLY: &str = "REPLY";
+/// The first sort key after all messages.
+pub(super) const AFTER_MESSAGES: &str = "MESSAGE$";
+
+pub(super) fn conversation(user: UserId, id: &ConversationId) -> Key {
+    Key::new(conversation_partition(user, id), CONVERSATION)
+}
+
+pub(super) fn message(user: UserId, id: &ConversationId, number: u64) -> Key {
+    Key::new(conversation_partition(user, id), format!("{MESSAGE}{number:08}"))
+}
+
+/// Whatever stands under this sort key with a conversation.
+pub(super) fn within_conversation(user: UserId, id: &ConversationId, sort_key: &str) -> Key {
+    Key::new(conversation_partition(user, id), sort_key)
+}
+
+/// The number in the sort key of a message.
+pub(super) fn message_number(sort_key: &str) -> Option<u64> {
+    sort_key.strip_prefix(MESSAGE)?.parse().ok()
+}
+
+/// Leads from the id that a client chose to the message.
+pub(super) fn reference(user: UserId, id: &ConversationId, message: &MessageId) -> Key {
+    Key::new(conversation_partition(user, id), format!("{REFERENCE}{message}"))
+}
+
+/// What a worker needs about the reply with this number, and writes while it makes it.
+pub(super) fn reply(user: UserId, id: &ConversationId, number: u64) -> Key {
+    Key::new(conversation_partition(user, id), format!("{REPLY}#{number:08}"))
+}
+
+/// The same for a reply that belongs to no conversation.
+pub(super) fn loose_reply(user: UserId, id: &MessageId) -> Key {
+    Key::new(format!("{REPLY}#{user}#{id}"), REPLY)
+}
+
+/// The partition of the totals for `/health`.
+pub(super) const TOTALS: &str = "TOTALS";
+
+pub(super) fn totals(shard: u64) -> Key {
+    Key::new(TOTALS, format!("SHARD#{:02}", shard % SHARDS))
+}
+
+/// Connections that were opened in one hour; none lives longer than two.
+pub(super) fn open_connections(opened_at: Millis, shard: u64) -> Key {
+    Key::new(TOTALS, format!("OPEN#{:08}#{:02}", opened_at.seconds() / 3600, shard % SHARDS))
+}
+
+/// The first sort key of connections that were opened at `since` or later.
+pub(super) fn open_connections_since(since: Millis) -> String {
+    format!("OPEN#{:08}", since.seconds() / 3600)
+}
+
+pub(super) fn connection(id: &ConnectionId) -> Key {
+    Key::new(format!("CONNECTION#{id}"), "CONNECTION")
+}
+
+pub(super) fn user_connection(user: UserId, id: &ConnectionId) -> Key {
+    Key::new(user_partition(user), format!("CONNECTION#{id}"))
+}
+
+/// The place of a conversation in its owner's list, which the index sorts by.
+pub(super) fn place_in_list(updated_at: Millis, id: &ConversationId) -> String {
+    format!("{:015}#{id}", updated_at.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_up_to_after_messages_reads_the_conversation_and_its_messages_alone() {
+        let within = |sort_key: &str| (CONVERSATION..AFTER_MESSAGES).contains(&sort_key);
+        assert!(within(CONVERSATION));
+        assert!(within("MESSAGE#00000000"));
+        assert!(within("MESSAGE#99999999"));
+        assert!(!within("REF#x"));
+        assert!(!within("REPLY#00000000"));
+    }
+}

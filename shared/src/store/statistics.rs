@@ -1,0 +1,165 @@
+//! A user's counters, changed by the transactions that change what is counted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::expression::{Expression, Write, text};
+use super::transaction::{MOST_WRITES, failed};
+use super::{Store, key};
+use crate::domain::statistics::{DayTally, Tally};
+use crate::domain::{Day, ModelName, Role, UserId};
+use crate::error::Result;
+
+/// What is counted about a user's conversations at this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// All counters but those by day.
+    pub totals: Tally,
+    /// By day in UTC, `YYYY-MM-DD`; a day without an entry has nothing.
+    pub days: BTreeMap<String, DayTally>,
+}
+
+impl Statistics {
+    /// What happened on `day`.
+    #[must_use]
+    pub fn on(&self, day: Day) -> DayTally {
+        self.days.get(&day.to_string()).copied().unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// The writes that change the counters of `user` by `change`. The first, when anything but days changes, is
+    /// conditioned on the user's statistics: deleting an account removes them first, so nothing is resurrected.
+    pub(super) fn count(&self, user: UserId, change: &Tally) -> Vec<Write> {
+        let mut writes = Vec::new();
+        if change.changes_totals() {
+            writes.push(Write::update(&self.studio, key::statistics(user), totals_expression(change)));
+        }
+        let models = change.models.iter().filter(|(_, change)| **change != 0);
+        writes.extend(models.map(|(model, change)| {
+            let expression =
+                Expression::default().add("conversations", *change).set("model", text(model.as_str()));
+            Write::update(&self.studio, key::model_statistics(user, model), expression)
+        }));
+        let days = change.days.iter().filter(|(_, change)| !change.is_zero());
+        writes.extend(days.map(|(day, change)| {
+            let expression = Expression::default()
+                .add("conversations", change.conversations)
+                .add("messages", change.messages)
+                .add("tokens", change.tokens);
+            Write::update(&self.studio, key::day_statistics(user, *day), expression)
+        }));
+        writes
+    }
+
+    /// Whether counting `change` leaves room in one transaction for `others` writes.
+    pub(super) fn count_fits(change: &Tally, others: usize) -> bool {
+        1 + change.models.len() + change.days.len() + others <= MOST_WRITES
+    }
+
+    /// The counters of `/api/stats`: one request.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn totals_of_user(&self, user: UserId) -> Result<Tally> {
+        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
+        let answer =
+            request.set_key(Some(key::statistics(user).attributes())).send().await.map_err(failed)?;
+        Ok(answer.item.map(|item| totals(&item)).unwrap_or_default())
+    }
+
+    /// All counters of a user; of the days, those from `since` on.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn statistics_of_user(&self, user: UserId, since: Day) -> Result<Statistics> {
+        let totals = self.totals_of_user(user);
+        let days = self.range(user, key::day_sort_key(since), format!("{}#:", key::STATISTICS));
+        let models = self.range(user, key::MODEL_STATISTICS.to_owned(), "STATS#MODEL$".to_owned());
+        let (totals, days, models) = tokio::try_join!(totals, days, models)?;
+        let mut statistics = Statistics { totals, days: BTreeMap::new() };
+        for item in &days {
+            let day = sort_key(item).trim_start_matches("STATS#").to_owned();
+            statistics.days.insert(day, day_tally(item));
+        }
+        for item in &models {
+            let name = sort_key(item).trim_start_matches(key::MODEL_STATISTICS).parse::<ModelName>();
+            if let (Ok(model), count @ 1..) = (name, integer(item, "conversations")) {
+                statistics.totals.models.insert(model, count);
+            }
+        }
+        Ok(statistics)
+    }
+
+    async fn range(
+        &self,
+        user: UserId,
+        from: String,
+        to: String,
+    ) -> Result<Vec<HashMap<String, AttributeValue>>> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.studio)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", text(key::user_partition(user)))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+            .into_paginator()
+            .items()
+            .send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)
+    }
+}
+
+fn totals_expression(change: &Tally) -> Expression {
+    let mut expression = Expression::default()
+        .when_exists("pk")
+        .add("conversations", change.conversations)
+        .add("messages", change.messages)
+        .add("tokens", change.tokens)
+        .add("response_length", change.response_length);
+    for (role, change) in &change.roles {
+        expression = expression.add(role.as_str(), *change);
+    }
+    for (hour, change) in &change.hours {
+        expression = expression.add(&hour_name(*hour), *change);
+    }
+    expression
+}
+
+fn hour_name(hour: usize) -> String {
+    format!("hour_{hour:02}")
+}
+
+fn totals(item: &HashMap<String, AttributeValue>) -> Tally {
+    let roles = Role::ALL.map(|role| (role, integer(item, role.as_str())));
+    Tally {
+        conversations: integer(item, "conversations"),
+        messages: integer(item, "messages"),
+        tokens: integer(item, "tokens"),
+        response_length: integer(item, "response_length"),
+        roles: BTreeMap::from(roles),
+        hours: (0..24).map(|hour| (hour, integer(item, &hour_name(hour)))).collect(),
+        ..Tally::default()
+    }
+}
+
+fn day_tally(item: &HashMap<String, AttributeValue>) -> DayTally {
+    DayTally {
+        conversations: integer(item, "conversations"),
+        messages: integer(item, "messages"),
+        tokens: integer(item, "tokens"),
+    }
+}
+
+/// A number of an item, 0 where it has none.
+pub(super) fn integer(item: &HashMap<String, AttributeValue>, name: &str) -> i64 {
+    item.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or_default()
+}
+
+pub(super) fn sort_key(item: &HashMap<String, AttributeValue>) -> &str {
+    item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}

@@ -1,0 +1,146 @@
+//! Transactions: all or nothing, safe to send again, and patient with conflicts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Store;
+use super::expression::Write;
+use crate::clock;
+use crate::error::{Error, Result};
+
+/// DynamoDB takes no more writes in one transaction.
+pub(super) const MOST_WRITES: usize = 100;
+/// How often a transaction is tried that meets others.
+const MOST_TRIES: u32 = 10;
+
+/// What became of a transaction that could be tried.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// All was written.
+    Committed,
+    /// Nothing was written: the conditions of the writes at these positions failed.
+    Refused(Vec<usize>),
+}
+
+impl Outcome {
+    /// The positions of failed conditions; none when all was written.
+    pub(super) fn refused(&self) -> &[usize] {
+        match self {
+            Self::Committed => &[],
+            Self::Refused(positions) => positions,
+        }
+    }
+
+    pub(super) fn is_committed(&self) -> bool {
+        *self == Self::Committed
+    }
+}
+
+impl Store {
+    /// Writes all of `writes` or none of them.
+    ///
+    /// The SDK sends a transaction again when its answer was lost, which is safe, since each try carries the same
+    /// token. It does not when the transaction met another one on some item: this does, with jitter.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach, or others stood in the way ten times.
+    pub(super) async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
+        let items: Result<Vec<_>, _> = writes.into_iter().map(Write::into_item).collect();
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items.map_err(Error::internal)?))
+            .client_request_token(clock::new_ulid().to_string());
+        for attempt in 0..MOST_TRIES {
+            let Err(error) = request.clone().send().await else { return Ok(Outcome::Committed) };
+            match cancelled(&error) {
+                Some(positions) if !positions.is_empty() => return Ok(Outcome::Refused(positions)),
+                Some(_) => tokio::time::sleep(pause(attempt)).await,
+                None => return Err(failed(error)),
+            }
+        }
+        Err(Error::unavailable("a transaction met others ten times"))
+    }
+}
+
+/// For a transaction that was cancelled: the positions of failed conditions, none when it only met others.
+fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<usize>> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            let codes: Vec<&str> = cancelled.cancellation_reasons().iter().filter_map(|r| r.code()).collect();
+            let refused = positions_of(&codes, "ConditionalCheckFailed");
+            let transient = codes.iter().all(|code| {
+                matches!(
+                    *code,
+                    "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
+                )
+            });
+            (!refused.is_empty() || (transient && !codes.is_empty())).then_some(refused)
+        }
+        TransactWriteItemsError::TransactionInProgressException(_) => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+fn positions_of(codes: &[&str], wanted: &str) -> Vec<usize> {
+    codes.iter().enumerate().filter(|(_, code)| **code == wanted).map(|(position, _)| position).collect()
+}
+
+/// Full jitter: up to 20 ms at first, twice as much each time, up to 1 s.
+fn pause(attempt: u32) -> Duration {
+    let most = 20u64.saturating_mul(1 << attempt.min(6)).min(1000);
+    Duration::from_millis(random_below(most + 1))
+}
+
+/// A number below `bound`, good enough to spread load.
+pub(super) fn random_below(bound: u64) -> u64 {
+    (clock::new_ulid().random() % u128::from(bound.max(1))) as u64
+}
+
+/// Translates what no operation expects: overload and loss of contact are [`Error::unavailable`].
+pub(super) fn failed<E>(error: SdkError<E>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let transient = match &error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            status >= 500 || service.err().code().is_some_and(is_overload)
+        }
+        _ => false,
+    };
+    let cause = DisplayErrorContext(error).to_string();
+    if transient { Error::unavailable(cause) } else { Error::internal(cause) }
+}
+
+fn is_overload(code: &str) -> bool {
+    matches!(
+        code,
+        "ProvisionedThroughputExceededException"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TransactionConflictException"
+    )
+}
+
+/// Whether a conditional write failed its condition.
+pub(super) fn condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
+}
+
+/// An item made of a Rust value.
+pub(super) fn to_item(value: &impl Serialize) -> Result<HashMap<String, AttributeValue>> {
+    serde_dynamo::to_item(value).map_err(Error::internal)
+}
+
+/// A Rust value made of an item.
+pub(super) fn from_item<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(Error::internal)
+}

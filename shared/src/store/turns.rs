@@ -1,0 +1,273 @@
+//! The beginning of a turn: one transaction stores what the user said and the place of the reply.
+
+use super::bulk::kept_changing;
+use super::conversations::conversation_deleted;
+use super::expression::{Expression, Write, number, text};
+use super::items::{ConversationItem, MessageItem, ReferenceItem, item_at};
+use super::replies::{ReplyItem, ReplyPlace};
+use super::transaction::{condition_failed, failed, from_item};
+use super::{Store, key};
+use crate::domain::statistics::Tally;
+use crate::domain::{
+    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary, Title, UserId,
+};
+use crate::error::{Error, Result};
+
+/// How often a turn starts anew when the conversation changes under it.
+const MOST_TRIES: usize = 8;
+/// How long a reply that belongs to no conversation is kept.
+const LOOSE_KEPT_SECONDS: u64 = 86_400;
+
+/// What a user says in a conversation, and what is wanted in return.
+#[derive(Clone, Debug)]
+pub struct StoredTurn {
+    /// The conversation; it is created when there is none.
+    pub conversation: ConversationId,
+    /// The id that the client made for the user's message: the same again is the same turn.
+    pub client_id: Option<MessageId>,
+    /// What the user says.
+    pub content: Content,
+    /// The model to ask; without one, the conversation's.
+    pub model: Option<ModelName>,
+    /// From 0 to 2.
+    pub temperature: f64,
+    /// The most tokens of a reply.
+    pub max_tokens: u32,
+    /// The title of the conversation, should it be created.
+    pub title: Title,
+}
+
+/// What a user says outside of any conversation.
+#[derive(Clone, Debug)]
+pub struct LooseTurn {
+    /// What the user says.
+    pub content: Content,
+    /// The model to ask.
+    pub model: ModelName,
+    /// From 0 to 2.
+    pub temperature: f64,
+    /// The most tokens of a reply.
+    pub max_tokens: u32,
+}
+
+/// A turn that is stored.
+#[derive(Clone, Debug)]
+pub enum StartedTurn {
+    /// It was stored just now: the reply is to be made.
+    New(ReplyPlace),
+    /// It was stored before, under the same client's id: this is its reply.
+    Known(ReplyPlace, Message),
+}
+
+impl Store {
+    /// Stores the beginning of a turn: the user's message, the reply's place, and all counters, or nothing.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::ReplyRunning`] while another reply is made in the conversation; [`crate::error::Code::ConversationDeleted`];
+    /// [`crate::error::Code::Conflict`] when the conversation kept changing.
+    pub async fn start_turn(
+        &self,
+        user: UserId,
+        turn: &StoredTurn,
+        ids: [ulid::Ulid; 2],
+        now: Millis,
+    ) -> Result<StartedTurn> {
+        for _ in 0..MOST_TRIES {
+            let seen = self.find_for_turn(user, &turn.conversation).await?;
+            if let Some(running) = seen.as_ref().and_then(|seen| seen.running) {
+                if let Some(known) = self.find_known_turn(user, turn).await? {
+                    return Ok(known);
+                }
+                self.end_abandoned_reply(user, &turn.conversation, running, now).await?;
+                continue;
+            }
+            let start = TurnStart::new(user, turn, seen, ids, now);
+            let outcome = self.transact(self.turn_writes(user, turn, &start)?).await?;
+            if outcome.is_committed() {
+                return Ok(StartedTurn::New(start.place));
+            }
+            if let Some(known) = self.find_known_turn(user, turn).await? {
+                return Ok(known);
+            }
+        }
+        Err(kept_changing())
+    }
+
+    /// The conversation as it stands; none when it is to be created.
+    async fn find_for_turn(&self, user: UserId, id: &ConversationId) -> Result<Option<ConversationItem>> {
+        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
+        let request = request.set_key(Some(key::conversation(user, id).attributes()));
+        let Some(item) = request.send().await.map_err(failed)?.item else { return Ok(None) };
+        let kind = item.get("kind").and_then(|kind| kind.as_s().ok()).map(String::as_str);
+        match kind {
+            Some("conversation") => from_item(item).map(Some),
+            Some("tombstone") => Err(conversation_deleted()),
+            _ => Err(kept_changing()),
+        }
+    }
+
+    /// The turn that was stored under the same client's id.
+    async fn find_known_turn(&self, user: UserId, turn: &StoredTurn) -> Result<Option<StartedTurn>> {
+        let Some(client_id) = &turn.client_id else { return Ok(None) };
+        let reference = key::reference(user, &turn.conversation, client_id);
+        let Some(ReferenceItem { number }) = self.find_item(reference).await? else { return Ok(None) };
+        // The reply stands just behind the user's message.
+        let key = key::message(user, &turn.conversation, number + 1);
+        let reply = self.find_item::<MessageItem>(key).await?.filter(|item| item.status.is_some());
+        let Some(reply) = reply.map(MessageItem::message) else {
+            let detail = "A message with this id is in the conversation already, without a reply";
+            return Err(Error::invalid_field("id", detail));
+        };
+        let place = ReplyPlace::stored(user, turn.conversation.clone(), reply.id.clone(), number + 1);
+        Ok(Some(StartedTurn::Known(place, reply)))
+    }
+
+    fn turn_writes(&self, user: UserId, turn: &StoredTurn, start: &TurnStart) -> Result<Vec<Write>> {
+        let TurnStart { item, messages, first, .. } = start;
+        let id = &turn.conversation;
+        let mut change = Tally::default();
+        change.count_messages(messages, 1);
+        let mut writes = if start.creates {
+            change.count_conversation(&item.summary(), 1);
+            let new = item_at(key::conversation(user, id), "conversation", item)?;
+            vec![Write::create(&self.studio, new), self.count_conversations(1)]
+        } else {
+            vec![Write::update(&self.studio, key::conversation(user, id), start.appended())]
+        };
+        let mut parent = start.parent.clone();
+        for (message, number) in messages.iter().zip(*first..) {
+            let item = MessageItem::new(message, item.revision, parent.replace(message.id.clone()));
+            let item = item_at(key::message(user, id, number), "message", &item)?;
+            writes.push(Write::create(&self.studio, item));
+        }
+        if let Some(client_id) = &turn.client_id {
+            let reference = key::reference(user, id, client_id);
+            let item = item_at(reference, "reference", &ReferenceItem { number: *first })?;
+            writes.push(Write::create(&self.studio, item));
+        }
+        let key = key::reply(user, id, first + 1);
+        writes.push(Write::create(&self.studio, item_at(key, "reply", &start.reply)?));
+        writes.extend(self.count(user, &change));
+        Ok(writes)
+    }
+
+    /// Stores the beginning of a turn that belongs to no conversation.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn start_loose_turn(
+        &self,
+        user: UserId,
+        turn: &LooseTurn,
+        id: MessageId,
+        now: Millis,
+    ) -> Result<ReplyPlace> {
+        let reply = ReplyItem {
+            prompt: Some(turn.content.clone()),
+            expires_at: Some(now.plus_seconds(LOOSE_KEPT_SECONDS).seconds()),
+            ..ReplyItem::pending(&id, &turn.model, turn.temperature, turn.max_tokens, now)
+        };
+        let item = item_at(key::loose_reply(user, &id), "reply", &reply)?;
+        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
+        match request.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(ReplyPlace::loose(user, id)),
+            // The id is new, so the item there is ours: the answer to the first try was lost.
+            Err(error) if condition_failed(&error) => Ok(ReplyPlace::loose(user, id)),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// Everything a turn is about to store.
+struct TurnStart {
+    item: ConversationItem,
+    creates: bool,
+    /// The number of the user's message; the reply's is the next.
+    first: u64,
+    messages: [Message; 2],
+    parent: Option<MessageId>,
+    reply: ReplyItem,
+    place: ReplyPlace,
+}
+
+impl TurnStart {
+    fn new(
+        user: UserId,
+        turn: &StoredTurn,
+        seen: Option<ConversationItem>,
+        ids: [ulid::Ulid; 2],
+        now: Millis,
+    ) -> Self {
+        let creates = seen.is_none();
+        let mut item = seen.unwrap_or_else(|| ConversationItem::new(user, &new_summary(turn, now)));
+        let model = turn.model.clone().unwrap_or_else(|| item.model.clone());
+        let first = item.next_number;
+        let [asked, answered] = ids;
+        let asked = turn.client_id.clone().unwrap_or_else(|| MessageId::new(asked, first));
+        let answered = MessageId::new(answered, first + 1);
+        let messages = new_messages(asked, answered.clone(), turn, &model, now);
+        let parent = item.leaf.replace(answered.clone());
+        item.next_number += 2;
+        item.message_count += 2;
+        item.running = Some(first + 1);
+        item.updated_at = now;
+        item.updated = key::place_in_list(now, &item.id);
+        let reply = ReplyItem::pending(&answered, &model, turn.temperature, turn.max_tokens, now);
+        let place = ReplyPlace::stored(user, turn.conversation.clone(), answered, first + 1);
+        Self { item, creates, first, messages, parent, reply, place }
+    }
+
+    /// How the conversation's own item changes.
+    fn appended(&self) -> Expression {
+        Expression::default()
+            .set("next_number", number(self.item.next_number))
+            .set("running", number(self.first + 1))
+            .set("leaf", text(self.place.message.as_str()))
+            .set("updated_at", number(self.item.updated_at.get()))
+            .set("updated", text(self.item.updated.clone()))
+            .add("message_count", 2)
+            .add("version", 1)
+            .when_equal("kind", text("conversation"))
+            .when_equal("next_number", number(self.first))
+            .when_absent("running")
+    }
+}
+
+fn new_summary(turn: &StoredTurn, now: Millis) -> Summary {
+    Summary {
+        id: turn.conversation.clone(),
+        title: turn.title.clone(),
+        created_at: now,
+        updated_at: now,
+        model: turn.model.clone().unwrap_or_else(ModelName::default_of_contract),
+        system_prompt: None,
+    }
+}
+
+fn new_messages(
+    asked: MessageId,
+    answered: MessageId,
+    turn: &StoredTurn,
+    model: &ModelName,
+    now: Millis,
+) -> [Message; 2] {
+    let asked = Message {
+        id: asked,
+        role: Role::User,
+        content: turn.content.clone(),
+        timestamp: now,
+        model: None,
+        tokens: None,
+        status: None,
+    };
+    let answered = Message {
+        id: answered,
+        role: Role::Assistant,
+        content: Content::of_reply(""),
+        timestamp: now,
+        model: Some(model.clone()),
+        tokens: None,
+        status: Some(ReplyStatus::Pending),
+    };
+    [asked, answered]
+}

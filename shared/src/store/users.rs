@@ -1,0 +1,100 @@
+//! Users: registered once, found by id and by name.
+
+use super::expression::{Expression, Write, number};
+use super::items::{UserItem, item_at};
+use super::transaction::{Outcome, failed, from_item, random_below};
+use super::{Store, key};
+use crate::domain::{Email, Millis, User, UserId, Username};
+use crate::error::{Code, Error, Result};
+
+/// What registration stores.
+pub struct NewUser {
+    /// A new id.
+    pub id: UserId,
+    /// A name that nobody has.
+    pub username: Username,
+    /// An address that nobody has.
+    pub email: Email,
+    /// Now.
+    pub created_at: Millis,
+    /// An argon2id hash in PHC form.
+    pub password_hash: String,
+}
+
+impl Store {
+    /// Registers a user. Of two at once with the same name or the same address, exactly one wins.
+    ///
+    /// # Errors
+    /// [`Code::UsernameTaken`] and [`Code::EmailTaken`].
+    pub async fn create_user(&self, new: NewUser) -> Result<User> {
+        let user = User {
+            id: new.id,
+            username: new.username,
+            email: new.email,
+            created_at: new.created_at,
+            token_version: 1,
+            password_hash: new.password_hash,
+        };
+        match self.transact(self.registration(&user)?).await? {
+            Outcome::Committed => Ok(user),
+            // The positions are those of `registration`.
+            Outcome::Refused(positions) if positions.contains(&0) => {
+                Err(Error::new(Code::UsernameTaken, "Username already registered"))
+            }
+            Outcome::Refused(_) => Err(Error::new(Code::EmailTaken, "Email already registered")),
+        }
+    }
+
+    fn registration(&self, user: &User) -> Result<Vec<Write>> {
+        let owner = serde_json::json!({ "user": user.id });
+        let name = item_at(key::username(&user.username), "name", &owner)?;
+        let email = item_at(key::email(&user.email), "email", &owner)?;
+        let item = item_at(key::user(user.id), "user", &UserItem::from(user.clone()))?;
+        let statistics = item_at(key::statistics(user.id), "statistics", &serde_json::json!({}))?;
+        let counted = Expression::default().add("users", 1);
+        Ok(vec![
+            Write::create(&self.studio, name),
+            Write::create(&self.studio, email),
+            Write::create(&self.studio, item),
+            Write::create(&self.studio, statistics),
+            Write::update(&self.studio, key::totals(random_below(key::SHARDS)), counted),
+        ])
+    }
+
+    /// The user with this id, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_user(&self, id: UserId) -> Result<Option<User>> {
+        Ok(self.find_item::<UserItem>(key::user(id)).await?.map(User::from))
+    }
+
+    /// The user with this name, whatever its case, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_user_by_name(&self, username: &Username) -> Result<Option<User>> {
+        #[derive(serde::Deserialize)]
+        struct NameItem {
+            user: UserId,
+        }
+        match self.find_item::<NameItem>(key::username(username)).await? {
+            Some(name) => self.find_user(name.user).await,
+            None => Ok(None),
+        }
+    }
+
+    /// One item of the studio table, read consistently.
+    pub(super) async fn find_item<T: serde::de::DeserializeOwned>(&self, key: key::Key) -> Result<Option<T>> {
+        let request = self.client.get_item().table_name(&self.studio).set_key(Some(key.attributes()));
+        let answer = request.consistent_read(true).send().await.map_err(failed)?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// The condition that a user still is there with this version of tokens, for writes that must not escape a
+    /// revocation.
+    pub(super) fn user_holds(&self, id: UserId, token_version: u64) -> Write {
+        let same = Expression::default().when_equal("token_version", number(token_version));
+        Write::check(&self.studio, key::user(id), same)
+    }
+}

@@ -1,0 +1,189 @@
+//! Stands between the functions and the embedded DynamoDB: meters every call and lets some go wrong.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
+};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::json;
+
+use super::meter::Meter;
+use crate::{
+    faults::{DynamoDbFault, Faults},
+    http1::{self, Answer, Cut},
+};
+
+/// The largest request DynamoDB takes.
+const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Stands between the functions and the embedded DynamoDB.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    client: Client<HttpConnector, Full<Bytes>>,
+    backend: Uri,
+    faults: Faults,
+    meter: Meter,
+}
+
+impl Proxy {
+    pub(crate) fn new(backend: SocketAddr, faults: Faults, meter: Meter) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let uri = Uri::builder().scheme("http").authority(backend.to_string()).path_and_query("/").build();
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            backend: uri.unwrap_or_default(),
+            faults,
+            meter,
+        }
+    }
+
+    /// Answers one call, or cuts the connection.
+    pub(crate) async fn handle(self, request: Request<Incoming>) -> Result<Answer, Cut> {
+        let (head, body) = request.into_parts();
+        let target =
+            head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let Ok(body) = http1::read_body(body, REQUEST_LIMIT).await else {
+            return Ok(http1::empty(StatusCode::PAYLOAD_TOO_LARGE));
+        };
+        let table = table_of(&body).to_owned();
+        let fault = self.faults.dynamodb_call(&operation, &body);
+        let (status, answer) = match fault.and_then(|fault| refusal(fault, &operation, &body)) {
+            Some((status, answer)) => (status, answer),
+            None => {
+                if let Some(DynamoDbFault::Delay(delay)) = fault {
+                    tokio::time::sleep(delay).await;
+                }
+                self.forward(head.headers, with_capacity(&operation, body)).await
+            }
+        };
+        self.meter.count(&operation, &table, !status.is_success(), &answer);
+        if fault == Some(DynamoDbFault::AnswerLost) {
+            return Err(Cut);
+        }
+        let mut response = Response::new(Full::new(answer));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        if let Ok(id) = HeaderValue::from_str(&crate::lambda::request_id()) {
+            response.headers_mut().insert("x-amzn-requestid", id);
+        }
+        Ok(response)
+    }
+
+    async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> (StatusCode, Bytes) {
+        for name in [HOST, CONTENT_LENGTH, CONNECTION] {
+            headers.remove(name);
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.backend.clone();
+        *request.headers_mut() = headers;
+        let Ok(response) = self.client.request(request).await else {
+            return internal_error();
+        };
+        let status = response.status();
+        match response.into_body().collect().await {
+            Ok(body) => (status, body.to_bytes()),
+            Err(_) => internal_error(),
+        }
+    }
+}
+
+/// Asks for the consumed capacity where the caller did not; the answer then carries a field more, which SDKs
+/// ignore.
+fn with_capacity(operation: &str, body: Bytes) -> Bytes {
+    let metered =
+        operation.ends_with("Item") || operation.ends_with("Items") || ["Query", "Scan"].contains(&operation);
+    let Some(rest) = body.strip_prefix(b"{").filter(|_| metered) else {
+        return body;
+    };
+    const FIELD: &[u8] = br#""ReturnConsumedCapacity""#;
+    if body.windows(FIELD.len()).any(|window| window == FIELD) {
+        return body;
+    }
+    let mut longer = Vec::with_capacity(body.len() + 40);
+    longer.extend_from_slice(br#"{"ReturnConsumedCapacity":"TOTAL""#);
+    if rest.trim_ascii() != b"}" {
+        longer.push(b',');
+    }
+    longer.extend_from_slice(rest);
+    longer.into()
+}
+
+/// The first table a request names.
+fn table_of(body: &[u8]) -> &str {
+    const FIELD: &str = r#""TableName":""#;
+    let body = std::str::from_utf8(body).unwrap_or_default();
+    let named = body.split_once(FIELD).and_then(|(_, rest)| rest.split_once('"')).map(|(name, _)| name);
+    named.unwrap_or_default()
+}
+
+/// The error a fault answers with; `None` for a fault that lets the call be done.
+fn refusal(fault: DynamoDbFault, operation: &str, body: &[u8]) -> Option<(StatusCode, Bytes)> {
+    let too_fast = "The level of configured provisioned throughput for the table was exceeded.";
+    match fault {
+        DynamoDbFault::ThroughputExceeded => Some(error("ProvisionedThroughputExceededException", too_fast)),
+        DynamoDbFault::Throttled => {
+            let body = json!({ "__type": "com.amazon.coral.availability#ThrottlingException", "message": "Rate exceeded" });
+            Some((StatusCode::BAD_REQUEST, body.to_string().into()))
+        }
+        DynamoDbFault::Conflict if operation.starts_with("Transact") => Some(cancelled(members(body))),
+        DynamoDbFault::Conflict => {
+            Some(error("TransactionConflictException", "Transaction is ongoing for the item"))
+        }
+        DynamoDbFault::InternalError => Some(internal_error()),
+        DynamoDbFault::AnswerLost | DynamoDbFault::Delay(_) => None,
+    }
+}
+
+fn error(kind: &str, message: &str) -> (StatusCode, Bytes) {
+    let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"), "message": message });
+    (StatusCode::BAD_REQUEST, body.to_string().into())
+}
+
+fn internal_error() -> (StatusCode, Bytes) {
+    let (_, body) = error("InternalServerError", "Internal server error");
+    (StatusCode::INTERNAL_SERVER_ERROR, body)
+}
+
+/// A transaction of so many members, cancelled by a conflict on the first.
+fn cancelled(members: usize) -> (StatusCode, Bytes) {
+    let codes: Vec<&str> =
+        (0..members.max(1)).map(|member| if member == 0 { "TransactionConflict" } else { "None" }).collect();
+    let reasons: Vec<_> = codes
+        .iter()
+        .map(|code| match *code {
+            "None" => json!({ "Code": code }),
+            _ => json!({ "Code": code, "Message": "Transaction is ongoing for the item" }),
+        })
+        .collect();
+    let message = format!(
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+        codes.join(", ")
+    );
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "CancellationReasons": reasons,
+        "Message": message,
+    });
+    (StatusCode::BAD_REQUEST, body.to_string().into())
+}
+
+fn members(body: &[u8]) -> usize {
+    #[derive(Deserialize)]
+    struct Transaction {
+        #[serde(rename = "TransactItems")]
+        items: Vec<IgnoredAny>,
+    }
+    serde_json::from_slice::<Transaction>(body).map_or(0, |transaction| transaction.items.len())
+}

@@ -1,0 +1,195 @@
+//! What goes wrong on purpose. Faults live in the studio's proxies; the product has no test switch.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::sync::lock;
+
+/// When a fault strikes, of the calls it applies to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// At each, until [`Faults::clear`].
+    Always,
+    /// At the first so many.
+    Times(u32),
+    /// At each with this probability (0 to 1).
+    Probability(f64),
+}
+
+/// What can go wrong with a call of DynamoDB.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DynamoDbFault {
+    /// `ProvisionedThroughputExceededException`; nothing is done.
+    ThroughputExceeded,
+    /// `ThrottlingException`; nothing is done.
+    Throttled,
+    /// A transaction is cancelled with `TransactionConflict` for its first member; any other call is answered
+    /// `TransactionConflictException`. Nothing is done.
+    Conflict,
+    /// `InternalServerError` with status 500; nothing is done.
+    InternalError,
+    /// The call is done, and the connection cut before the answer.
+    AnswerLost,
+    /// The call is done this much later.
+    Delay(Duration),
+}
+
+/// Which calls of DynamoDB a fault applies to: all, unless narrowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    operation: Option<String>,
+    table: Option<String>,
+}
+
+impl Target {
+    /// Every call.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// The calls of one operation, such as `TransactWriteItems`.
+    pub fn operation(name: impl Into<String>) -> Self {
+        Self { operation: Some(name.into()), table: None }
+    }
+
+    /// Of these, the calls that name this table.
+    #[must_use]
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.table = Some(name.into());
+        self
+    }
+
+    fn matches(&self, operation: &str, body: &[u8]) -> bool {
+        let is_operation = self.operation.as_deref().is_none_or(|wanted| wanted == operation);
+        is_operation && self.table.as_deref().is_none_or(|table| names_table(body, table))
+    }
+}
+
+/// Whether a request names this table: as `TableName`, or as a key of a batch.
+fn names_table(body: &[u8], table: &str) -> bool {
+    let body = String::from_utf8_lossy(body);
+    body.contains(&format!("\"TableName\":\"{table}\"")) || body.contains(&format!("\"{table}\":"))
+}
+
+/// What can go wrong with a call of `@connections`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionFault {
+    /// `GoneException` (410), whether the connection is there or not.
+    Gone,
+    /// `LimitExceededException` (429).
+    LimitExceeded,
+    /// No answer, ever.
+    Hang,
+}
+
+/// What can go wrong with an asynchronous call of a function. The caller learns nothing of either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvocationFault {
+    /// The event arrives twice.
+    Duplicate,
+    /// The event never arrives.
+    Lost,
+}
+
+/// The faults of a studio. Of several that apply, the first set strikes. A clone sets the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    rules: Arc<Mutex<Rules>>,
+    struck: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Rules {
+    dynamodb: Vec<Rule<DynamoDbFault, Target>>,
+    connections: Vec<Rule<ConnectionFault, Option<String>>>,
+    invocations: Vec<Rule<InvocationFault, Option<String>>>,
+}
+
+#[derive(Debug)]
+struct Rule<Fault, Target> {
+    fault: Fault,
+    target: Target,
+    when: When,
+}
+
+impl Faults {
+    /// Lets calls of DynamoDB go wrong.
+    pub fn dynamodb(&self, fault: DynamoDbFault, target: Target, when: When) {
+        lock(&self.rules).dynamodb.push(Rule { fault, target, when });
+    }
+
+    /// Lets calls of `@connections` go wrong: for one connection, or for all.
+    pub fn connections(&self, fault: ConnectionFault, connection: Option<&str>, when: When) {
+        let target = connection.map(str::to_owned);
+        lock(&self.rules).connections.push(Rule { fault, target, when });
+    }
+
+    /// Lets asynchronous calls go wrong: of one function (by its name), or of all.
+    pub fn invocations(&self, fault: InvocationFault, function: Option<&str>, when: When) {
+        let target = function.map(str::to_owned);
+        lock(&self.rules).invocations.push(Rule { fault, target, when });
+    }
+
+    /// Ends all faults.
+    pub fn clear(&self) {
+        *lock(&self.rules) = Rules::default();
+    }
+
+    /// How often a fault has struck since the studio started.
+    pub fn struck(&self) -> u64 {
+        self.struck.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn dynamodb_call(&self, operation: &str, body: &[u8]) -> Option<DynamoDbFault> {
+        self.strike(|rules| &mut rules.dynamodb, |target| target.matches(operation, body))
+    }
+
+    pub(crate) fn connection(&self, id: &str) -> Option<ConnectionFault> {
+        self.strike(
+            |rules| &mut rules.connections,
+            |target| target.as_deref().is_none_or(|wanted| wanted == id),
+        )
+    }
+
+    pub(crate) fn invocation(&self, function: &str) -> Option<InvocationFault> {
+        self.strike(
+            |rules| &mut rules.invocations,
+            |target| target.as_deref().is_none_or(|it| it == function),
+        )
+    }
+
+    fn strike<Fault: Copy, Target>(
+        &self,
+        list: impl FnOnce(&mut Rules) -> &mut Vec<Rule<Fault, Target>>,
+        matches: impl Fn(&Target) -> bool,
+    ) -> Option<Fault> {
+        let mut rules = lock(&self.rules);
+        let rules = list(&mut rules);
+        let fault = rules.iter_mut().find_map(|rule| {
+            let strikes = matches(&rule.target) && rule.when.strikes();
+            strikes.then_some(rule.fault)
+        })?;
+        rules.retain(|rule| rule.when != When::Times(0));
+        self.struck.fetch_add(1, Ordering::Relaxed);
+        Some(fault)
+    }
+}
+
+impl When {
+    fn strikes(&mut self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Times(0) => false,
+            Self::Times(left) => {
+                *left -= 1;
+                true
+            }
+            Self::Probability(probability) => fastrand::f64() < *probability,
+        }
+    }
+}

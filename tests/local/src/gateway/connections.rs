@@ -1,0 +1,219 @@
+//! The open WebSockets, and the `@connections` API that posts to them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock,
+    faults::{ConnectionFault, Faults},
+    http1::{self, Answer, BodyError},
+    sync::lock,
+};
+
+/// The largest message, either way.
+pub(super) const MESSAGE_LIMIT: usize = 128 * 1024;
+/// How many posts may lie ready for a client that reads slowly; a further one waits.
+const QUEUED_POSTS: usize = 16;
+/// How long what was posted before a DELETE may take to reach the client.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What the writing half of a connection is told.
+#[derive(Debug)]
+pub(super) enum Outbound {
+    Text(String),
+    Close,
+}
+
+/// One WebSocket.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: String,
+    pub(super) connected_at: i64,
+    pub(super) source_ip: String,
+    pub(super) user_agent: String,
+    /// False until its connect route has agreed, and again once it is closed by DELETE.
+    open: AtomicBool,
+    last_active: AtomicI64,
+    outbound: mpsc::Sender<Outbound>,
+    /// Ends it at once.
+    pub(super) cut: CancellationToken,
+}
+
+impl Connection {
+    /// Something went over it, either way.
+    pub(super) fn touch(&self) {
+        self.last_active.store(clock::now_ms(), Ordering::Relaxed);
+    }
+
+    /// For how long nothing has gone over it.
+    pub(super) fn idle(&self) -> Duration {
+        let idle = clock::now_ms().saturating_sub(self.last_active.load(Ordering::Relaxed));
+        Duration::from_millis(idle.try_into().unwrap_or_default())
+    }
+
+    /// Lets `text` follow what was posted before; waits while the client reads too slowly.
+    pub(super) async fn send(&self, text: String) {
+        tokio::select! {
+            // A connection that is gone has nobody to tell.
+            sent = self.outbound.send(Outbound::Text(text)) => sent.ok(),
+            () = self.cut.cancelled() => None,
+        };
+    }
+
+    fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+}
+
+/// The WebSockets of a studio.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    open: Arc<Mutex<HashMap<String, Arc<Connection>>>>,
+    faults: Faults,
+}
+
+impl Connections {
+    pub(crate) fn new(faults: Faults) -> Self {
+        Self { open: Arc::default(), faults }
+    }
+
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.open).values().filter(|connection| connection.is_open()).count()
+    }
+
+    /// Registers a connection that is still inside its connect route, and gives what will be posted to it.
+    pub(super) fn enter(
+        &self,
+        source_ip: String,
+        user_agent: String,
+    ) -> (Arc<Connection>, mpsc::Receiver<Outbound>) {
+        let (outbound, posts) = mpsc::channel(QUEUED_POSTS);
+        let now = clock::now_ms();
+        let connection = Arc::new(Connection {
+            id: connection_id(),
+            connected_at: now,
+            source_ip,
+            user_agent,
+            open: AtomicBool::new(false),
+            last_active: AtomicI64::new(now),
+            outbound,
+            cut: CancellationToken::new(),
+        });
+        lock(&self.open).insert(connection.id.clone(), connection.clone());
+        (connection, posts)
+    }
+
+    /// The connect route has agreed: from now on it can be posted to.
+    pub(super) fn open(&self, connection: &Connection) {
+        connection.touch();
+        connection.open.store(true, Ordering::Release);
+    }
+
+    /// It is gone.
+    pub(super) fn leave(&self, connection: &Connection) {
+        connection.open.store(false, Ordering::Release);
+        lock(&self.open).remove(&connection.id);
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<Connection>> {
+        lock(&self.open).get(id).filter(|connection| connection.is_open()).cloned()
+    }
+
+    /// Answers a call of `/{stage}/@connections/{id}`.
+    pub(crate) async fn handle(&self, request: Request<Incoming>, id: &str) -> Answer {
+        let id = percent_decode_str(id).decode_utf8_lossy();
+        match self.faults.connection(&id) {
+            Some(ConnectionFault::Gone) => return gone(),
+            Some(ConnectionFault::LimitExceeded) => {
+                return http1::aws_error(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "LimitExceededException",
+                    "Too Many Requests",
+                );
+            }
+            Some(ConnectionFault::Hang) => std::future::pending().await,
+            None => {}
+        }
+        let Some(connection) = self.find(&id) else {
+            return gone();
+        };
+        match *request.method() {
+            Method::POST => post(&connection, request.into_body()).await,
+            Method::GET => describe(&connection),
+            Method::DELETE => {
+                self.leave(&connection);
+                tokio::spawn(close(connection));
+                http1::empty(StatusCode::NO_CONTENT)
+            }
+            _ => http1::aws_error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden"),
+        }
+    }
+}
+
+/// A slow reader holds up nobody but the posts to itself.
+async fn post(connection: &Connection, body: Incoming) -> Answer {
+    let body = match http1::read_body(body, MESSAGE_LIMIT).await {
+        Ok(body) => body,
+        Err(BodyError::TooLong) => {
+            let (status, kind) = (StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException");
+            return http1::aws_error(status, kind, "Message too long");
+        }
+        Err(BodyError::Broken) => {
+            return http1::aws_error(StatusCode::BAD_REQUEST, "BadRequestException", "Bad Request");
+        }
+    };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    tokio::select! {
+        sent = connection.outbound.send(Outbound::Text(text)) => match sent {
+            Ok(()) => http1::empty(StatusCode::OK),
+            Err(_) => gone(),
+        },
+        () = connection.cut.cancelled() => gone(),
+    }
+}
+
+fn describe(connection: &Connection) -> Answer {
+    let last_active = connection.last_active.load(Ordering::Relaxed);
+    let body = serde_json::json!({
+        "connectedAt": clock::rfc3339(connection.connected_at),
+        "identity": { "sourceIp": connection.source_ip, "userAgent": connection.user_agent },
+        "lastActiveAt": clock::rfc3339(last_active),
+    });
+    http1::json(StatusCode::OK, body.to_string())
+}
+
+/// Closes a connection after what was posted to it, and in any case soon.
+async fn close(connection: Arc<Connection>) {
+    let queued = connection.outbound.send(Outbound::Close);
+    tokio::time::timeout(LAST_WORDS, async {
+        queued.await.ok();
+        connection.outbound.closed().await;
+    })
+    .await
+    .ok();
+    connection.cut.cancel();
+}
+
+fn gone() -> Answer {
+    http1::aws_error(StatusCode::GONE, "GoneException", "Gone")
+}
+
+/// As API Gateway makes them: eleven bytes in base64, with its `=` and at times a `/` or `+`.
+fn connection_id() -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let bytes: [u8; 11] = std::array::from_fn(|_| fastrand::u8(..));
+    STANDARD.encode(bytes)
+}

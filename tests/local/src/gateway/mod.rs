@@ -1,0 +1,52 @@
+//! API Gateway: the HTTP API and the WebSocket API on one public port.
+
+mod connections;
+mod cors;
+mod http_answer;
+mod http_api;
+mod http_event;
+mod routes;
+mod session;
+mod websocket;
+mod websocket_event;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use http::{Request, StatusCode, header::UPGRADE};
+use hyper::body::Incoming;
+
+pub(crate) use connections::Connections;
+pub(crate) use cors::CorsHeaders;
+pub(crate) use http_api::HttpApi;
+pub(crate) use routes::Routes;
+pub(crate) use websocket::WebSocketApi;
+
+use crate::http1::Answer;
+
+/// The largest request line and headers.
+const HEADERS_LIMIT: usize = 10_240;
+
+/// What listens on the public port.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) http: HttpApi,
+    pub(crate) websocket: Option<Arc<WebSocketApi>>,
+}
+
+impl Gateway {
+    /// Answers one request.
+    pub(crate) async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+        let size: usize =
+            request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        if size + request.uri().path_and_query().map_or(0, |path| path.as_str().len()) > HEADERS_LIMIT {
+            return http_api::own(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        if let Some(websocket) = &self.websocket
+            && request.headers().contains_key(UPGRADE)
+            && websocket.is_address(request.uri().path())
+        {
+            return websocket.clone().handle(request, peer).await;
+        }
+        self.http.handle(request, peer).await
+    }
+}

@@ -1,0 +1,122 @@
+//! The HTTP of the studio: one way to listen, and the answers every part gives.
+
+use std::{convert::Infallible, future::Future, net::SocketAddr, pin::pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// An answer of the studio.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Ends a connection without an answer, as a broken network would.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut on purpose")]
+pub(crate) struct Cut;
+
+impl From<Infallible> for Cut {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Serves HTTP/1.1 on `listener` until `stop`, each connection in a task of its own.
+pub(crate) async fn serve<H, F>(listener: TcpListener, stop: CancellationToken, tasks: TaskTracker, handle: H)
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Answer, Cut>> + Send + 'static,
+{
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        // An error here is of one connection, or of too many open files, which the next accept tells again.
+        let Ok((stream, peer)) = accepted else {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            continue;
+        };
+        tasks.spawn(serve_connection(stream, peer, stop.clone(), handle.clone()));
+    }
+}
+
+async fn serve_connection<H, F>(stream: TcpStream, peer: SocketAddr, stop: CancellationToken, handle: H)
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Answer, Cut>> + Send + 'static,
+{
+    // Without it small answers could wait for acknowledgements; where it cannot be set, they do.
+    stream.set_nodelay(true).ok();
+    let service = service_fn(move |request| handle(request, peer));
+    let connection = http1::Builder::new()
+        .half_close(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // However a client ends its connection, there is nobody to tell.
+        _ended = connection.as_mut() => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Reads a body of at most `limit` bytes. A longer one is read to its end in vain, within reason: a client
+/// that is still sending would otherwise not see the answer.
+pub(crate) async fn read_body(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    let mut whole = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_error| BodyError::Broken)?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length > limit.saturating_mul(4) {
+            break;
+        }
+        if length <= limit && length == data.len() && body.is_end_stream() {
+            // The usual body comes in one piece, which needs no copy.
+            return Ok(data);
+        }
+        if length <= limit {
+            whole.extend_from_slice(&data);
+        }
+    }
+    if length > limit { Err(BodyError::TooLong) } else { Ok(whole.freeze()) }
+}
+
+/// Why a body was not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BodyError {
+    TooLong,
+    Broken,
+}
+
+/// An answer of JSON.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// An answer of JSON that AWS's SDKs read as the error `kind`.
+pub(crate) fn aws_error(status: StatusCode, kind: &'static str, message: &str) -> Answer {
+    let mut answer = json(status, serde_json::json!({ "message": message }).to_string());
+    answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(kind));
+    answer
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}

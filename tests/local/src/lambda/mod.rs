@@ -1,0 +1,191 @@
+//! AWS Lambda: the functions, the Runtime API their instances speak, and the Invoke API.
+
+mod asynchronous;
+mod function;
+mod instance;
+pub(crate) mod invoke_api;
+mod logs;
+mod outcome;
+mod pool;
+mod process;
+pub(crate) mod runtime_api;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+pub(crate) use asynchronous::Asynchronous;
+pub(crate) use function::{Function, outcome};
+pub use outcome::InvokeError;
+pub(crate) use outcome::{ASYNCHRONOUS_LIMIT, Outcome};
+pub(crate) use process::Guardian;
+
+use crate::{
+    error::Error,
+    options::Options,
+    template::{ACCOUNT, FunctionDefinition, REGION},
+};
+use function::Parts;
+use logs::Logs;
+use process::Launch;
+
+/// How often deadlines are looked at; an event may live this much longer than its function's timeout.
+const SWEEP: Duration = Duration::from_millis(25);
+/// How long a studio waits for its instances to be gone after it killed them.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The functions of a studio.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    by_name: BTreeMap<String, Arc<Function>>,
+    instance_idle: Duration,
+}
+
+/// Where the functions reach what is outside of them.
+pub(crate) struct Surroundings<'a> {
+    /// `HOST:PORT` of the Runtime API and the Invoke API.
+    pub(crate) internal: &'a str,
+    pub(crate) dynamodb_url: &'a str,
+    pub(crate) group: Option<i32>,
+}
+
+impl Functions {
+    /// Makes the functions of the template; no process is started.
+    pub(crate) fn new(
+        definitions: Vec<FunctionDefinition>,
+        surroundings: &Surroundings<'_>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let mut by_name = BTreeMap::new();
+        for definition in definitions {
+            let binary =
+                options.binaries.join(format!("{}{}", definition.binary, std::env::consts::EXE_SUFFIX));
+            if !binary.is_file() {
+                return Err(Error::MissingBinary { function: definition.name, path: binary });
+            }
+            let function = function_of(definition, &binary, surroundings, options);
+            by_name.insert(function.name.clone(), function);
+        }
+        Ok(Self { by_name, instance_idle: options.limits.instance_idle })
+    }
+
+    /// The function of this name, ARN or executable.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Function>> {
+        let name = name.rsplit(':').next().unwrap_or(name);
+        self.by_name.get(name).or_else(|| self.by_name.values().find(|function| function.binary == name))
+    }
+
+    /// All functions, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.by_name.values()
+    }
+
+    /// Sees to deadlines and to idle instances for as long as it is polled.
+    pub(crate) async fn sweep(&self) {
+        let mut tick = tokio::time::interval(SWEEP);
+        loop {
+            tick.tick().await;
+            for function in self.iter() {
+                function.sweep(self.instance_idle);
+            }
+        }
+    }
+
+    /// Kills every instance and waits until they are gone.
+    pub(crate) async fn stop(&self) {
+        for function in self.iter() {
+            function.stop();
+        }
+        let gone = async {
+            while self.iter().any(|function| !function.pids().is_empty()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(FAREWELL, gone).await.ok();
+    }
+}
+
+impl Drop for Functions {
+    fn drop(&mut self) {
+        for function in self.iter() {
+            function.stop();
+        }
+    }
+}
+
+/// A request id as AWS makes them.
+pub(crate) fn request_id() -> String {
+    let bits = fastrand::u128(..);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        bits >> 96,
+        (bits >> 80) & 0xffff,
+        (bits >> 64) & 0xfff,
+        ((bits >> 48) & 0x3fff) | 0x8000,
+        bits & 0xffff_ffff_ffff
+    )
+}
+
+fn function_of(
+    definition: FunctionDefinition,
+    binary: &Path,
+    surroundings: &Surroundings<'_>,
+    options: &Options,
+) -> Arc<Function> {
+    let variables = environment(&definition, surroundings, options);
+    let parts = Parts {
+        arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", definition.name),
+        binary: definition.binary,
+        timeout: definition.timeout,
+        asynchronous: definition.asynchronous,
+        logs: Arc::new(Logs::new(definition.name.clone(), options.echo)),
+        launch: Launch {
+            binary: binary.to_owned(),
+            variables,
+            runtime_api: surroundings.internal.to_owned(),
+            group: surroundings.group,
+        },
+        name: definition.name,
+    };
+    Function::new(parts, &options.limits)
+}
+
+/// The environment of a function, as Lambda sets it, and nothing of the studio's own.
+fn environment(
+    definition: &FunctionDefinition,
+    surroundings: &Surroundings<'_>,
+    options: &Options,
+) -> Vec<(String, String)> {
+    let memory = definition.memory_mb.to_string();
+    let log_group = format!("/aws/lambda/{}", definition.name);
+    let lambda_url = format!("http://{}", surroundings.internal);
+    let fixed = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ENDPOINT_URL_DYNAMODB", surroundings.dynamodb_url),
+        ("AWS_ENDPOINT_URL_LAMBDA", lambda_url.as_str()),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_rust"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
+        ("AWS_LAMBDA_FUNCTION_NAME", definition.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", log_group.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("LANG", "en_US.UTF-8"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("TZ", ":UTC"),
+        ("_HANDLER", "bootstrap"),
+    ];
+    let given = definition.variables.iter().chain(&options.extra_variables);
+    fixed
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .chain(given.map(|(name, value)| (name.clone(), value.clone())))
+        .collect()
+}
+
+/// Says whether these bytes are one JSON value.
+pub(crate) fn is_json(bytes: &Bytes) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}

@@ -1,0 +1,74 @@
+//! What comes of one call of a function.
+
+use bytes::Bytes;
+
+/// The largest event and the largest answer of a synchronous call: 6 MB and a little, as Lambda counts.
+pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024 + 100;
+/// The largest event of an asynchronous call.
+pub(crate) const ASYNCHRONOUS_LIMIT: usize = 1024 * 1024;
+
+/// What one call came to: the answer's bytes, as the function sent them.
+pub(crate) type Outcome = Result<Bytes, InvokeError>;
+
+/// Why a call came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvokeError {
+    /// The function reported an error: its handler failed or panicked.
+    #[error("{error_type}: {message}")]
+    FunctionError {
+        /// `errorType` of the error document.
+        error_type: String,
+        /// `errorMessage` of the error document.
+        message: String,
+    },
+    /// The function's timeout passed; the instance is killed.
+    #[error("task timed out after {seconds} seconds")]
+    TimedOut {
+        /// The timeout.
+        seconds: u64,
+    },
+    /// The instance ended during the event, or before it could take one.
+    #[error("runtime exited: {0}")]
+    Crashed(String),
+    /// The answer is over 6 MB.
+    #[error("the answer is too large ({0} bytes)")]
+    TooLarge(usize),
+    /// The event is over 6 MB: the function is not called.
+    #[error("the event is too large ({0} bytes)")]
+    EventTooLarge(usize),
+    /// The answer is not JSON.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// The template names no such function.
+    #[error("there is no function {0}")]
+    UnknownFunction(String),
+}
+
+impl InvokeError {
+    /// Reads an error document as the Runtime API takes it.
+    pub(crate) fn from_document(document: &[u8]) -> Self {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct Document {
+            error_type: String,
+            error_message: String,
+        }
+        let document: Document = serde_json::from_slice(document).unwrap_or_default();
+        Self::FunctionError { error_type: document.error_type, message: document.error_message }
+    }
+
+    /// The document Lambda gives to a synchronous caller.
+    pub(crate) fn document(&self) -> String {
+        let (kind, message) = match self {
+            Self::FunctionError { error_type, message } => (error_type.as_str(), message.clone()),
+            Self::TimedOut { .. } => ("Sandbox.Timedout", self.to_string()),
+            Self::Crashed(_) => ("Runtime.ExitError", self.to_string()),
+            Self::TooLarge(_) => ("Function.ResponseSizeTooLarge", self.to_string()),
+            Self::EventTooLarge(_) => ("RequestTooLargeException", self.to_string()),
+            Self::NotJson => ("Runtime.MarshalError", self.to_string()),
+            Self::UnknownFunction(_) => ("ResourceNotFoundException", self.to_string()),
+        };
+        serde_json::json!({ "errorType": kind, "errorMessage": message }).to_string()
+    }
+}

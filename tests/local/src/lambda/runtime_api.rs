@@ -1,0 +1,119 @@
+//! The Runtime API, as `AWS_LAMBDA_RUNTIME_API` leads an instance to it:
+//! `/{function}/{instance}/2018-06-01/runtime/..`.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::{
+    Function, Functions,
+    instance::Delivery,
+    outcome::{InvokeError, PAYLOAD_LIMIT},
+    pool::Next,
+};
+use crate::http1::{self, Answer, BodyError};
+
+/// Answers `request` of an instance.
+pub(crate) async fn handle(functions: &Functions, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let mut path = head.uri.path().splitn(6, '/').skip(1);
+    let (Some(function), Some(instance), Some("2018-06-01"), Some("runtime"), Some(action)) =
+        (path.next(), path.next(), path.next(), path.next(), path.next())
+    else {
+        return http1::empty(StatusCode::NOT_FOUND);
+    };
+    let (Some(function), Ok(instance)) = (functions.by_name.get(function), instance.parse::<u64>()) else {
+        return http1::empty(StatusCode::NOT_FOUND);
+    };
+    let caller = Caller { function, instance };
+    match (&head.method, action, action.strip_prefix("invocation/").and_then(|rest| rest.split_once('/'))) {
+        (&Method::GET, "invocation/next", _) => caller.next().await,
+        (&Method::POST, "init/error", _) => caller.init_error(body).await,
+        (&Method::POST, _, Some((request_id, "response"))) => caller.response(request_id, body).await,
+        (&Method::POST, _, Some((request_id, "error"))) => caller.error(request_id, body).await,
+        _ => http1::empty(StatusCode::NOT_FOUND),
+    }
+}
+
+struct Caller<'a> {
+    function: &'a Function,
+    instance: u64,
+}
+
+impl Caller<'_> {
+    async fn next(&self) -> Answer {
+        let delivery = match self.function.next(self.instance) {
+            Next::Now(delivery) => Some(delivery),
+            Next::Later(delivery) => delivery.await.ok(),
+            Next::Never => None,
+        };
+        match delivery {
+            Some(delivery) => self.event(delivery),
+            // The instance is about to be killed; an answer without an event makes it end by itself.
+            None => http1::empty(StatusCode::GONE),
+        }
+    }
+
+    fn event(&self, delivery: Delivery) -> Answer {
+        let mut answer = Response::new(Full::new(delivery.payload));
+        let trace = format!(
+            "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
+            delivery.deadline_ms / 1000,
+            fastrand::u128(..) >> 32,
+            fastrand::u64(..)
+        );
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            HeaderName::from_static("lambda-runtime-deadline-ms"),
+            HeaderValue::from(delivery.deadline_ms),
+        );
+        for (name, value) in [
+            ("lambda-runtime-aws-request-id", delivery.request_id.as_str()),
+            ("lambda-runtime-invoked-function-arn", self.function.arn.as_str()),
+            ("lambda-runtime-trace-id", trace.as_str()),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        answer
+    }
+
+    async fn response(&self, request_id: &str, body: Incoming) -> Answer {
+        match http1::read_body(body, PAYLOAD_LIMIT).await {
+            Ok(bytes) => self.accept(request_id, Ok(bytes)),
+            Err(BodyError::TooLong) => {
+                self.accept(request_id, Err(InvokeError::TooLarge(PAYLOAD_LIMIT + 1)));
+                http1::json(StatusCode::PAYLOAD_TOO_LARGE, r#"{"errorType":"Function.ResponseSizeTooLarge"}"#)
+            }
+            Err(BodyError::Broken) => {
+                self.accept(request_id, Err(InvokeError::Crashed("the answer broke off".to_owned())))
+            }
+        }
+    }
+
+    async fn error(&self, request_id: &str, body: Incoming) -> Answer {
+        let document = http1::read_body(body, PAYLOAD_LIMIT).await.unwrap_or_default();
+        self.accept(request_id, Err(InvokeError::from_document(&document)))
+    }
+
+    /// The instance will exit, which fails an event; why it does so goes to the logs.
+    async fn init_error(&self, body: Incoming) -> Answer {
+        let document = http1::read_body(body, PAYLOAD_LIMIT).await.unwrap_or_default();
+        self.function.logs.keep(format!("INIT failed: {}", String::from_utf8_lossy(&document)));
+        accepted()
+    }
+
+    fn accept(&self, request_id: &str, outcome: Result<Bytes, InvokeError>) -> Answer {
+        if self.function.answer(self.instance, request_id, outcome) {
+            return accepted();
+        }
+        http1::json(StatusCode::BAD_REQUEST, r#"{"errorType":"InvalidRequestID"}"#)
+    }
+}
+
+fn accepted() -> Answer {
+    http1::json(StatusCode::ACCEPTED, r#"{"status":"OK"}"#)
+}

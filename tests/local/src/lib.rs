@@ -1,0 +1,34 @@
+//! AI Chat Studio on one machine: API Gateway, Lambda and DynamoDB around the real function binaries.
+//!
+//! [`Studio::start`] reads `template.yaml` and serves what it names: an HTTP API and a WebSocket API on one
+//! public port, the functions as processes that speak the real Lambda Runtime API, and an embedded DynamoDB.
+//! It is as strict as AWS, limits and error bodies included, and it can let things go wrong
+//! ([`Studio::faults`]). `cargo run` runs one; tests run many at once.
+//!
+//! What it does not have: IAM, throttling of its own, cold starts as slow as the cloud's, eventual
+//! consistency.
+
+mod clock;
+pub mod command;
+mod data_folder;
+mod dynamodb;
+mod error;
+mod faults;
+mod gateway;
+mod http1;
+mod internal;
+mod lambda;
+mod options;
+mod places;
+mod settings;
+mod studio;
+mod sync;
+mod template;
+
+pub use dynamodb::{Reading, Usage};
+pub use error::Error;
+pub use faults::{ConnectionFault, DynamoDbFault, Faults, InvocationFault, Target, When};
+pub use lambda::InvokeError;
+pub use options::{Data, Echo, Limits, Options};
+pub use studio::Studio;
+pub use template::TemplateError;

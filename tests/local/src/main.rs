@@ -1,0 +1,8 @@
+//! The whole studio on one machine: `cargo run`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    local::command::main(std::env::args().skip(1)).await
+}

@@ -1,0 +1,53 @@
+//! The values of variables that stand for something of the cloud, and what stands there locally.
+
+use std::net::SocketAddr;
+
+use crate::template::{FunctionDefinition, RouteDefinition, Template};
+
+/// What a template can only know once the studio has its ports and its secret.
+pub(crate) struct Places {
+    pub(crate) public: SocketAddr,
+    pub(crate) internal: SocketAddr,
+    pub(crate) secret: String,
+}
+
+impl Places {
+    /// The functions with every variable settled, and all their routes.
+    pub(crate) fn settle(
+        &self,
+        template: &Template,
+    ) -> (Vec<FunctionDefinition>, Vec<(String, RouteDefinition)>) {
+        let mut functions = template.functions.clone();
+        let mut routes = Vec::new();
+        for function in &mut functions {
+            for (name, value) in &mut function.variables {
+                *value = self.local(name, value, template);
+            }
+            routes.extend(function.routes.drain(..).map(|route| (function.name.clone(), route)));
+        }
+        (functions, routes)
+    }
+
+    /// A value with the local secret for a reference to the stored one, and a local address for a deployed
+    /// API's.
+    fn local(&self, name: &str, value: &str, template: &Template) -> String {
+        if value.starts_with("{{resolve:") {
+            // Another secret, such as a provider's key, is there only if the user sets it.
+            return if name == "SECRET_KEY" { self.secret.clone() } else { String::new() };
+        }
+        let deployed = |scheme: &str, api: &str| {
+            let rest = value.strip_prefix(scheme)?.strip_prefix(api)?.strip_prefix(".execute-api.")?;
+            Some(rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or_default().to_owned())
+        };
+        if let Some(api) = &template.websocket {
+            if let Some(path) = deployed("https://", &api.id) {
+                return format!("http://{}{path}", self.internal);
+            }
+            if let Some(path) = deployed("wss://", &api.id) {
+                return format!("ws://{}{path}", self.public);
+            }
+        }
+        let http = template.http_apis.iter().find_map(|api| deployed("https://", api));
+        http.map_or_else(|| value.to_owned(), |path| format!("http://{}{path}", self.public))
+    }
+}

@@ -1,0 +1,300 @@
+//! A running studio.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::Request;
+use hyper::body::Incoming;
+use serde_json::Value;
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    data_folder::{DataFolder, new_secret},
+    dynamodb::{self, Meter, Reading},
+    error::Error,
+    faults::Faults,
+    gateway::{Connections, CorsHeaders, Gateway, HttpApi, Routes, WebSocketApi},
+    http1::{self, Answer},
+    internal::Internal,
+    lambda::{Asynchronous, Functions, Guardian, InvokeError, Surroundings},
+    options::{Data, Options},
+    places::Places,
+    template::{RouteDefinition, Template},
+};
+
+/// How long the disconnect routes of the open connections may take when a studio stops.
+const DISCONNECTS: Duration = Duration::from_secs(2);
+/// How long the listeners may take to end.
+const LISTENERS: Duration = Duration::from_secs(1);
+
+/// A running studio: an HTTP API, a WebSocket API, functions and tables, as the template names them.
+///
+/// Many can run at once in one process. Dropping one ends its processes too, but only [`Studio::stop`] waits
+/// for them and lets the open connections end in good order.
+#[derive(Debug)]
+pub struct Studio {
+    address: SocketAddr,
+    internal: SocketAddr,
+    dynamodb: SocketAddr,
+    stage: String,
+    functions: Arc<Functions>,
+    connections: Connections,
+    faults: Faults,
+    meter: Meter,
+    /// Closes the WebSockets.
+    closing: CancellationToken,
+    sessions: TaskTracker,
+    /// Ends the listeners.
+    ending: CancellationToken,
+    tasks: TaskTracker,
+    guardian: Option<Guardian>,
+    _folder: Option<DataFolder>,
+}
+
+impl Studio {
+    /// Starts a studio. When this returns it answers; its functions start at their first event (unless
+    /// [`Options::prestart`]).
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let template = read_template(&options)?;
+        let (public, address) = listen(&options.host, options.port).await?;
+        let (private, internal) = listen("127.0.0.1", 0).await?;
+        let folder = match &options.data {
+            Data::Memory => None,
+            Data::Directory(path) => Some(DataFolder::take(path)?),
+        };
+        let secret = folder.as_ref().map_or_else(new_secret, DataFolder::secret)?;
+        let faults = Faults::default();
+        let meter = Meter::default();
+        let (ending, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let database =
+            dynamodb::open(folder.as_ref().map(DataFolder::database).as_deref(), &template.tables)?;
+        let dynamodb = dynamodb::serve(database, faults.clone(), meter.clone(), &ending, &tasks).await?;
+        let guardian = Guardian::start();
+        let surroundings = Surroundings {
+            internal: &internal.to_string(),
+            dynamodb_url: &format!("http://{dynamodb}"),
+            group: guardian.as_ref().and_then(Guardian::group),
+        };
+        let places = Places { public: reachable(address), internal, secret };
+        let (definitions, routes) = places.settle(&template);
+        let functions = Arc::new(Functions::new(definitions, &surroundings, &options)?);
+        let studio = Self {
+            address: reachable(address),
+            internal,
+            dynamodb,
+            stage: template.websocket.as_ref().map(|api| api.stage.clone()).unwrap_or_default(),
+            connections: Connections::new(faults.clone()),
+            functions,
+            faults,
+            meter,
+            closing: CancellationToken::new(),
+            sessions: TaskTracker::new(),
+            ending,
+            tasks,
+            guardian,
+            _folder: folder,
+        };
+        studio.serve(public, private, template, &routes, &options);
+        if options.prestart {
+            studio.functions.iter().for_each(|function| function.prestart());
+        }
+        Ok(studio)
+    }
+
+    fn serve(
+        &self,
+        public: TcpListener,
+        private: TcpListener,
+        template: Template,
+        routes: &[(String, RouteDefinition)],
+        options: &Options,
+    ) {
+        let internal = Arc::new(Internal {
+            functions: self.functions.clone(),
+            connections: self.connections.clone(),
+            connections_prefix: format!("/{}/@connections/", self.stage),
+            asynchronous: Asynchronous {
+                functions: self.functions.clone(),
+                faults: self.faults.clone(),
+                retry_delay: options.limits.retry_delay,
+            },
+        });
+        self.spawn_listener(private, move |request, _peer| {
+            let internal = internal.clone();
+            async move { Ok(internal.handle(request).await) }
+        });
+        let gateway = Arc::new(self.gateway(template, routes, options));
+        self.spawn_listener(public, move |request, peer| {
+            let gateway = gateway.clone();
+            async move { Ok(gateway.handle(request, peer).await) }
+        });
+        let (functions, ending) = (self.functions.clone(), self.ending.clone());
+        self.tasks.spawn(async move { ending.run_until_cancelled(functions.sweep()).await });
+    }
+
+    fn spawn_listener<H, F>(&self, listener: TcpListener, handle: H)
+    where
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Answer, http1::Cut>> + Send + 'static,
+    {
+        self.tasks.spawn(http1::serve(listener, self.ending.clone(), self.tasks.clone(), handle));
+    }
+
+    fn gateway(
+        &self,
+        template: Template,
+        routes: &[(String, RouteDefinition)],
+        options: &Options,
+    ) -> Gateway {
+        let mut table = Routes::default();
+        for (function, route) in routes {
+            if let Some(function) = self.functions.find(function) {
+                table.add(&route.method, &route.path, function.clone());
+            }
+        }
+        let limits = &options.limits;
+        let websocket = template.websocket.map(|definition| {
+            Arc::new(WebSocketApi {
+                definition,
+                functions: self.functions.clone(),
+                connections: self.connections.clone(),
+                idle: limits.idle,
+                life: limits.life,
+                integration_limit: limits.websocket_integration,
+                sessions: self.sessions.clone(),
+                closing: self.closing.clone(),
+            })
+        });
+        let cors = template.cors.as_ref().map(CorsHeaders::new);
+        Gateway {
+            http: HttpApi { routes: table, cors, integration_limit: limits.http_integration },
+            websocket,
+        }
+    }
+
+    /// The base address of the HTTP API, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address of the WebSocket API; `/{user_id}` may follow.
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}/{}", self.address, self.stage)
+    }
+
+    /// The endpoint of `@connections`, as the functions have it.
+    pub fn management_url(&self) -> String {
+        format!("http://{}/{}", self.internal, self.stage)
+    }
+
+    /// The endpoint of DynamoDB, as the functions have it: what is asked through it is metered and meets
+    /// faults.
+    pub fn dynamodb_url(&self) -> String {
+        format!("http://{}", self.dynamodb)
+    }
+
+    /// The endpoint of the Invoke API, as the functions have it.
+    pub fn lambda_url(&self) -> String {
+        format!("http://{}", self.internal)
+    }
+
+    /// Calls a function (by its name, ARN or executable) with any event, and waits for its answer.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
+        let found = self.functions.find(function);
+        let found = found.ok_or_else(|| InvokeError::UnknownFunction(function.to_owned()))?;
+        let answer = found.invoke(event.to_string().into()).await?;
+        serde_json::from_slice(&answer).map_err(|_error| InvokeError::NotJson)
+    }
+
+    /// What is to go wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// What the functions have asked of DynamoDB since the start or the last [`Studio::reset_meter`].
+    pub fn meter(&self) -> Reading {
+        self.meter.read()
+    }
+
+    /// Sets the meter to nothing.
+    pub fn reset_meter(&self) {
+        self.meter.reset();
+    }
+
+    /// The names of the functions.
+    pub fn functions(&self) -> Vec<String> {
+        self.functions.iter().map(|function| function.name.clone()).collect()
+    }
+
+    /// The processes of a function's instances, oldest first.
+    pub fn instances(&self, function: &str) -> Vec<u32> {
+        self.functions.find(function).map(|function| function.pids()).unwrap_or_default()
+    }
+
+    /// Kills an instance (SIGKILL), with the event it has. Answers whether there is one with this process id.
+    pub fn kill(&self, pid: u32) -> bool {
+        self.functions.iter().any(|function| function.kill(pid))
+    }
+
+    /// The last lines a function printed, over all its instances, oldest first.
+    pub fn logs(&self, function: &str) -> Vec<String> {
+        self.functions.find(function).map(|function| function.logs.lines()).unwrap_or_default()
+    }
+
+    /// How many WebSockets are open.
+    pub fn connections(&self) -> usize {
+        self.connections.count()
+    }
+
+    /// Closes every WebSocket, lets their disconnect routes run for a moment, then ends every process and
+    /// listener, and waits for all of it.
+    pub async fn stop(mut self) {
+        self.closing.cancel();
+        self.sessions.close();
+        timeout(DISCONNECTS, self.sessions.wait()).await.ok();
+        self.functions.stop().await;
+        drop(self.guardian.take());
+        self.ending.cancel();
+        self.tasks.close();
+        timeout(LISTENERS, self.tasks.wait()).await.ok();
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        self.ending.cancel();
+        for function in self.functions.iter() {
+            function.stop();
+        }
+    }
+}
+
+fn read_template(options: &Options) -> Result<Template, Error> {
+    let path = options.template.clone();
+    let source = match fs::read_to_string(&path) {
+        Ok(source) => source,
+        Err(source) => return Err(Error::ReadTemplate { path, source }),
+    };
+    Template::parse(&source, &options.variables).map_err(|source| Error::Template { path, source })
+}
+
+async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { address: format!("{host}:{port}"), source };
+    let listener = TcpListener::bind((host, port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// An address a client on this machine can connect to.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        return SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port());
+    }
+    address
+}

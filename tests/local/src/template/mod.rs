@@ -1,0 +1,140 @@
+//! Reads `template.yaml`: the only list of routes, functions, tables, variables and permissions.
+//!
+//! What the template does not name does not exist locally either. Only what a studio on one machine
+//! needs is evaluated; a value that cannot be is one line of error that names the resource.
+
+mod functions;
+mod http_api;
+mod node;
+mod resolve;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod websocket_api;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use node::Node;
+use resolve::Resolver;
+pub(crate) use resolve::{ACCOUNT, REGION};
+
+/// Why a template cannot be used, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(String);
+
+impl TemplateError {
+    fn within(self, place: &str) -> Self {
+        Self(format!("{place}: {}", self.0))
+    }
+}
+
+/// What the template says, evaluated.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub(crate) functions: Vec<FunctionDefinition>,
+    /// `CreateTable` and `UpdateTimeToLive` requests, one for each table.
+    pub(crate) tables: Vec<TableDefinition>,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) websocket: Option<WebSocketDefinition>,
+    /// The logical ids of the HTTP APIs, whose deployed addresses stand in variables.
+    pub(crate) http_apis: Vec<String>,
+}
+
+/// One function.
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionDefinition {
+    /// The logical id, which is the function's name locally.
+    pub(crate) name: String,
+    /// The name of its executable.
+    pub(crate) binary: String,
+    pub(crate) timeout: Duration,
+    pub(crate) memory_mb: u64,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) routes: Vec<RouteDefinition>,
+    pub(crate) asynchronous: AsynchronousCalls,
+}
+
+/// A route of the HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RouteDefinition {
+    /// Upper case, or `ANY`.
+    pub(crate) method: String,
+    pub(crate) path: String,
+}
+
+/// How a function's asynchronous calls are treated.
+#[derive(Clone, Debug)]
+pub(crate) struct AsynchronousCalls {
+    pub(crate) retries: u32,
+    pub(crate) max_age: Duration,
+    /// The function that is told of a call that failed for good.
+    pub(crate) on_failure: Option<String>,
+}
+
+/// One table.
+#[derive(Debug)]
+pub(crate) struct TableDefinition {
+    pub(crate) name: String,
+    /// The `CreateTable` request.
+    pub(crate) create: serde_json::Value,
+    /// The attribute that holds the time an item expires.
+    pub(crate) ttl_attribute: Option<String>,
+}
+
+/// The CORS settings of the HTTP API, as its headers spell them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cors {
+    pub(crate) origins: Vec<String>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) expose: Vec<String>,
+    pub(crate) credentials: bool,
+    pub(crate) max_age: Option<u64>,
+}
+
+/// The WebSocket API.
+#[derive(Clone, Debug)]
+pub(crate) struct WebSocketDefinition {
+    /// The logical id of the API.
+    pub(crate) id: String,
+    pub(crate) stage: String,
+    /// The path into a frame's JSON that names its route: `["type"]` for `$request.body.type`.
+    pub(crate) selection: Vec<String>,
+    /// Route key to function.
+    pub(crate) routes: BTreeMap<String, String>,
+}
+
+impl Template {
+    /// Evaluates `source`. `variables` replace what the template gives a function under the same name, and
+    /// the default of the parameter of that name (`ALLOWED_ORIGINS` is `AllowedOrigins`).
+    pub(crate) fn parse(source: &str, variables: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let template = Node::parse(source)?;
+        let resolver = Resolver::new(&template, variables)?;
+        let functions = functions::read(&template, &resolver, variables)?;
+        if functions.is_empty() {
+            return Err(TemplateError("names no function".to_owned()));
+        }
+        let websocket = websocket_api::read(&template, &resolver, &functions)?;
+        Ok(Self {
+            tables: tables::read(&template, &resolver)?,
+            cors: http_api::read_cors(&template, &resolver)?,
+            http_apis: resources(&template, "AWS::Serverless::HttpApi")
+                .map(|(id, _)| id.to_owned())
+                .collect(),
+            functions,
+            websocket,
+        })
+    }
+}
+
+/// The resources of one type: logical id and the whole resource.
+fn resources<'a>(template: &'a Node, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Node)> {
+    template
+        .get("Resources")
+        .map(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .filter(move |(_, resource)| resource.get("Type").and_then(Node::text) == Some(kind))
+        .map(|(id, resource)| (id.as_str(), resource))
+}

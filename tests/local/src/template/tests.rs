@@ -1,0 +1,47 @@
+//! What the product's own template, and bad ones, come to.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::Template;
+
+fn studio_template() -> Template {
+    let source = std::fs::read_to_string(crate::command::workspace_root().join("template.yaml")).unwrap();
+    Template::parse(&source, &BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_products_template_is_understood() {
+    let template = studio_template();
+    let replies = template.functions.iter().find(|function| function.binary == "replies").unwrap();
+    assert_eq!(replies.timeout, Duration::from_secs(900));
+    assert_eq!(replies.asynchronous.retries, 0);
+    assert_eq!(replies.asynchronous.max_age, Duration::from_secs(60));
+    assert_eq!(
+        replies.variables["WEBSOCKET_ENDPOINT"],
+        "https://SocketsApi.execute-api.us-east-1.amazonaws.com/ws"
+    );
+    let websocket = template.websocket.unwrap();
+    assert_eq!(websocket.selection, ["type"]);
+    assert_eq!(websocket.routes["$connect"], "SocketsFunction");
+    assert!(template.cors.unwrap().credentials);
+    assert!(template.tables.iter().any(|table| table.ttl_attribute.as_deref() == Some("expires_at")));
+}
+
+#[test]
+fn a_bad_value_is_one_line_that_names_its_place() {
+    let bad = |value: &str| {
+        let source = format!(
+            "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    \
+             Properties:\n      Environment: {{ Variables: {{ A: {value} }} }}"
+        );
+        Template::parse(&source, &BTreeMap::new()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        bad("!Ref Nobody"),
+        "F: A: `Nobody` is referred to, but is neither a resource nor a parameter with a default"
+    );
+    assert_eq!(bad("!GetAtt Nobody.Arn"), "F: A: `Nobody` is referred to, but is no resource");
+    assert_eq!(bad("!Magic x"), "F: A: the function !Magic is not known here");
+    assert_eq!(bad("!Sub 'a${b'"), "F: A: `a${b` has an open ${");
+    assert_eq!(bad("!Select [3, [a, b]]"), "F: A: !Select of item 3 of a shorter list");
+}

@@ -1,0 +1,155 @@
+//! The command `cargo run` starts, beside functions that misbehave. (`CARGO=true` stands for a build that is
+//! done.)
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::{eventually, examples, processes::is_running};
+
+/// A folder with the command, an executable for each function of the product, and nothing else.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("local-command-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let template =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml")).unwrap();
+        let binaries =
+            template.split("Binary: ").skip(1).filter_map(|rest| rest.split([' ', '\n', '}']).next());
+        for name in binaries {
+            place(&examples().join("misbehaving"), &folder.join(name));
+        }
+        place(Path::new(env!("CARGO_BIN_EXE_local")), &folder.join("local"));
+        Self(folder)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.0.join("local"));
+        command.current_dir(&self.0).env("CARGO", "true").env("PORT", "0").env_remove("HOST").args(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        ended(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs the command until it has said where to go; answers its HTTP address, too.
+    fn start(&self, arguments: &[&str]) -> (Running, String) {
+        let mut running = Running(self.command(arguments).spawn().unwrap());
+        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        let address = loop {
+            let Some(line) = lines.next() else { panic!("it has ended: {}", errors(&mut running.0)) };
+            if let Some(address) = line.unwrap().trim().strip_prefix("HTTP") {
+                break address.trim().to_owned();
+            }
+        };
+        (running, address)
+    }
+
+    /// The processes of the functions that run from here.
+    fn function_processes(&self) -> Vec<u32> {
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
+        let here = |pid: &u32| {
+            let executable = fs::read_link(format!("/proc/{pid}/exe"));
+            executable.is_ok_and(|it| it.starts_with(&self.0) && !it.ends_with("local"))
+        };
+        processes.filter(here).collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Lets an executable appear at `to`, which shows as the path of its processes.
+fn place(executable: &Path, to: &Path) {
+    if fs::hard_link(executable, to).is_err() {
+        fs::copy(executable, to).unwrap();
+    }
+}
+
+/// The command, killed when the test is done with it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn errors(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+fn ended(output: Output) -> (i32, String) {
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn signal(name: &str, pid: u32) {
+    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn every_trouble_at_the_start_is_one_line_and_a_status() {
+    let place = Place::new();
+    let expect = |arguments: &[&str], status: i32, part: &str| {
+        let (code, line) = place.run(arguments);
+        assert_eq!((code, line.matches('\n').count()), (status, 1), "{line}");
+        assert!(line.contains(part), "{line}");
+    };
+    expect(&["--unknown"], 2, "unknown option --unknown");
+    expect(&["--data"], 2, "--data wants a folder");
+    expect(&["--data", "/proc/nowhere"], 1, "cannot write to the data folder /proc/nowhere");
+    let (_running, address) = place.start(&[]);
+    expect(&[], 1, "another studio is running on the data folder .studio");
+    fs::write(place.0.join(".env"), "PORT=1\nSECRET_KEY=a b c\n").unwrap();
+    expect(&[], 1, ".env: line 2 is not NAME=value");
+    fs::remove_file(place.0.join(".env")).unwrap();
+    let port = address.rsplit(':').next().unwrap();
+    let taken = place.command(&["--memory"]).env("PORT", port).output().unwrap();
+    let (code, line) = ended(taken);
+    assert_eq!(code, 1);
+    assert!(line.contains("cannot listen on 127.0.0.1:"), "{line}");
+}
+
+#[tokio::test]
+async fn sigterm_stops_it_in_good_order() {
+    let place = Place::new();
+    let (mut running, address) = place.start(&[]);
+    assert_eq!(reqwest::get(&address).await.unwrap().status(), 200);
+    assert!(!place.function_processes().is_empty());
+    signal("-TERM", running.0.id());
+    let status = eventually("it ends", || running.0.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(0), "{}", errors(&mut running.0));
+    assert!(place.function_processes().is_empty());
+}
+
+#[tokio::test]
+async fn not_even_a_function_with_an_event_outlives_a_killed_studio() {
+    let place = Place::new();
+    let (running, address) = place.start(&["--memory"]);
+    tokio::spawn(reqwest::get(format!("{address}/?do=hang")));
+    let processes = eventually("the functions run", || {
+        let processes = place.function_processes();
+        (!processes.is_empty()).then_some(processes)
+    })
+    .await;
+    signal("-KILL", running.0.id());
+    eventually("all are gone", || (!processes.iter().any(|pid| is_running(*pid))).then_some(())).await;
+    assert!(place.function_processes().is_empty());
+}

@@ -1,0 +1,65 @@
+//! The studio against a function that misbehaves on request: what AWS would do, it does.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod command;
+mod cors;
+mod database;
+mod functions;
+mod http;
+mod processes;
+mod push;
+mod sockets;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use local::{Options, Studio};
+use serde_json::Value;
+
+/// What a studio of these tests is started with.
+fn options() -> Options {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway");
+    Options::new(folder.join("template.yaml"), examples())
+}
+
+/// The folder of the example `misbehaving`, beside this executable's own.
+fn examples() -> PathBuf {
+    let executable = std::env::current_exe().unwrap();
+    executable.ancestors().nth(2).unwrap().join("examples")
+}
+
+/// A studio with AWS's own limits.
+async fn studio() -> Studio {
+    Studio::start(options()).await.unwrap()
+}
+
+/// Polls until `found` finds something.
+async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(it) = found() {
+            return it;
+        }
+        assert!(Instant::now() < deadline, "never came about: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The events a function has printed, oldest first.
+fn events(studio: &Studio, function: &str) -> Vec<Value> {
+    let lines = studio.logs(function);
+    lines.iter().filter_map(|line| serde_json::from_str(line.strip_prefix("event ")?).ok()).collect()
+}
+
+/// The event of this type that a function has printed or will print.
+async fn event_of_type(studio: &Studio, kind: &str) -> Value {
+    eventually(kind, || {
+        let all = events(studio, "SocketsFunction");
+        all.into_iter()
+            .find(|event| event.pointer("/requestContext/eventType").and_then(Value::as_str) == Some(kind))
+    })
+    .await
+}

@@ -1,0 +1,44 @@
+//! No process is left behind, however a studio ends.
+
+use local::Studio;
+use serde_json::json;
+
+use crate::{eventually, studio};
+
+/// Whether a process does anything any more; one that has ended may still be listed.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+async fn with_instances() -> (Studio, Vec<u32>) {
+    let studio = studio().await;
+    studio.invoke("Web", json!({})).await.unwrap();
+    studio.invoke("Impatient", json!({})).await.unwrap();
+    let pids = [studio.instances("Web"), studio.instances("Impatient")].concat();
+    assert!(pids.len() == 2 && pids.iter().all(|pid| is_running(*pid)));
+    (studio, pids)
+}
+
+#[tokio::test]
+async fn stop_returns_when_every_process_is_gone() {
+    let (studio, pids) = with_instances().await;
+    studio.stop().await;
+    assert!(!pids.iter().any(|pid| is_running(*pid)));
+}
+
+#[tokio::test]
+async fn a_studio_that_is_dropped_leaves_no_process() {
+    let (studio, pids) = with_instances().await;
+    drop(studio);
+    eventually("all are gone", || (!pids.iter().any(|pid| is_running(*pid))).then_some(())).await;
+}
+
+#[tokio::test]
+async fn many_studios_run_at_once() {
+    let (one, two) = tokio::join!(studio(), studio());
+    assert_ne!(one.url(), two.url());
+    let event = json!({ "do": "environment" });
+    let (first, second) = tokio::join!(one.invoke("Web", event.clone()), two.invoke("Web", event));
+    assert_ne!(first.unwrap()["SECRET_KEY"], second.unwrap()["SECRET_KEY"]);
+}
