@@ -59,7 +59,7 @@ async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: S
     let accepted = ServerFrame::ChatAccepted { id, reply: reply(place) };
     sockets.push.answer(&event.connection, &accepted).await;
     match turn {
-        StartedTurn::New(place) => sockets.handover.hand_over(&Task::MakeReply { place }).await,
+        StartedTurn::New(place) => hand_over(sockets, place).await,
         StartedTurn::Known(place, message) => {
             if let Some(frame) = ServerFrame::ended(reply(&place), &message) {
                 sockets.push.answer(&event.connection, &frame).await;
@@ -67,6 +67,15 @@ async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: S
             Ok(())
         }
     }
+}
+
+/// Hands a new reply over. When nobody takes it, it ends at once rather than when its time to begin is over.
+async fn hand_over(sockets: &Sockets, place: ReplyPlace) -> Result<()> {
+    let handed_over = sockets.handover.hand_over(&Task::MakeReply { place: place.clone() }).await;
+    if handed_over.is_err() {
+        sockets.base.store.fail_unstarted_reply(&place, clock::now()).await?;
+    }
+    handed_over
 }
 
 fn reply(place: &ReplyPlace) -> Reply {

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_id_of_ours_is_read_back_in_its_one_spelling_only() {
-        let id = UserId::new(Ulid::from_parts(1, 2));
+        let id = UserId::new(Ulid::from_parts(1_795_337_999_999, u128::MAX));
         assert_eq!(id.to_string().parse::<UserId>().unwrap(), id);
         assert!(id.to_string().to_lowercase().parse::<UserId>().is_err());
         assert!("user_".parse::<UserId>().is_err());

@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn a_time_knows_its_day_and_hour_in_utc() {
         let time = Millis::saturating(1_795_337_999_999);
-        assert_eq!(time.to_string(), "2026-11-22T07:39:59.999Z");
+        assert_eq!(time.to_string(), "2026-11-22T08:59:59.999Z");
         assert_eq!(time.day().to_string(), "2026-11-22");
-        assert_eq!(time.hour(), 7);
+        assert_eq!(time.hour(), 8);
         assert_eq!(time.day().minus(22).to_string(), "2026-10-31");
     }
 

@@ -10,7 +10,7 @@ use super::outlets::Outlets;
 use super::pacing::Pacing;
 use crate::clock;
 use crate::domain::{Content, Millis, ReplyStatus, Role, TokenCount};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::models::{Models, Piece, Pieces, Question, Said};
 use crate::sockets::Push;
 use crate::sockets::frame::{Reply, ServerFrame};
@@ -21,7 +21,7 @@ const LEASE_SECONDS: u64 = 10;
 const CHECKPOINT_EACH: Duration = Duration::from_secs(1);
 /// A reply ends itself this long before its worker is stopped from outside.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
-/// A reply that grows beyond this ends there: the frame that completes it must fit API Gateway's 128 KB.
+/// A reply whose text grows beyond this in JSON ends there: the frame that completes it must fit API Gateway's 128 KB.
 const MOST_BYTES: usize = 60_000;
 
 /// Makes replies.
@@ -35,6 +35,8 @@ pub struct Worker {
 /// A reply while it is made.
 struct Making {
     text: String,
+    /// How long the text is as a JSON string: a control character takes six bytes there.
+    bytes_in_json: usize,
     tokens: u64,
     pacing: Pacing,
     outlets: Outlets,
@@ -69,10 +71,18 @@ impl Worker {
         };
         let question = self.question(&lease);
         let connections = self.store.list_connections(place.user, now);
-        let (question, connections) = tokio::try_join!(question, connections)?;
+        let (question, connections) = match tokio::try_join!(question, connections) {
+            // The conversation was deleted before the reply began: nothing comes back.
+            Err(error) if error.code() == Code::NotFound => return Ok(()),
+            found => found?,
+        };
         let mut making = Making::new(place, Outlets::open(&self.push, connections));
         let pieces = self.models.ask(&question);
-        let heard = self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await?;
+        let heard =
+            self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await.unwrap_or_else(|error| {
+                tracing::error!(?error, "a reply could not be kept");
+                Heard::BrokeOff
+            });
         let outcome = self.end(&lease, heard, &mut making).await;
         making.outlets.close().await;
         outcome
@@ -113,7 +123,7 @@ impl Worker {
                 piece = pieces.next() => match piece {
                     Some(Piece::Text { text, tokens }) => {
                         making.take(&text, tokens)?;
-                        if making.text.len() > MOST_BYTES {
+                        if making.bytes_in_json > MOST_BYTES {
                             return Ok(Heard::TooMuch);
                         }
                     }
@@ -141,10 +151,17 @@ impl Worker {
         making.push_chunk()?;
         let tokens = TokenCount::try_from(making.tokens).unwrap_or_default();
         let ending = Ending { status, content: making.content(), tokens };
-        if self.store.end_reply(lease, &ending, clock::now()).await? {
-            making.outlets.send(&making.last_frame(lease, &ending))?;
+        match self.store.end_reply(lease, &ending, clock::now()).await {
+            Ok(true) => making.outlets.send(&making.last_frame(lease, &ending)),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                // The next turn ends the reply; the windows should not wait for that.
+                making
+                    .outlets
+                    .send(&ServerFrame::broke_off(making.reply.clone(), ReplyStatus::Interrupted))?;
+                Err(error)
+            }
         }
-        Ok(())
     }
 }
 
@@ -152,11 +169,19 @@ impl Making {
     fn new(place: &ReplyPlace, outlets: Outlets) -> Self {
         let reply =
             Reply { message_id: place.message.clone(), conversation_id: place.conversation().cloned() };
-        Self { text: String::new(), tokens: 0, pacing: Pacing::new(Instant::now()), outlets, reply }
+        Self {
+            text: String::new(),
+            bytes_in_json: 0,
+            tokens: 0,
+            pacing: Pacing::new(Instant::now()),
+            outlets,
+            reply,
+        }
     }
 
     fn take(&mut self, text: &str, tokens: u64) -> Result<()> {
         self.text.push_str(text);
+        self.bytes_in_json += serde_json::to_string(text).map_err(Error::internal)?.len();
         self.tokens += tokens;
         self.pacing.push(text);
         if self.pacing.is_due(Instant::now()) { self.push_chunk() } else { Ok(()) }

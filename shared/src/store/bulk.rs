@@ -110,16 +110,8 @@ impl Store {
     ) -> Result<Option<u64>> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let expression = expression.add("next_number", count);
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.studio)
-            .set_key(Some(key::conversation(user, id).attributes()))
-            .set_update_expression(expression.update())
-            .set_condition_expression(expression.condition())
-            .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
-            .return_values(ReturnValue::UpdatedNew);
+        let request =
+            self.update(key::conversation(user, id), &expression).return_values(ReturnValue::UpdatedNew);
         match request.send().await {
             Ok(answer) => {
                 let next = integer(&answer.attributes.unwrap_or_default(), "next_number");

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
-use super::transaction::{Outcome, failed, from_item, to_item};
+use super::transaction::{failed, from_item, to_item};
 use super::{Store, key};
 use crate::domain::{ConnectionId, Millis, SessionId, UserId};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Rows outlive their connection at most by this.
 const KEPT_SECONDS: u64 = 2 * 3600;
@@ -63,7 +63,7 @@ impl Store {
     /// Keeps a connection that was just opened. With an owner, only while the owner's tokens hold.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unauthenticated`] when the owner's tokens were revoked meanwhile.
+    /// [`Code::Unauthenticated`] when the owner's tokens were revoked meanwhile.
     pub async fn create_connection(&self, connection: &Connection) -> Result<()> {
         let mut item = item_at(key::connection(&connection.id), "connection", connection)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
@@ -71,36 +71,47 @@ impl Store {
         if let Some(owner) = connection.owner {
             writes.extend(self.ownership(connection, owner)?);
         }
-        refused_as_revoked(&self.transact(writes).await?)
+        if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(revoked()) }
     }
 
-    /// Gives a connection that is open to its owner, only while the owner's tokens hold.
+    /// Gives an open connection to its owner, only while the owner's tokens hold. Again, for the same user, it renews
+    /// how long the token lasts.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unauthenticated`] when the owner's tokens were revoked meanwhile, or the
-    /// connection is gone or somebody else's.
-    pub async fn authenticate_connection(&self, connection: &Connection, owner: Owner) -> Result<()> {
+    /// [`Code::Unauthenticated`] when the tokens were revoked meanwhile, or the connection is gone or somebody
+    /// else's.
+    pub async fn authenticate_connection(&self, id: &ConnectionId, owner: Owner) -> Result<()> {
+        // Two frames may do this at once; the one that comes second finds the connection owned.
+        for _ in 0..3 {
+            let connection = self.find_connection(id).await?;
+            let connection =
+                connection.filter(|found| found.may_belong_to(owner.user)).ok_or_else(revoked)?;
+            if self.transact(self.authentication(&connection, owner)?).await?.is_committed() {
+                return Ok(());
+            }
+        }
+        Err(revoked())
+    }
+
+    fn authentication(&self, connection: &Connection, owner: Owner) -> Result<Vec<Write>> {
         let mut expression = Expression::default().when_exists("pk");
         for (name, value) in to_item(&owner)? {
             expression = expression.set(&name, value);
         }
-        let writes = if connection.owner.is_some() {
-            // A new token for the same user: the row by user and the count are there.
-            let row = key::user_connection(owner.user, &connection.id);
-            let renewed = Expression::default().when_exists("pk").set("token_ends", number(owner.token_ends));
-            vec![
-                Write::update(&self.connections, key::connection(&connection.id), expression),
-                Write::update(&self.connections, row, renewed),
-                self.user_holds(owner.user, owner.token_version),
-            ]
-        } else {
-            let expression = expression.when_absent("user");
-            let mut writes =
-                vec![Write::update(&self.connections, key::connection(&connection.id), expression)];
+        let row = key::connection(&connection.id);
+        if connection.owner.is_none() {
+            let mut writes = vec![Write::update(&self.connections, row, expression.when_absent("user"))];
             writes.extend(self.ownership(connection, owner)?);
-            writes
-        };
-        refused_as_revoked(&self.transact(writes).await?)
+            return Ok(writes);
+        }
+        // A new token of the same user: the row by user and the count are there.
+        let by_user = key::user_connection(owner.user, &connection.id);
+        let renewed = Expression::default().when_exists("pk").set("token_ends", number(owner.token_ends));
+        Ok(vec![
+            Write::update(&self.connections, row, expression),
+            Write::update(&self.connections, by_user, renewed),
+            self.user_holds(owner.user, owner.token_version),
+        ])
     }
 
     /// The writes by which a connection belongs to somebody, besides those on its own row.
@@ -137,7 +148,7 @@ impl Store {
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :rows)")
             .expression_attribute_values(":pk", text(key::user_partition(user)))
-            .expression_attribute_values(":rows", text("CONNECTION#"))
+            .expression_attribute_values(":rows", text(key::USER_CONNECTIONS))
             .into_paginator()
             .items()
             .send();
@@ -184,9 +195,6 @@ struct Row {
     token_ends: u64,
 }
 
-fn refused_as_revoked(outcome: &Outcome) -> Result<()> {
-    if outcome.is_committed() {
-        return Ok(());
-    }
-    Err(Error::new(crate::error::Code::Unauthenticated, "Could not validate credentials"))
+fn revoked() -> Error {
+    Error::new(Code::Unauthenticated, "Could not validate credentials")
 }

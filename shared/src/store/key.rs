@@ -64,6 +64,16 @@ pub(super) fn day_statistics(user: UserId, day: Day) -> Key {
     Key::new(user_partition(user), day_sort_key(day))
 }
 
+/// The first sort key after all days, and before the models.
+pub(super) const AFTER_DAYS: &str = "STATS#:";
+/// The first sort key after all models.
+pub(super) const AFTER_MODELS: &str = "STATS#MODEL$";
+
+/// The day in the sort key of a day's statistics, `YYYY-MM-DD`.
+pub(super) fn day_of(sort_key: &str) -> &str {
+    sort_key.trim_start_matches("STATS#")
+}
+
 pub(super) fn day_sort_key(day: Day) -> String {
     format!("{STATISTICS}#{day}")
 }
@@ -142,8 +152,11 @@ pub(super) fn connection(id: &ConnectionId) -> Key {
     Key::new(format!("CONNECTION#{id}"), "CONNECTION")
 }
 
+/// What the sort keys of a user's connections begin with.
+pub(super) const USER_CONNECTIONS: &str = "CONNECTION#";
+
 pub(super) fn user_connection(user: UserId, id: &ConnectionId) -> Key {
-    Key::new(user_partition(user), format!("CONNECTION#{id}"))
+    Key::new(user_partition(user), format!("{USER_CONNECTIONS}{id}"))
 }
 
 /// The place of a conversation in its owner's list, which the index sorts by.

@@ -163,16 +163,7 @@ impl Store {
             .set("lease_until", number(until.seconds()))
             .when_equal("status", text(ReplyStatus::Pending.as_str()))
             .when_greater("start_by", number(now.seconds()));
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.studio)
-            .set_key(Some(place.key().attributes()))
-            .set_update_expression(expression.update())
-            .set_condition_expression(expression.condition())
-            .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
-            .return_values(ReturnValue::AllNew);
+        let request = self.update(place.key(), &expression).return_values(ReturnValue::AllNew);
         let item = match request.send().await {
             Ok(answer) => answer.attributes,
             Err(error) if condition_failed(&error) => {
@@ -205,6 +196,18 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn end_reply(&self, lease: &Lease, ending: &Ending, now: Millis) -> Result<bool> {
         self.end(&lease.place, lease.asked_at, held(lease), ending, now).await
+    }
+
+    /// Ends a reply that was not handed over to any worker. Does nothing once one has begun it.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn fail_unstarted_reply(&self, place: &ReplyPlace, now: Millis) -> Result<()> {
+        let waits = Expression::default().when_equal("status", text(ReplyStatus::Pending.as_str()));
+        let content = Content::of_reply("");
+        let ending = Ending { status: ReplyStatus::Failed, content, tokens: TokenCount::default() };
+        self.end(place, now, waits, &ending, now).await?;
+        Ok(())
     }
 
     /// Ends the reply that stands in the way of the next turn, if nobody is making it any more.
@@ -277,15 +280,7 @@ impl Store {
     }
 
     async fn update_reply(&self, place: &ReplyPlace, expression: Expression) -> Result<bool> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.studio)
-            .set_key(Some(place.key().attributes()))
-            .set_update_expression(expression.update())
-            .set_condition_expression(expression.condition())
-            .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values());
+        let request = self.update(place.key(), &expression);
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) if condition_failed(&error) => Ok(false),

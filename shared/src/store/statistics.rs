@@ -75,12 +75,12 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn statistics_of_user(&self, user: UserId, since: Day) -> Result<Statistics> {
         let totals = self.totals_of_user(user);
-        let days = self.range(user, key::day_sort_key(since), format!("{}#:", key::STATISTICS));
-        let models = self.range(user, key::MODEL_STATISTICS.to_owned(), "STATS#MODEL$".to_owned());
+        let days = self.range(user, key::day_sort_key(since), key::AFTER_DAYS.to_owned());
+        let models = self.range(user, key::MODEL_STATISTICS.to_owned(), key::AFTER_MODELS.to_owned());
         let (totals, days, models) = tokio::try_join!(totals, days, models)?;
         let mut statistics = Statistics { totals, days: BTreeMap::new() };
         for item in &days {
-            let day = sort_key(item).trim_start_matches("STATS#").to_owned();
+            let day = key::day_of(sort_key(item)).to_owned();
             statistics.days.insert(day, day_tally(item));
         }
         for item in &models {

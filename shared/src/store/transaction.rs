@@ -1,16 +1,19 @@
-//! Transactions: all or nothing, safe to send again, and patient with conflicts.
+//! Writes: transactions, all or nothing, safe to send again and patient with conflicts; updates of one item; and what
+//! their failures mean.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Store;
-use super::expression::Write;
+use super::expression::{Expression, Write};
+use super::key::Key;
 use crate::clock;
 use crate::error::{Error, Result};
 
@@ -66,6 +69,20 @@ impl Store {
             }
         }
         Err(Error::unavailable("a transaction met others ten times"))
+    }
+}
+
+impl Store {
+    /// An update of one item of the studio table, ready to be sent.
+    pub(super) fn update(&self, key: Key, expression: &Expression) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.studio)
+            .set_key(Some(key.attributes()))
+            .set_update_expression(expression.update())
+            .set_condition_expression(expression.condition())
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
     }
 }
 

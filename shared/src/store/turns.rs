@@ -75,10 +75,11 @@ impl Store {
         for _ in 0..MOST_TRIES {
             let seen = self.find_for_turn(user, &turn.conversation).await?;
             if let Some(running) = seen.as_ref().and_then(|seen| seen.running) {
-                if let Some(known) = self.find_known_turn(user, turn).await? {
-                    return Ok(known);
+                let ended = self.end_abandoned_reply(user, &turn.conversation, running, now).await;
+                if let Err(error) = ended {
+                    // Asked for again while it is made, a reply is the one that is made.
+                    return self.find_known_turn(user, turn).await?.ok_or(error);
                 }
-                self.end_abandoned_reply(user, &turn.conversation, running, now).await?;
                 continue;
             }
             let start = TurnStart::new(user, turn, seen, ids, now);

@@ -31,4 +31,4 @@ pub use faults::{ConnectionFault, DynamoDbFault, Faults, InvocationFault, Target
 pub use lambda::InvokeError;
 pub use options::{Data, Echo, Limits, Options};
 pub use studio::Studio;
-pub use template::TemplateError;
+pub use template::{Route, TemplateError, routes};

@@ -5,6 +5,7 @@
 
 mod functions;
 mod http_api;
+mod listing;
 mod node;
 mod resolve;
 mod tables;
@@ -14,6 +15,7 @@ mod websocket_api;
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub use listing::{Route, routes};
 use node::Node;
 use resolve::Resolver;
 pub(crate) use resolve::{ACCOUNT, REGION};
