@@ -11,6 +11,9 @@ use shared::domain::{
 };
 use shared::error::Error;
 
+/// As many as are surely written before the HTTP API gives up waiting.
+const MOST_MESSAGES: usize = 5000;
+
 /// A conversation as a client sends it. What else it sends, `userId` too, is ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +41,9 @@ struct MessageBody {
 impl ConversationBody {
     /// The conversation under this id. What the client leaves out is made up; the same message id twice is refused.
     pub(super) fn conversation(self, id: ConversationId, now: Millis) -> Result<Conversation> {
+        if self.messages.len() > MOST_MESSAGES {
+            return Err(Error::invalid_field("messages", format!("must be at most {MOST_MESSAGES}")));
+        }
         let messages: Vec<Message> =
             self.messages.into_iter().zip(0..).map(|(body, n)| body.message(n, now)).collect();
         let mut ids = HashSet::new();

@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 use super::Conversations;
 use super::body::ConversationAnswer;
 
-/// Lambda takes answers of 6 MB; as a string within the function's own answer, JSON grows by its quotes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// Lambda takes answers of 6 MB, in which our JSON is a string.
+const MOST_WRAPPED_BYTES: usize = 6_000_000;
 /// Conversations that are read at once.
 const AT_ONCE: i32 = 25;
 
@@ -21,7 +22,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let caller = group.base.caller(request).await?;
     let mut after: Option<Cursor> = request.query("cursor")?;
     let mut list = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut wrapped_bytes) = (0, 0);
     loop {
         let page = group.base.store.list_conversations(caller.user, after.as_ref(), AT_ONCE).await?;
         if page.is_empty() {
@@ -30,8 +31,9 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         let read = read_all(group, caller.user, &page).await?;
         for (listed, json) in page.into_iter().zip(read) {
             let Some(json) = json else { continue };
-            bytes += json.get().len();
-            if bytes > MOST_BYTES
+            bytes += json.get().len() + 1;
+            wrapped_bytes += wrapped_length(json.get()) + 1;
+            if (bytes > MOST_BYTES || wrapped_bytes > MOST_WRAPPED_BYTES)
                 && let Some(after) = after.filter(|_| !list.is_empty())
             {
                 return Ok(Answer::ok(&list)?.with_next_page(&format!("/api/conversations?cursor={after}")));
@@ -40,6 +42,11 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
             after = Some(listed.cursor);
         }
     }
+}
+
+/// How long JSON is as a string within other JSON, where each quote and backslash has a backslash before it.
+fn wrapped_length(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 /// The conversations of a page in their order; none where one was deleted meanwhile.

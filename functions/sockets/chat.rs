@@ -3,6 +3,7 @@
 use shared::Result;
 use shared::clock;
 use shared::domain::{MessageId, ModelName, UserId};
+use shared::error::Error;
 use shared::json;
 use shared::replies::{Task, check_max_tokens, check_temperature, title_of};
 use shared::sockets::ServerFrame;
@@ -32,6 +33,9 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
 async fn start(sockets: &Sockets, user: UserId, chat: Chat) -> Result<StartedTurn> {
     let (temperature, max_tokens) =
         (check_temperature(chat.temperature)?, check_max_tokens(chat.max_tokens)?);
+    if chat.id.as_ref().is_some_and(|id| id.number().is_some()) {
+        return Err(Error::invalid_field("id", "must not have the form of the ids that the server makes"));
+    }
     let (store, now) = (&sockets.base.store, clock::now());
     let Some(conversation) = chat.conversation_id else {
         let model = chat.model.unwrap_or_else(ModelName::default_of_contract);

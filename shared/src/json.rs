@@ -1,6 +1,6 @@
 //! Reads JSON from clients. What it says of bad input names the place and the rule, and never repeats the input.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{Code, Error, Result};
 
@@ -16,18 +16,22 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
         return Err(Error::new(Code::MalformedJson, format!("The body nests deeper than {DEEPEST} levels")));
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error, text))?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
-fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+fn explain(error: &serde_path_to_error::Error<serde_json::Error>, text: &[u8]) -> Error {
     let inner = error.inner();
-    if !inner.is_data() {
-        return malformed(inner);
-    }
     let path = error.path().to_string();
-    let rule = rule(&inner.to_string());
+    let rule = if inner.is_data() {
+        rule(&inner.to_string())
+    } else if serde_json::from_slice::<IgnoredAny>(text).is_ok() {
+        // To serde_json, anything but text for one of a few names, or a number beyond all numbers, is bad syntax.
+        "must be of another type".to_owned()
+    } else {
+        return malformed(inner);
+    };
     if path == "." { Error::invalid(format!("The body {rule}")) } else { Error::invalid_field(path, rule) }
 }
 
@@ -42,7 +46,9 @@ fn rule(message: &str) -> String {
     // As in "invalid type: string \"…\", expected u64": what follows the last comma is ours.
     match message.rsplit_once(", expected ") {
         Some((_, expected)) => format!("must be {}", plain(expected)),
-        None => message.replace("missing field", "must have the field"),
+        None => message
+            .replace("missing field", "must have the field")
+            .replace("duplicate field", "must not repeat the field"),
     }
 }
 
@@ -98,6 +104,10 @@ mod tests {
         assert_eq!(problem(r#"{"count":"s3cret"}"#), "count: must be a whole number, not negative");
         assert_eq!(problem(r#"{"count":1}"#), "The body must have the field `role`");
         assert_eq!(problem("[]"), "The body must be an object");
+        assert_eq!(problem(r#"{"count":1,"count":1}"#), "The body must not repeat the field `count`");
+        for role in ["7", "null", "[\"user\"]"] {
+            assert_eq!(problem(&format!("{{\"role\":{role}}}")), "role: must be of another type");
+        }
         assert_eq!(
             problem(r#"{"count":1,"role":"s3cret, expected"}"#),
             "role: must be one of `user`, `assistant`, `system`"

@@ -1,1 +1,25 @@
-fn main() {}
+//! What a client sees over HTTP and WebSocket. Each test has a studio of its own: the real function binaries, the
+//! embedded DynamoDB, its own ports. Tests speak JSON as a client would, and know nothing of the code inside.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod accounts;
+mod actors;
+mod bad_input;
+mod chat;
+mod conversations;
+mod crowd;
+mod events;
+mod faults;
+mod isolation;
+mod replies;
+mod restart;
+mod sockets;
+mod statistics;
+mod tidy;

@@ -72,6 +72,10 @@ our_id!(
 
 fn check_client_id(text: &str) -> Result<(), RuleBroken> {
     check_length(text, 1, 128)?;
+    // In the path of a URL these two mean something else.
+    if text == "." || text == ".." {
+        return Err(RuleBroken("must not be a dot or two".to_owned()));
+    }
     check_printable(text)
 }
 

@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn frames_are_named_as_the_contract_names_them() {
         let reply = Reply { message_id: "m".parse().unwrap(), conversation_id: Some("c".parse().unwrap()) };
-        let chunk = ServerFrame::ChatChunk { reply: reply.clone(), seq: 3, content: "hi".to_owned() };
+        let chunk = ServerFrame::ChatChunk { reply, seq: 3, content: "hi".to_owned() };
         assert_eq!(
             wire(&chunk),
             json!({"type": "chat_chunk", "messageId": "m", "conversationId": "c", "seq": 3, "content": "hi"})

@@ -59,10 +59,11 @@ impl Store {
         let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
         writes.extend(self.count(user, &change));
         writes.push(self.count_conversations(1));
-        match self.transact(writes).await?.refused() {
-            [] => Ok(()),
-            _ => Err(self.why_not_created(user, id).await?),
+        if self.transact(writes).await?.is_committed() {
+            return Ok(());
         }
+        self.withdraw_revision(user, id, &conversation.messages, first).await?;
+        Err(self.why_not_created(user, id).await?)
     }
 
     /// Replaces all messages of `stored` by those of `new`. False when the conversation changed meanwhile.
@@ -95,6 +96,8 @@ impl Store {
         if committed {
             let kept: HashSet<&MessageId> = new.messages.iter().map(|message| &message.id).collect();
             self.delete_messages(user, id, &stored.messages, &kept).await?;
+        } else {
+            self.withdraw_revision(user, id, &new.messages, first).await?;
         }
         Ok(committed)
     }
@@ -142,6 +145,25 @@ impl Store {
             parent = chunk.last().map(|message| message.id.clone());
         }
         Ok(())
+    }
+
+    /// Deletes the messages of a revision that lost to another one, which would else be counted by day for ever.
+    /// References stay: they may be the other's by now.
+    async fn withdraw_revision(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        messages: &[Message],
+        first: u64,
+    ) -> Result<()> {
+        let written = messages.iter().zip(first..).map(|(message, number)| StoredMessage {
+            number,
+            revision: first,
+            parent_id: None,
+            message: message.clone(),
+        });
+        let kept = messages.iter().map(|message| &message.id).collect();
+        self.delete_messages(user, id, &written.collect::<Vec<_>>(), &kept).await
     }
 
     /// Deletes message items that are no longer part of the conversation, and the references to those not `kept`.

@@ -1,0 +1,103 @@
+//! Every file of `events/` through the real function binary. A case is named after what it shows; one that is to be
+//! refused ends in the status. `TOKEN` stands for a good access token, and the conversation `kept` is there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::actors::{PASSWORD, TestStudio, User, studio};
+
+struct Sample {
+    function: String,
+    case: String,
+    text: String,
+}
+
+impl Sample {
+    fn event(&self, token: &str) -> Value {
+        serde_json::from_str(&self.text.replace("TOKEN", token))
+            .unwrap_or_else(|e| panic!("{}: {e}", self.case))
+    }
+
+    fn status(&self) -> u64 {
+        let last = self.case.rsplit('_').next().and_then(|part| part.parse().ok());
+        last.unwrap_or(200)
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn samples() -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for folder in fs::read_dir(root().join("events")).unwrap().map(|entry| entry.unwrap().path()) {
+        for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            samples.push(Sample {
+                function: folder.file_name().unwrap().to_str().unwrap().to_owned(),
+                case: file.file_stem().unwrap().to_str().unwrap().to_owned(),
+                text: fs::read_to_string(&file).unwrap(),
+            });
+        }
+    }
+    samples
+}
+
+#[tokio::test]
+async fn every_sample_event_is_answered_as_its_name_says() {
+    let studio = studio().await;
+    let user = studio.user("ada").await;
+    user.conversation("kept", &["hi", "hello"]).await;
+    let mut samples = samples();
+    // What ends something comes after what needs it, and a connection before its frames.
+    samples.sort_by_key(|sample| match sample.case.as_str() {
+        "connect" => 0,
+        "delete" | "disconnect" => 2,
+        _ => 1,
+    });
+    for sample in &samples {
+        check(&studio, &user, sample).await;
+    }
+}
+
+async fn check(studio: &TestStudio, user: &User, sample: &Sample) {
+    let name = format!("events/{}/{}.json", sample.function, sample.case);
+    let answer = studio.invoke(&sample.function, sample.event(&user.token)).await;
+    let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
+    // A task has no answer; everything else has a status.
+    if sample.function == "replies" {
+        assert_eq!(answer, Value::Null, "{name}");
+    } else {
+        assert_eq!(answer["statusCode"], sample.status(), "{name}: {answer}");
+    }
+}
+
+#[test]
+fn every_route_has_a_sample_event_that_names_it() {
+    let filed: BTreeSet<(String, String)> = samples()
+        .iter()
+        .filter_map(|sample| {
+            let event = sample.event("x");
+            let key = event["routeKey"].as_str().or_else(|| event["requestContext"]["routeKey"].as_str())?;
+            Some((sample.function.clone(), key.to_owned()))
+        })
+        .collect();
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let routes = local::routes(&template).unwrap();
+    for route in &routes {
+        assert!(
+            filed.contains(&(route.binary.clone(), route.key.clone())),
+            "no sample event for {}",
+            route.key
+        );
+    }
+    assert_eq!(filed.len(), routes.len(), "a sample event names a route that the template does not");
+}
+
+#[test]
+fn samples_that_log_in_use_the_password_of_these_tests() {
+    let login = samples().into_iter().find(|sample| sample.case == "login").unwrap();
+    assert!(login.text.contains(PASSWORD));
+}
