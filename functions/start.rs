@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::Result;
-use shared::auth::{Caller, Gate, SecretKey, Tokens};
+use shared::auth::{Caller, Gate, RefreshKey, SecretKey, Tokens};
 use shared::config::{self, AwsConfig, Variables};
 use shared::http::Request;
 use shared::models::Models;
@@ -27,10 +27,10 @@ pub fn models(variables: &mut Variables) -> Models {
     Models::offline(Duration::from_millis(variables.parsed_or("OFFLINE_TOKEN_DELAY_MS", 15)))
 }
 
-fn tokens(variables: &mut Variables) -> Option<Tokens> {
+fn tokens(variables: &mut Variables) -> Option<(Tokens, RefreshKey)> {
     let minutes = variables.parsed_or("ACCESS_TOKEN_EXPIRE_MINUTES", 30);
     let secret = variables.checked("SECRET_KEY", SecretKey::try_from)?;
-    Some(Tokens::new(&secret, minutes))
+    Some((Tokens::new(&secret, minutes), RefreshKey::new(&secret)))
 }
 
 /// What every function starts with that knows callers.
@@ -39,6 +39,8 @@ pub struct Foundation {
     pub store: Store,
     /// Issues and verifies tokens.
     pub tokens: Tokens,
+    /// Computes the successors of refresh tokens.
+    pub refresh_key: RefreshKey,
     /// Lets callers in.
     pub gate: Gate,
     /// Configures further AWS clients.
@@ -52,11 +54,11 @@ impl Foundation {
     /// Every variable that is missing or bad, those read before too.
     pub async fn lay(mut variables: Variables, connections_table: String) -> Result<Self, StartError> {
         let (tokens, studio_table) = (tokens(&mut variables), variables.text("STUDIO_TABLE"));
-        let tokens = variables.done(tokens)?;
+        let (tokens, refresh_key) = variables.done(tokens)?;
         let aws = config::aws().await;
         let store = Store::connect(&aws, studio_table, connections_table);
         let gate = Gate::new(tokens.clone(), store.clone());
-        Ok(Self { store, tokens, gate, aws })
+        Ok(Self { store, tokens, refresh_key, gate, aws })
     }
 
     /// The caller of `request`.

@@ -27,5 +27,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let matches = auth.passwords.verify(password, stored).await?;
     let user = user.filter(|_| matches).ok_or_else(wrong)?;
-    auth.sign_in(&user)
+    let (session, refresh) = auth.new_session(user.id, request)?;
+    auth.base.store.create_session(&user, &session).await?;
+    auth.signed_in(&refresh, user.token_version)
 }

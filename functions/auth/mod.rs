@@ -1,15 +1,23 @@
-//! Accounts: registration, login, the caller's own profile.
+//! Accounts: registration, login, sessions, the caller's own profile.
 
 mod login;
+mod logout;
+mod logout_all;
 mod me;
+mod refresh;
 mod register;
+mod session_delete;
+mod sessions;
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::Passwords;
+use shared::auth::{Passwords, RefreshToken};
 use shared::clock;
-use shared::domain::{SessionId, User};
+use shared::domain::session::Session;
+use shared::domain::{SessionId, UserId};
 use shared::http::{Answer, Group, Request};
+use shared::sockets::Push;
+use shared::store::NewSession;
 
 use crate::start::{self, Foundation, StartError};
 
@@ -17,6 +25,7 @@ use crate::start::{self, Foundation, StartError};
 pub struct Auth {
     base: Foundation,
     passwords: Passwords,
+    push: Push,
 }
 
 impl Auth {
@@ -25,8 +34,12 @@ impl Auth {
     /// # Errors
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
-        let base = Foundation::lay(start::variables(), String::new()).await?;
-        Ok(Self { base, passwords: Passwords::new()? })
+        let mut variables = start::variables();
+        let (connections, endpoint) =
+            (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
+        let base = Foundation::lay(variables, connections).await?;
+        let push = Push::connect(&base.aws, &endpoint, base.store.clone());
+        Ok(Self { base, passwords: Passwords::new()?, push })
     }
 }
 
@@ -35,26 +48,59 @@ impl Group for Auth {
         match request.route_key() {
             "POST /api/auth/register" => register::handle(self, request).await,
             "POST /api/auth/login" => login::handle(self, request).await,
+            "POST /api/auth/refresh" => refresh::handle(self, request).await,
+            "POST /api/auth/logout" => logout::handle(self, request).await,
+            "POST /api/auth/logout-all" => logout_all::handle(self, request).await,
+            "GET /api/auth/sessions" => sessions::handle(self, request).await,
+            "DELETE /api/auth/sessions/{id}" => session_delete::handle(self, request).await,
             "GET /api/auth/me" => me::handle(self, request).await,
             _ => Err(request.unrouted()),
         }
     }
 }
 
-/// What registration and login answer.
+/// What registration, login and refresh answer.
 #[derive(Serialize)]
 struct SignedIn {
     access_token: String,
     token_type: &'static str,
     expires_in: u64,
+    refresh_token: String,
+    session_id: SessionId,
+}
+
+/// What routes answer that have nothing to tell.
+#[derive(Serialize)]
+struct Done {
+    message: &'static str,
 }
 
 impl Auth {
-    /// Begins a session of `user`.
-    fn sign_in(&self, user: &User) -> Result<Answer> {
-        let (tokens, session) = (&self.base.tokens, SessionId::new(clock::new_ulid()));
-        let access_token =
-            tokens.issue(user.id, session, user.token_version, clock::now(), clock::new_ulid())?;
-        Answer::ok(&SignedIn { access_token, token_type: "bearer", expires_in: tokens.lifetime_seconds() })
+    /// A new session of `user`, as the request shows it, and its first refresh token.
+    fn new_session(&self, user: UserId, request: &Request) -> Result<(NewSession, RefreshToken)> {
+        let now = clock::now();
+        let session = Session {
+            id: SessionId::new(clock::new_ulid()),
+            created_at: now,
+            last_used_at: now,
+            address: request.address().to_owned(),
+            user_agent: request.user_agent(),
+        };
+        let refresh = RefreshToken::first(user, session.id, &self.base.refresh_key)?;
+        Ok((NewSession { session, refresh_hash: refresh.hash() }, refresh))
+    }
+
+    /// The answer that carries a new access token of a session, and the refresh token to come back with.
+    fn signed_in(&self, refresh: &RefreshToken, token_version: u64) -> Result<Answer> {
+        let (tokens, session_id) = (&self.base.tokens, refresh.session());
+        let now = clock::now();
+        let access_token = tokens.issue(refresh.user(), session_id, token_version, now, clock::new_ulid())?;
+        Answer::ok(&SignedIn {
+            access_token,
+            token_type: "bearer",
+            expires_in: tokens.lifetime_seconds(),
+            refresh_token: refresh.as_str().to_owned(),
+            session_id,
+        })
     }
 }

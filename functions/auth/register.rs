@@ -20,13 +20,16 @@ struct Registration {
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let registration: Registration = request.json()?;
     let password_hash = auth.passwords.hash(registration.password).await?;
+    let id = UserId::new(clock::new_ulid());
+    let (session, refresh) = auth.new_session(id, request)?;
     let new = NewUser {
-        id: UserId::new(clock::new_ulid()),
+        id,
         username: registration.username,
         email: registration.email,
         created_at: clock::now(),
         password_hash,
+        session,
     };
     let user = auth.base.store.create_user(new).await?;
-    auth.sign_in(&user)
+    auth.signed_in(&refresh, user.token_version)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Tokens;
+use super::{Claims, Tokens};
 use crate::clock;
 use crate::domain::{Millis, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -77,11 +77,13 @@ impl Gate {
     pub async fn admit(&self, token: &str) -> Result<(Caller, Arc<User>), Refusal> {
         let now = clock::now();
         let claims = self.tokens.verify(token, now).ok_or(Refusal::BadToken)?;
-        let user = match self.recent_view(claims.sub, now) {
+        // A session younger than the view is not in it, so a view can only admit: to refuse takes a look.
+        let recent = self.recent_view(claims.sub, now).filter(|user| admits(user, &claims));
+        let user = match recent {
             Some(user) => user,
             None => self.look(claims.sub, now).await?,
         };
-        if claims.ver != user.token_version {
+        if !admits(&user, &claims) {
             return Err(Refusal::BadToken);
         }
         let caller = Caller {
@@ -112,4 +114,8 @@ impl Gate {
         let fresh = now >= view.seen_at && now.get() - view.seen_at.get() < TRUSTED_MILLIS;
         fresh.then(|| Arc::clone(&view.user))
     }
+}
+
+fn admits(user: &User, claims: &Claims) -> bool {
+    claims.ver == user.token_version && user.sessions.contains(&claims.sid)
 }

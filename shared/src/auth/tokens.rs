@@ -38,6 +38,12 @@ impl TryFrom<String> for SecretKey {
     }
 }
 
+impl SecretKey {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {

@@ -1,9 +1,11 @@
 //! Users and what identifies them.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::text::{RuleBroken, check_length, checked_text};
-use super::{Millis, UserId};
+use super::{Millis, SessionId, UserId};
 
 /// A registered user. The password's hash is a part of it that never leaves `shared`.
 #[derive(Clone)]
@@ -18,6 +20,8 @@ pub struct User {
     pub created_at: Millis,
     /// Tokens that carry another version do not count.
     pub token_version: u64,
+    /// The sessions that live. Tokens of others do not count.
+    pub sessions: BTreeSet<SessionId>,
     /// An argon2id hash in PHC form.
     pub password_hash: String,
 }

@@ -4,6 +4,7 @@ pub mod account;
 pub mod conversation;
 pub mod id;
 pub mod message;
+pub mod session;
 pub mod statistics;
 mod text;
 pub mod time;

@@ -20,6 +20,7 @@ pub struct Request {
     inner: lambda_http::Request,
     route_key: String,
     id: String,
+    address: String,
 }
 
 impl Request {
@@ -27,10 +28,10 @@ impl Request {
     #[must_use]
     pub fn new(inner: lambda_http::Request) -> Self {
         let RequestContext::ApiGatewayV2(context) = inner.request_context() else {
-            return Self { inner, route_key: String::new(), id: String::new() };
+            return Self { inner, route_key: String::new(), id: String::new(), address: String::new() };
         };
         let (route_key, id) = (context.route_key.unwrap_or_default(), context.request_id.unwrap_or_default());
-        Self { inner, route_key, id }
+        Self { inner, route_key, id, address: context.http.source_ip.unwrap_or_default() }
     }
 
     /// The route as `template.yaml` spells it: `GET /api/conversations/{id}`.
@@ -43,6 +44,19 @@ impl Request {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The address that the gateway saw; what a client says of itself in headers is not it.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What the client says of itself, at most 256 characters.
+    #[must_use]
+    pub fn user_agent(&self) -> String {
+        let value = self.inner.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().chars().take(256).collect()
     }
 
     /// The bearer token.

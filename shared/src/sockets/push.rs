@@ -11,7 +11,7 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use futures_util::future::join_all;
 
 use super::ServerFrame;
-use crate::domain::{ConnectionId, Millis, UserId};
+use crate::domain::{ConnectionId, Millis, SessionId, UserId};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -109,14 +109,24 @@ impl Push {
         }
     }
 
-    /// Closes a connection. One that is gone is closed already.
+    /// Closes a connection, and forgets one that is gone or not open yet: it belongs to nobody when it opens.
     pub async fn close(&self, connection: &ConnectionId) {
         let closed = self.client.delete_connection().connection_id(connection.as_str()).send().await;
-        if let Err(error) = closed
-            && !error.as_service_error().is_some_and(|error| error.is_gone_exception())
-        {
-            let error = DisplayErrorContext(error).to_string();
-            tracing::warn!(error, "a connection could not be closed");
+        let Err(error) = closed else { return };
+        if error.as_service_error().is_some_and(|error| error.is_gone_exception()) {
+            return self.forget(connection).await;
         }
+        let error = DisplayErrorContext(error).to_string();
+        tracing::warn!(error, "a connection could not be closed");
+    }
+
+    /// Closes the connections of `user` that authenticated in `session`, or in any without one.
+    ///
+    /// # Errors
+    /// When the connections cannot be listed.
+    pub async fn close_all(&self, user: UserId, session: Option<SessionId>) -> Result<()> {
+        let connections = self.store.connections_in(user, session).await?;
+        join_all(connections.iter().map(|connection| self.close(connection))).await;
+        Ok(())
     }
 }

@@ -60,10 +60,10 @@ impl Connection {
 }
 
 impl Store {
-    /// Keeps a connection that was just opened. With an owner, only while the owner's tokens hold.
+    /// Keeps a connection that was just opened. With an owner, only while the owner's session lives.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`] when the owner's tokens were revoked meanwhile.
+    /// [`Code::Unauthenticated`] when the session ended meanwhile.
     pub async fn create_connection(&self, connection: &Connection) -> Result<()> {
         let mut item = item_at(key::connection(&connection.id), "connection", connection)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
@@ -74,11 +74,11 @@ impl Store {
         if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(revoked()) }
     }
 
-    /// Gives an open connection to its owner, only while the owner's tokens hold. Again, for the same user, it renews
+    /// Gives an open connection to its owner, only while the owner's session lives. Again, for the same user, it renews
     /// how long the token lasts.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`] when the tokens were revoked meanwhile, or the connection is gone or somebody
+    /// [`Code::Unauthenticated`] when the session ended meanwhile, or the connection is gone or somebody
     /// else's.
     pub async fn authenticate_connection(&self, id: &ConnectionId, owner: Owner) -> Result<()> {
         // Two frames may do this at once; the one that comes second finds the connection owned.
@@ -106,23 +106,26 @@ impl Store {
         }
         // A new token of the same user: the row by user and the count are there.
         let by_user = key::user_connection(owner.user, &connection.id);
-        let renewed = Expression::default().when_exists("pk").set("token_ends", number(owner.token_ends));
+        let renewed = Expression::default()
+            .when_exists("pk")
+            .set("token_ends", number(owner.token_ends))
+            .set("session", text(owner.session.to_string()));
         Ok(vec![
             Write::update(&self.connections, row, expression),
             Write::update(&self.connections, by_user, renewed),
-            self.user_holds(owner.user, owner.token_version),
+            self.session_lives(owner.user, owner.session, owner.token_version),
         ])
     }
 
     /// The writes by which a connection belongs to somebody, besides those on its own row.
     fn ownership(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
-        let row = Row { id: connection.id.clone(), token_ends: owner.token_ends };
+        let row = Row { id: connection.id.clone(), session: owner.session, token_ends: owner.token_ends };
         let mut item = item_at(key::user_connection(owner.user, &connection.id), "user_connection", &row)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
         Ok([
             Write::put(&self.connections, item),
             self.count_connection(connection.connected_at, 1),
-            self.user_holds(owner.user, owner.token_version),
+            self.session_lives(owner.user, owner.session, owner.token_version),
         ])
     }
 
@@ -141,6 +144,27 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn list_connections(&self, user: UserId, now: Millis) -> Result<Vec<ConnectionId>> {
+        let rows = self.rows_of_user(user).await?.into_iter();
+        Ok(rows.filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
+    }
+
+    /// The connections of `user` that authenticated in `session`, or in any without one, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn connections_in(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+    ) -> Result<Vec<ConnectionId>> {
+        let rows = self.rows_of_user(user).await?.into_iter();
+        Ok(rows
+            .filter(|row| session.is_none_or(|session| session == row.session))
+            .map(|row| row.id)
+            .collect())
+    }
+
+    async fn rows_of_user(&self, user: UserId) -> Result<Vec<Row>> {
         let pages = self
             .client
             .query()
@@ -153,8 +177,7 @@ impl Store {
             .items()
             .send();
         let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
-        let rows = items.into_iter().map(from_item::<Row>).collect::<Result<Vec<_>>>()?;
-        Ok(rows.into_iter().filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
+        items.into_iter().map(from_item::<Row>).collect()
     }
 
     /// Forgets a connection that ended, and says what it was. A second time does nothing.
@@ -192,6 +215,7 @@ impl Store {
 #[derive(Serialize, Deserialize)]
 struct Row {
     id: ConnectionId,
+    session: SessionId,
     token_ends: u64,
 }
 

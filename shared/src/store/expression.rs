@@ -16,6 +16,11 @@ pub(super) fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
+/// A set of texts.
+pub(super) fn ids(members: impl IntoIterator<Item = String>) -> AttributeValue {
+    AttributeValue::Ss(members.into_iter().collect())
+}
+
 /// The condition and the changes of one write. Attribute names are always written through placeholders, since
 /// many good names are reserved words.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +30,7 @@ pub(super) struct Expression {
     set: Vec<String>,
     add: Vec<String>,
     remove: Vec<String>,
+    delete: Vec<String>,
     conditions: Vec<String>,
 }
 
@@ -69,6 +75,26 @@ impl Expression {
         self
     }
 
+    /// Adds to a set, which begins with the first that is added.
+    pub(super) fn add_to_set(mut self, attribute: &str, members: AttributeValue) -> Self {
+        let clause = format!("{} {}", self.name(attribute), self.value(members));
+        self.add.push(clause);
+        self
+    }
+
+    pub(super) fn delete_from_set(mut self, attribute: &str, members: AttributeValue) -> Self {
+        let clause = format!("{} {}", self.name(attribute), self.value(members));
+        self.delete.push(clause);
+        self
+    }
+
+    /// That a set, or a text, contains this.
+    pub(super) fn when_contains(mut self, attribute: &str, member: AttributeValue) -> Self {
+        let clause = format!("contains({}, {})", self.name(attribute), self.value(member));
+        self.conditions.push(clause);
+        self
+    }
+
     pub(super) fn when_absent(mut self, attribute: &str) -> Self {
         let clause = format!("attribute_not_exists({})", self.name(attribute));
         self.conditions.push(clause);
@@ -105,7 +131,8 @@ impl Expression {
     }
 
     pub(super) fn update(&self) -> Option<String> {
-        let clauses = [("SET", &self.set), ("ADD", &self.add), ("REMOVE", &self.remove)];
+        let clauses =
+            [("SET", &self.set), ("ADD", &self.add), ("REMOVE", &self.remove), ("DELETE", &self.delete)];
         let parts = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
         let parts: Vec<String> = parts.map(|(verb, parts)| format!("{verb} {}", parts.join(", "))).collect();
         (!parts.is_empty()).then(|| parts.join(" "))

@@ -1,6 +1,6 @@
 //! Items as they stand in the table, apart from their keys, and how they become domain values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::key::{self, Key};
 use super::transaction::to_item;
 use crate::domain::{
     Content, Conversation, ConversationId, Email, Message, MessageId, Millis, ModelName, ReplyStatus, Role,
-    Summary, SystemPrompt, Title, TokenCount, User, UserId, Username,
+    SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId, Username,
 };
 use crate::error::Result;
 
@@ -33,6 +33,9 @@ pub(super) struct UserItem {
     email: Email,
     created_at: Millis,
     token_version: u64,
+    /// A set cannot be empty in DynamoDB, so without sessions there is none.
+    #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
+    sessions: BTreeSet<SessionId>,
     password_hash: String,
 }
 
@@ -44,6 +47,7 @@ impl From<User> for UserItem {
             email: user.email,
             created_at: user.created_at,
             token_version: user.token_version,
+            sessions: user.sessions,
             password_hash: user.password_hash,
         }
     }
@@ -57,6 +61,7 @@ impl From<UserItem> for User {
             email: item.email,
             created_at: item.created_at,
             token_version: item.token_version,
+            sessions: item.sessions,
             password_hash: item.password_hash,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::{
-    ConnectionId, ConversationId, Day, Email, MessageId, Millis, ModelName, UserId, Username,
+    ConnectionId, ConversationId, Day, Email, MessageId, Millis, ModelName, SessionId, UserId, Username,
 };
 
 /// The index that lists a user's conversations by their last change.
@@ -51,6 +51,13 @@ pub(super) fn username(username: &Username) -> Key {
 pub(super) fn email(email: &Email) -> Key {
     let key = format!("EMAIL#{}", email.canonical());
     Key::new(key.clone(), key)
+}
+
+/// What the sort keys of a user's sessions begin with.
+pub(super) const SESSIONS: &str = "SESSION#";
+
+pub(super) fn session(user: UserId, session: SessionId) -> Key {
+    Key::new(user_partition(user), format!("{SESSIONS}{session}"))
 }
 
 /// What the sort keys of a user's statistics begin with.

@@ -1,10 +1,12 @@
 //! Users: registered once, found by id and by name.
 
-use super::expression::{Expression, Write, number};
+use std::collections::BTreeSet;
+
+use super::expression::{Expression, Write, number, text};
 use super::items::{UserItem, item_at};
 use super::transaction::{Outcome, failed, from_item, random_below};
-use super::{Store, key};
-use crate::domain::{Email, Millis, User, UserId, Username};
+use super::{NewSession, Store, key};
+use crate::domain::{Email, Millis, SessionId, User, UserId, Username};
 use crate::error::{Code, Error, Result};
 
 /// What registration stores.
@@ -19,6 +21,8 @@ pub struct NewUser {
     pub created_at: Millis,
     /// An argon2id hash in PHC form.
     pub password_hash: String,
+    /// The first session, which begins with the registration.
+    pub session: NewSession,
 }
 
 impl Store {
@@ -33,9 +37,10 @@ impl Store {
             email: new.email,
             created_at: new.created_at,
             token_version: 1,
+            sessions: BTreeSet::from([new.session.session.id]),
             password_hash: new.password_hash,
         };
-        match self.transact(self.registration(&user)?).await? {
+        match self.transact(self.registration(&user, &new.session)?).await? {
             Outcome::Committed => Ok(user),
             // The positions are those of `registration`.
             Outcome::Refused(positions) if positions.contains(&0) => {
@@ -45,7 +50,7 @@ impl Store {
         }
     }
 
-    fn registration(&self, user: &User) -> Result<Vec<Write>> {
+    fn registration(&self, user: &User, session: &NewSession) -> Result<Vec<Write>> {
         let owner = serde_json::json!({ "user": user.id });
         let name = item_at(key::username(&user.username), "name", &owner)?;
         let email = item_at(key::email(&user.email), "email", &owner)?;
@@ -57,6 +62,7 @@ impl Store {
             Write::create(&self.studio, email),
             Write::create(&self.studio, item),
             Write::create(&self.studio, statistics),
+            self.new_session(user.id, session)?,
             Write::update(&self.studio, key::totals(random_below(key::SHARDS)), counted),
         ])
     }
@@ -91,10 +97,11 @@ impl Store {
         answer.item.map(from_item).transpose()
     }
 
-    /// The condition that a user still is there with this version of tokens, for writes that must not escape a
-    /// revocation.
-    pub(super) fn user_holds(&self, id: UserId, token_version: u64) -> Write {
-        let same = Expression::default().when_equal("token_version", number(token_version));
-        Write::check(&self.studio, key::user(id), same)
+    /// The condition that a session still lives, for writes that must not escape its end.
+    pub(super) fn session_lives(&self, user: UserId, session: SessionId, token_version: u64) -> Write {
+        let lives = Expression::default()
+            .when_equal("token_version", number(token_version))
+            .when_contains("sessions", text(session.to_string()));
+        Write::check(&self.studio, key::user(user), lives)
     }
 }

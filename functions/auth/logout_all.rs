@@ -1,0 +1,13 @@
+//! `POST /api/auth/logout-all`: ends all sessions of the caller, this one too.
+
+use shared::Result;
+use shared::http::{Answer, Request};
+
+use super::{Auth, Done};
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let caller = auth.base.caller(request).await?;
+    auth.base.store.end_all_sessions(caller.user).await?;
+    auth.push.close_all(caller.user, None).await?;
+    Answer::ok(&Done { message: "Logged out everywhere" })
+}

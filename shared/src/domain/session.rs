@@ -1,0 +1,42 @@
+//! Sessions: each begins with a login and lives as long as its refresh token is used.
+
+use super::{Millis, SessionId};
+
+/// Unused for so long, a session ends: 30 days.
+const IDLE_SECONDS: u64 = 30 * 86_400;
+/// A session ends in any case after 90 days.
+const LONGEST_SECONDS: u64 = 90 * 86_400;
+
+/// A session of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Ours; tokens name it.
+    pub id: SessionId,
+    /// When the user logged in.
+    pub created_at: Millis,
+    /// When its refresh token was last used.
+    pub last_used_at: Millis,
+    /// From where: the address, as the gateway saw it.
+    pub address: String,
+    /// From what: what the client says of itself.
+    pub user_agent: String,
+}
+
+/// When a session that began at `created_at` ends if it is used at `now` and never again.
+#[must_use]
+pub fn ends_at(created_at: Millis, now: Millis) -> Millis {
+    now.plus_seconds(IDLE_SECONDS).min(created_at.plus_seconds(LONGEST_SECONDS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_thirty_days_after_its_last_use_and_ninety_after_its_first() {
+        let day = |number: u64| Millis::saturating(number * 86_400_000);
+        assert_eq!(ends_at(day(0), day(0)), day(30));
+        assert_eq!(ends_at(day(0), day(59)), day(89));
+        assert_eq!(ends_at(day(0), day(89)), day(90));
+    }
+}

@@ -1,0 +1,222 @@
+//! Sessions: live while the user's own item names them, with an item each for their refresh token.
+
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Expression, Write, ids, number, text};
+use super::items::item_at;
+use super::transaction::{condition_failed, failed, from_item};
+use super::{Store, key};
+use crate::domain::session::{Session, ends_at};
+use crate::domain::{Millis, SessionId, User, UserId};
+use crate::error::{Code, Error, Result};
+
+/// A user has at most so many sessions; another one ends the oldest.
+const MOST_SESSIONS: usize = 50;
+/// For so long, the refresh token before the current one still gives the current one.
+const GRACE_MILLIS: u64 = 10_000;
+
+/// What a login stores.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The session.
+    pub session: Session,
+    /// The hash of its first refresh token.
+    pub refresh_hash: String,
+}
+
+/// What became of a refresh token that was presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// Its successor is good from now on.
+    Rotated,
+    /// It was used a moment ago: its successor is good already.
+    Repeated,
+    /// It was used before, so two have it: the session has ended.
+    Reused,
+    /// There is no such session, or its time is over.
+    Ended,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionItem {
+    id: SessionId,
+    created_at: Millis,
+    last_used_at: Millis,
+    address: String,
+    user_agent: String,
+    refresh_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_hash: Option<String>,
+    expires_at: u64,
+}
+
+impl SessionItem {
+    fn is_live(&self, now: Millis) -> bool {
+        self.expires_at > now.seconds()
+    }
+}
+
+impl From<SessionItem> for Session {
+    fn from(item: SessionItem) -> Self {
+        Self {
+            id: item.id,
+            created_at: item.created_at,
+            last_used_at: item.last_used_at,
+            address: item.address,
+            user_agent: item.user_agent,
+        }
+    }
+}
+
+impl Store {
+    /// Begins a session of a user, as long as the user's tokens still have the version that was seen.
+    ///
+    /// # Errors
+    /// [`Code::WrongCredentials`] when all sessions were ended meanwhile: the credentials may have changed.
+    pub async fn create_session(&self, user: &User, new: &NewSession) -> Result<()> {
+        let mut expression = Expression::default()
+            .add_to_set("sessions", ids([new.session.id.to_string()]))
+            .when_equal("token_version", number(user.token_version));
+        let mut writes = vec![self.new_session(user.id, new)?];
+        if let Some(oldest) = user.sessions.first().filter(|_| user.sessions.len() >= MOST_SESSIONS) {
+            // One attribute cannot be added to and deleted from at once, so the oldest goes by its own update.
+            self.end_session(user.id, *oldest).await?;
+        }
+        expression = expression.when_exists("pk");
+        writes.push(Write::update(&self.studio, key::user(user.id), expression));
+        if self.transact(writes).await?.is_committed() {
+            return Ok(());
+        }
+        Err(Error::new(Code::WrongCredentials, "Incorrect username or password"))
+    }
+
+    /// The write that keeps a new session; the user's own item must name it too.
+    pub(super) fn new_session(&self, user: UserId, new: &NewSession) -> Result<Write> {
+        let session = &new.session;
+        let item = SessionItem {
+            id: session.id,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            address: session.address.clone(),
+            user_agent: session.user_agent.clone(),
+            refresh_hash: new.refresh_hash.clone(),
+            previous_hash: None,
+            expires_at: ends_at(session.created_at, session.last_used_at).seconds(),
+        };
+        Ok(Write::create(&self.studio, item_at(key::session(user, session.id), "session", &item)?))
+    }
+
+    /// Puts the successor in the place of the refresh token with the hash `presented`. Of many at once, one rotates
+    /// and the others repeat; all have the same successor. One that was used longer ago ends the session.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn rotate_refresh_token(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: &str,
+        successor: &str,
+        now: Millis,
+    ) -> Result<Rotation> {
+        let Some(item) = self.find_item::<SessionItem>(key::session(user, session)).await? else {
+            return Ok(Rotation::Ended);
+        };
+        if !item.is_live(now) {
+            return Ok(Rotation::Ended);
+        }
+        let expression = Expression::default()
+            .set("refresh_hash", text(successor))
+            .set("previous_hash", text(presented))
+            .set("last_used_at", number(now.get()))
+            .set("expires_at", number(ends_at(item.created_at, now).seconds()))
+            .when_equal("refresh_hash", text(presented));
+        match self.update(key::session(user, session), &expression).send().await {
+            Ok(_) => Ok(Rotation::Rotated),
+            Err(error) if condition_failed(&error) => self.judge(user, session, presented, now).await,
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Tells a token that was used a moment ago from one that somebody else has.
+    async fn judge(
+        &self,
+        user: UserId,
+        session: SessionId,
+        presented: &str,
+        now: Millis,
+    ) -> Result<Rotation> {
+        let Some(item) = self.find_item::<SessionItem>(key::session(user, session)).await? else {
+            return Ok(Rotation::Ended);
+        };
+        let in_grace = now.get().saturating_sub(item.last_used_at.get()) < GRACE_MILLIS;
+        if in_grace && item.previous_hash.as_deref() == Some(presented) {
+            return Ok(Rotation::Repeated);
+        }
+        Ok(Rotation::Reused)
+    }
+
+    /// Ends a session: its tokens do not count any more. A second time does nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<()> {
+        let forgotten =
+            Expression::default().delete_from_set("sessions", ids([session.to_string()])).when_exists("pk");
+        let writes = vec![
+            Write::delete(&self.studio, key::session(user, session), Expression::default()),
+            Write::update(&self.studio, key::user(user), forgotten),
+        ];
+        // Refused means that the user is gone, and all sessions with it.
+        self.transact(writes).await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of a user at once: every token issued so far is of an old version.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn end_all_sessions(&self, user: UserId) -> Result<()> {
+        let ended = Expression::default().remove("sessions").add("token_version", 1).when_exists("pk");
+        match self.update(key::user(user), &ended).send().await {
+            Ok(_) => {}
+            Err(error) if condition_failed(&error) => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        }
+        // The items mean nothing any more; what is left behind by a failure here expires.
+        for item in self.session_items(user).await? {
+            let request = self.client.delete_item().table_name(&self.studio);
+            let key = key::session(user, item.id).attributes();
+            request.set_key(Some(key)).send().await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The sessions of a user that live at `now`, the last begun first.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn list_sessions(&self, user: &User, now: Millis) -> Result<Vec<Session>> {
+        let items = self.session_items(user.id).await?;
+        let live = items.into_iter().filter(|item| item.is_live(now) && user.sessions.contains(&item.id));
+        let mut sessions: Vec<Session> = live.map(Session::from).collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.id));
+        Ok(sessions)
+    }
+
+    async fn session_items(&self, user: UserId) -> Result<Vec<SessionItem>> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.studio)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sessions)")
+            .expression_attribute_values(":pk", text(key::user_partition(user)))
+            .expression_attribute_values(":sessions", text(key::SESSIONS))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        items.into_iter().map(from_item).collect()
+    }
+}
