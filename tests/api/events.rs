@@ -1,13 +1,14 @@
 //! Every file of `events/` through the real function binary. A case is named after what it shows; one that is to be
-//! refused ends in the status. `TOKEN` stands for a good access token, and the conversation `kept` is there.
+//! refused ends in the status. `TOKEN`, `REFRESH` and `SESSION` stand for an access token, a refresh token and the id of
+//! a session of the user `ada`, and the conversation `kept` is there.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::actors::{PASSWORD, TestStudio, User, studio};
+use crate::actors::{PASSWORD, TestStudio, studio};
 
 struct Sample {
     function: String,
@@ -16,9 +17,15 @@ struct Sample {
 }
 
 impl Sample {
-    fn event(&self, token: &str) -> Value {
-        serde_json::from_str(&self.text.replace("TOKEN", token))
-            .unwrap_or_else(|e| panic!("{}: {e}", self.case))
+    /// The event with what a login answered in the place of the words that stand for it.
+    fn event(&self, signed_in: &Value) -> Value {
+        let mut text = self.text.clone();
+        for (word, name) in
+            [("TOKEN", "access_token"), ("REFRESH", "refresh_token"), ("SESSION", "session_id")]
+        {
+            text = text.replace(word, signed_in[name].as_str().unwrap_or_default());
+        }
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", self.case))
     }
 
     fn status(&self) -> u64 {
@@ -54,17 +61,20 @@ async fn every_sample_event_is_answered_as_its_name_says() {
     // What ends something comes after what needs it, and a connection before its frames.
     samples.sort_by_key(|sample| match sample.case.as_str() {
         "connect" => 0,
-        "delete" | "disconnect" => 2,
+        "delete" | "disconnect" | "logout_all" => 2,
         _ => 1,
     });
     for sample in &samples {
-        check(&studio, &user, sample).await;
+        check(&studio, sample).await;
     }
 }
 
-async fn check(studio: &TestStudio, user: &User, sample: &Sample) {
+async fn check(studio: &TestStudio, sample: &Sample) {
     let name = format!("events/{}/{}.json", sample.function, sample.case);
-    let answer = studio.invoke(&sample.function, sample.event(&user.token)).await;
+    // Some samples end their session, so each has one of its own.
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    let signed_in = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
+    let answer = studio.invoke(&sample.function, sample.event(&signed_in)).await;
     let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
     // A task has no answer; everything else has a status.
     if sample.function == "replies" {
@@ -79,7 +89,7 @@ fn every_route_has_a_sample_event_that_names_it() {
     let filed: BTreeSet<(String, String)> = samples()
         .iter()
         .filter_map(|sample| {
-            let event = sample.event("x");
+            let event = sample.event(&Value::Null);
             let key = event["routeKey"].as_str().or_else(|| event["requestContext"]["routeKey"].as_str())?;
             Some((sample.function.clone(), key.to_owned()))
         })

@@ -20,6 +20,7 @@ mod faults;
 mod isolation;
 mod replies;
 mod restart;
+mod sessions;
 mod sockets;
 mod statistics;
 mod tidy;

@@ -101,7 +101,9 @@ async fn a_made_up_refresh_token_is_refused_and_ends_nothing() {
     for bad in ["", "rt_", "x", &made_up, &format!("{token}="), &token[1..], text(&session, "access_token")] {
         refresh(&studio, bad).await.expect(401);
     }
-    for body in [json!({}), json!({"refresh_token": 1}), json!({"refresh_token": token, "more": 1}), json!([])] {
+    for body in
+        [json!({}), json!({"refresh_token": 1}), json!({"refresh_token": token, "more": 1}), json!([])]
+    {
         studio.visitor().post("/api/auth/refresh", &body).await.expect(422);
     }
     refresh(&studio, token).await.expect(200);
