@@ -8,6 +8,6 @@ use super::{Auth, Done};
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let caller = auth.base.caller(request).await?;
     auth.base.store.end_all_sessions(caller.user).await?;
-    auth.push.close_all(caller.user, None).await?;
+    auth.push.close_where(caller.user, |_| true).await?;
     Answer::ok(&Done { message: "Logged out everywhere" })
 }

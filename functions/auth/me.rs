@@ -1,20 +1,35 @@
-//! `GET /api/auth/me`: the caller's own profile.
+//! `GET /api/auth/me`: the caller's own profile, as it was at most four seconds ago.
 
 use serde::Serialize;
 use shared::Result;
 use shared::auth::Refusal;
-use shared::domain::{Email, UserId, Username};
+use shared::domain::{DisplayName, Email, User, UserId, Username};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
 use super::Auth;
 
+/// A user, as the user gets it.
 #[derive(Serialize)]
-struct Profile<'a> {
+pub(super) struct Profile<'a> {
     id: UserId,
     username: &'a Username,
     email: &'a Email,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a DisplayName>,
     created_at: String,
+}
+
+impl<'a> From<&'a User> for Profile<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            username: &user.username,
+            email: &user.email,
+            display_name: user.display_name.as_ref(),
+            created_at: user.created_at.to_string(),
+        }
+    }
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
@@ -24,10 +39,5 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
         Refusal::UserGone => Error::new(Code::NotFound, "User not found"),
         other => other.into(),
     })?;
-    Answer::ok(&Profile {
-        id: user.id,
-        username: &user.username,
-        email: &user.email,
-        created_at: user.created_at.to_string(),
-    })
+    Answer::ok(&Profile::from(&*user))
 }

@@ -4,10 +4,13 @@ mod login;
 mod logout;
 mod logout_all;
 mod me;
+mod password;
+mod profile;
 mod refresh;
 mod register;
 mod session_delete;
 mod sessions;
+mod ws_ticket;
 
 use serde::Serialize;
 use shared::Result;
@@ -53,6 +56,9 @@ impl Group for Auth {
             "POST /api/auth/logout-all" => logout_all::handle(self, request).await,
             "GET /api/auth/sessions" => sessions::handle(self, request).await,
             "DELETE /api/auth/sessions/{id}" => session_delete::handle(self, request).await,
+            "POST /api/auth/ws-ticket" => ws_ticket::handle(self, request).await,
+            "PUT /api/auth/password" => password::handle(self, request).await,
+            "PATCH /api/auth/me" => profile::handle(self, request).await,
             "GET /api/auth/me" => me::handle(self, request).await,
             _ => Err(request.unrouted()),
         }

@@ -32,7 +32,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
         Rotation::Reused => {
             tracing::warn!(%user, %session, "a refresh token was used twice; its session ends");
             store.end_session(user, session).await?;
-            auth.push.close_all(user, Some(session)).await?;
+            auth.push.close_where(user, |ended| ended == session).await?;
             return Err(refused());
         }
     }

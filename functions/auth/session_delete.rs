@@ -15,6 +15,6 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let user = auth.base.store.find_user(caller.user).await?;
     user.filter(|user| user.sessions.contains(&session)).ok_or_else(absent)?;
     auth.base.store.end_session(caller.user, session).await?;
-    auth.push.close_all(caller.user, Some(session)).await?;
+    auth.push.close_where(caller.user, |ended| ended == session).await?;
     Answer::ok(&Done { message: "Session ended" })
 }

@@ -7,7 +7,7 @@ use shared::sockets::ServerFrame;
 use shared::sockets::frame::Auth;
 use shared::store::Owner;
 
-use super::{Event, Sockets, connect};
+use super::{Event, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     match authenticate(sockets, event).await {
@@ -31,7 +31,7 @@ async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     // A token of the wrong type is a bad token.
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
     let (caller, _) = sockets.base.gate.admit(&frame.token).await?;
-    let owner = connect::owner(&caller);
+    let owner = Owner::from(caller);
     sockets.base.store.authenticate_connection(&event.connection, owner).await?;
     Ok(owner)
 }

@@ -1,7 +1,8 @@
 //! `$connect`: keeps the connection, with its owner when the address carries a good token.
 
 use shared::Result;
-use shared::auth::Caller;
+use shared::auth::hash_opaque;
+use shared::clock;
 use shared::error::{Code, Error};
 use shared::replies::Task;
 use shared::store::{Connection, Owner};
@@ -29,12 +30,9 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
         claimed_user: event.query("user_id").map(str::to_owned),
         owner: None,
     };
-    if let Some(token) = event.query("token") {
-        let (caller, _) = sockets.base.gate.admit(token).await?;
-        if !connection.may_belong_to(caller.user) {
-            return Err(Error::new(Code::Forbidden, "This address is another user's"));
-        }
-        connection.owner = Some(owner(&caller));
+    connection.owner = owner(sockets, event).await?;
+    if connection.owner.is_some_and(|owner| !connection.claims_allow(owner.user)) {
+        return Err(Error::new(Code::Forbidden, "This address is another user's"));
     }
     sockets.base.store.create_connection(&connection).await?;
     if connection.owner.is_some() {
@@ -44,13 +42,16 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn owner(caller: &Caller) -> Owner {
-    Owner {
-        user: caller.user,
-        session: caller.session,
-        token_version: caller.token_version,
-        token_ends: caller.expires_at,
+/// Whose the connection is by its address: by a ticket or by a token; nobody's yet without either.
+async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
+    if let Some(ticket) = event.query("ticket") {
+        let owner = sockets.base.store.redeem_ticket(&hash_opaque(ticket), clock::now()).await?;
+        let refused = || Error::new(Code::Unauthenticated, "The ticket is not valid");
+        return owner.ok_or_else(refused).map(Some);
     }
+    let Some(token) = event.query("token") else { return Ok(None) };
+    let (caller, _) = sockets.base.gate.admit(token).await?;
+    Ok(Some(caller.into()))
 }
 
 /// A browser says from which page a connection comes; pages of others may not use a user's token. Other clients say

@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a test fails by panicking"
 )]
 
@@ -18,6 +19,7 @@ mod crowd;
 mod events;
 mod faults;
 mod isolation;
+mod profile;
 mod replies;
 mod restart;
 mod sessions;

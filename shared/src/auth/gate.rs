@@ -7,7 +7,7 @@ use super::{Claims, Tokens};
 use crate::clock;
 use crate::domain::{Millis, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::Store;
+use crate::store::{Owner, Store};
 
 /// An ended session is refused everywhere within 5 s, so a look at a user counts for 4 s by the wall clock (a
 /// frozen instance's monotonic clock stands still).
@@ -26,6 +26,17 @@ pub struct Caller {
     pub token_version: u64,
     /// When the token ends, in seconds since the epoch.
     pub expires_at: u64,
+}
+
+impl From<Caller> for Owner {
+    fn from(caller: Caller) -> Self {
+        Self {
+            user: caller.user,
+            session: caller.session,
+            token_version: caller.token_version,
+            token_ends: caller.expires_at,
+        }
+    }
 }
 
 /// Why a token does not count.

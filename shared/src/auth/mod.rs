@@ -1,11 +1,13 @@
 //! Who somebody is: passwords, access tokens, and the gate that every authenticated request passes.
 
 mod gate;
+mod opaque;
 mod passwords;
 mod refresh;
 mod tokens;
 
 pub use gate::{Caller, Gate, Refusal};
+pub use opaque::{hash_opaque, new_opaque};
 pub use passwords::{Password, Passwords};
 pub use refresh::{RefreshKey, RefreshToken};
 pub use tokens::{Claims, SecretKey, Tokens};

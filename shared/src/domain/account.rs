@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::text::{RuleBroken, check_length, checked_text};
+use super::text::{RuleBroken, check_length, check_printable, checked_text};
 use super::{Millis, SessionId, UserId};
 
 /// A registered user. The password's hash is a part of it that never leaves `shared`.
@@ -16,6 +16,8 @@ pub struct User {
     pub username: Username,
     /// As the user spelled it.
     pub email: Email,
+    /// What the user wants to be called.
+    pub display_name: Option<DisplayName>,
     /// When the user registered.
     pub created_at: Millis,
     /// Tokens that carry another version do not count.
@@ -45,6 +47,12 @@ checked_text!(
     |text| {
         if is_email(text) { Ok(()) } else { Err(RuleBroken("must be an email address".to_owned())) }
     }
+);
+
+checked_text!(
+    /// What a user wants to be called: 1 to 64 characters.
+    DisplayName,
+    |text| check_length(text, 1, 64).and_then(|()| check_printable(text))
 );
 
 impl Username {

@@ -9,7 +9,7 @@ pub mod statistics;
 mod text;
 pub mod time;
 
-pub use account::{Email, User, Username};
+pub use account::{DisplayName, Email, User, Username};
 pub use conversation::{Conversation, Summary};
 pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
 pub use message::{Message, ReplyStatus, Role};

@@ -120,12 +120,12 @@ impl Push {
         tracing::warn!(error, "a connection could not be closed");
     }
 
-    /// Closes the connections of `user` that authenticated in `session`, or in any without one.
+    /// Closes the connections of `user` that authenticated in one of these sessions.
     ///
     /// # Errors
     /// When the connections cannot be listed.
-    pub async fn close_all(&self, user: UserId, session: Option<SessionId>) -> Result<()> {
-        let connections = self.store.connections_in(user, session).await?;
+    pub async fn close_where(&self, user: UserId, sessions: impl Fn(SessionId) -> bool) -> Result<()> {
+        let connections = self.store.connections_in(user, sessions).await?;
         join_all(connections.iter().map(|connection| self.close(connection))).await;
         Ok(())
     }

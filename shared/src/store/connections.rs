@@ -41,11 +41,16 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether its address is open to `user`.
+    #[must_use]
+    pub fn claims_allow(&self, user: UserId) -> bool {
+        self.claimed_user.as_ref().is_none_or(|claimed| *claimed == user.to_string())
+    }
+
     /// Whether a token of `user` may authenticate it.
     #[must_use]
     pub fn may_belong_to(&self, user: UserId) -> bool {
-        let claimed = self.claimed_user.as_ref().is_none_or(|claimed| *claimed == user.to_string());
-        claimed && self.owner.is_none_or(|owner| owner.user == user)
+        self.claims_allow(user) && self.owner.is_none_or(|owner| owner.user == user)
     }
 
     /// Its owner, while the token lasts.
@@ -148,20 +153,17 @@ impl Store {
         Ok(rows.filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
     }
 
-    /// The connections of `user` that authenticated in `session`, or in any without one, read consistently.
+    /// The connections of `user` that authenticated in one of these sessions, read consistently.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn connections_in(
         &self,
         user: UserId,
-        session: Option<SessionId>,
+        sessions: impl Fn(SessionId) -> bool,
     ) -> Result<Vec<ConnectionId>> {
         let rows = self.rows_of_user(user).await?.into_iter();
-        Ok(rows
-            .filter(|row| session.is_none_or(|session| session == row.session))
-            .map(|row| row.id)
-            .collect())
+        Ok(rows.filter(|row| sessions(row.session)).map(|row| row.id).collect())
     }
 
     async fn rows_of_user(&self, user: UserId) -> Result<Vec<Row>> {

@@ -9,8 +9,8 @@ use super::expression::text;
 use super::key::{self, Key};
 use super::transaction::to_item;
 use crate::domain::{
-    Content, Conversation, ConversationId, Email, Message, MessageId, Millis, ModelName, ReplyStatus, Role,
-    SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId, Username,
+    Content, Conversation, ConversationId, DisplayName, Email, Message, MessageId, Millis, ModelName,
+    ReplyStatus, Role, SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId, Username,
 };
 use crate::error::Result;
 
@@ -31,6 +31,8 @@ pub(super) struct UserItem {
     id: UserId,
     username: Username,
     email: Email,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<DisplayName>,
     created_at: Millis,
     token_version: u64,
     /// A set cannot be empty in DynamoDB, so without sessions there is none.
@@ -45,6 +47,7 @@ impl From<User> for UserItem {
             id: user.id,
             username: user.username,
             email: user.email,
+            display_name: user.display_name,
             created_at: user.created_at,
             token_version: user.token_version,
             sessions: user.sessions,
@@ -59,6 +62,7 @@ impl From<UserItem> for User {
             id: item.id,
             username: item.username,
             email: item.email,
+            display_name: item.display_name,
             created_at: item.created_at,
             token_version: item.token_version,
             sessions: item.sessions,

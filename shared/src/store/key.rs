@@ -138,6 +138,12 @@ pub(super) fn loose_reply(user: UserId, id: &MessageId) -> Key {
     Key::new(format!("{REPLY}#{user}#{id}"), REPLY)
 }
 
+/// A ticket and the like, found by the hash of what its owner has.
+pub(super) fn secret(hash: &str) -> Key {
+    let key = format!("SECRET#{hash}");
+    Key::new(key.clone(), key)
+}
+
 /// The partition of the totals for `/health`.
 pub(super) const TOTALS: &str = "TOTALS";
 

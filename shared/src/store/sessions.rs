@@ -183,8 +183,17 @@ impl Store {
             Err(error) if condition_failed(&error) => return Ok(()),
             Err(error) => return Err(failed(error)),
         }
-        // The items mean nothing any more; what is left behind by a failure here expires.
-        for item in self.session_items(user).await? {
+        self.delete_session_items(user, |_| true).await
+    }
+
+    /// Deletes the items of sessions that the user's own item names no more. They mean nothing: what a failure here
+    /// leaves behind is refused, and expires.
+    pub(super) async fn delete_session_items(
+        &self,
+        user: UserId,
+        ended: impl Fn(SessionId) -> bool,
+    ) -> Result<()> {
+        for item in self.session_items(user).await?.iter().filter(|item| ended(item.id)) {
             let request = self.client.delete_item().table_name(&self.studio);
             let key = key::session(user, item.id).attributes();
             request.set_key(Some(key)).send().await.map_err(failed)?;

@@ -35,6 +35,7 @@ impl Store {
             id: new.id,
             username: new.username,
             email: new.email,
+            display_name: None,
             created_at: new.created_at,
             token_version: 1,
             sessions: BTreeSet::from([new.session.session.id]),

@@ -1,0 +1,26 @@
+//! `POST /api/auth/ws-ticket`: a ticket for the address of a WebSocket, where an access token would end up in logs.
+
+use serde::Serialize;
+use shared::Result;
+use shared::auth::{hash_opaque, new_opaque};
+use shared::clock;
+use shared::http::{Answer, Request};
+
+use super::Auth;
+
+/// Long enough to open a connection.
+const GOOD_FOR_SECONDS: u64 = 30;
+
+#[derive(Serialize)]
+struct Ticket {
+    ticket: String,
+    expires_in: u64,
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let caller = auth.base.caller(request).await?;
+    let ticket = new_opaque("wt_")?;
+    let ends = clock::now().plus_seconds(GOOD_FOR_SECONDS);
+    auth.base.store.create_ticket(&hash_opaque(&ticket), caller.into(), ends).await?;
+    Answer::ok(&Ticket { ticket, expires_in: GOOD_FOR_SECONDS })
+}

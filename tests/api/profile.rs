@@ -1,0 +1,136 @@
+//! What users change about their account, and the tickets by which their windows connect.
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::actors::{PASSWORD, TestStudio, User, Window, eventually, studio};
+
+const NEW_PASSWORD: &str = "another long passphrase";
+
+async fn login(studio: &TestStudio, username: &str, password: &str) -> (u16, Value) {
+    let credentials = json!({"username": username, "password": password});
+    let answer = studio.visitor().post("/api/auth/login", &credentials).await;
+    (answer.status, answer.body)
+}
+
+async fn change_password(user: &User, old: &str, new: &str) -> u16 {
+    user.put("/api/auth/password", &json!({"old_password": old, "new_password": new})).await.status
+}
+
+#[tokio::test]
+async fn a_new_password_takes_the_old_one_and_ends_all_other_sessions() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let (_, other) = login(&studio, "ada", PASSWORD).await;
+    let other_token = other["access_token"].as_str().unwrap();
+    let mut own = ada.window().await;
+    let mut others = Window::open(&format!("{}?token={other_token}", studio.ws_url())).await.unwrap();
+    others.next("auth_success").await;
+    for wrong in ["", "short", NEW_PASSWORD, "A long enough passphrase"] {
+        assert_eq!(change_password(&ada, wrong, NEW_PASSWORD).await, 403, "{wrong}");
+    }
+    assert_eq!(change_password(&ada, PASSWORD, "short").await, 422);
+    assert_eq!(change_password(&ada, PASSWORD, NEW_PASSWORD).await, 200);
+    others.closed().await;
+    eventually("the other session is refused", || async {
+        (ada.with_token(other_token).get("/api/stats").await.status == 401).then_some(())
+    })
+    .await;
+    let refresh = json!({"refresh_token": other["refresh_token"]});
+    studio.visitor().post("/api/auth/refresh", &refresh).await.expect(401);
+    own.send(&json!({"type": "ping"})).await;
+    own.next("pong").await;
+    ada.get("/api/stats").await.expect(200);
+    assert_eq!(login(&studio, "ada", PASSWORD).await.0, 401);
+    assert_eq!(login(&studio, "ada", NEW_PASSWORD).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_profile_is_changed_field_by_field() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let changed = studio_patch(&ada, &json!({"display_name": "Ada 💜"})).await;
+    assert_eq!(changed, (200, json!(["ada@example.com", "Ada 💜"])));
+    let changed = studio_patch(&ada, &json!({"email": "Countess@Example.com"})).await;
+    assert_eq!(changed, (200, json!(["Countess@Example.com", "Ada 💜"])));
+    let changed = studio_patch(&ada, &json!({"display_name": null})).await;
+    assert_eq!(changed, (200, json!(["Countess@Example.com", null])));
+    eventually("the profile is shown", || async {
+        let me = ada.get("/api/auth/me").await.expect(200).body;
+        (me["email"] == "Countess@Example.com" && me.get("display_name").is_none()).then_some(())
+    })
+    .await;
+    for bad in [
+        json!({"email": "x"}),
+        json!({"display_name": ""}),
+        json!({"display_name": 7}),
+        json!({"display_name": "a\u{7}"}),
+        json!({"username": "eve"}),
+        json!([]),
+        json!({"email": null, "x": 1}),
+    ] {
+        assert_eq!(studio_patch(&ada, &bad).await.0, 422, "{bad}");
+    }
+}
+
+/// What a change of the profile answers: the status, the address and the name.
+async fn studio_patch(user: &User, change: &Value) -> (u16, Value) {
+    let answer = user.patch("/api/auth/me", change).await;
+    (answer.status, json!([answer.body["email"], answer.body["display_name"]]))
+}
+
+#[tokio::test]
+async fn an_address_belongs_to_one_user_and_is_free_again_when_it_is_given_up() {
+    let studio = studio().await;
+    let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
+    assert_eq!(studio_patch(&bob, &json!({"email": "ADA@example.com"})).await.0, 400);
+    assert_eq!(
+        studio_patch(&ada, &json!({"email": "ADA@Example.com"})).await.0,
+        200,
+        "one's own, spelled anew"
+    );
+    assert_eq!(studio_patch(&ada, &json!({"email": "countess@example.com"})).await.0, 200);
+    assert_eq!(studio_patch(&bob, &json!({"email": "ada@example.com"})).await.0, 200);
+    assert_eq!(studio_patch(&ada, &json!({"email": "ada@example.com"})).await.0, 400);
+    let taken = json!({"username": "eve", "email": "Countess@example.com", "password": PASSWORD});
+    studio.visitor().post("/api/auth/register", &taken).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_connection() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let answer = ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body;
+    assert_eq!(answer["expires_in"], 30);
+    let address = format!("{}?ticket={}", studio.ws_url(), answer["ticket"].as_str().unwrap());
+    let mut opens = JoinSet::new();
+    for _ in 0..8 {
+        let address = address.clone();
+        opens.spawn(async move { Window::open(&address).await });
+    }
+    let (opened, refused): (Vec<_>, Vec<_>) = opens.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!((opened.len(), refused.len()), (1, 7));
+    assert!(refused.into_iter().all(|refused| refused.err() == Some(401)));
+    let mut window = opened.into_iter().next().unwrap().unwrap();
+    assert_eq!(window.next("auth_success").await["data"]["user_id"], ada.id.as_str());
+    let (reply, _) = window.chat(&json!({"type": "chat", "content": "hello"})).await;
+    assert!(reply.contains("AI助手"), "{reply}");
+}
+
+#[tokio::test]
+async fn a_ticket_is_nobody_elses_and_dies_with_its_session() {
+    let studio = studio().await;
+    let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
+    let ticket = |answer: Value| answer["ticket"].as_str().unwrap().to_owned();
+    let of_ada = ticket(ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body);
+    let address = format!("{}/{}?ticket={of_ada}", studio.ws_url(), bob.id);
+    assert_eq!(Window::open(&address).await.err(), Some(403));
+    for bad in ["", "wt_", "wt_AAAA", ada.token.as_str()] {
+        let address = format!("{}?ticket={bad}", studio.ws_url());
+        assert_eq!(Window::open(&address).await.err(), Some(401), "{bad}");
+    }
+    let last = ticket(ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body);
+    ada.post("/api/auth/logout", &json!({})).await.expect(200);
+    assert_eq!(Window::open(&format!("{}?ticket={last}", studio.ws_url())).await.err(), Some(401));
+    studio.visitor().post("/api/auth/ws-ticket", &json!({})).await.expect(401);
+}
