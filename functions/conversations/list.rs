@@ -30,7 +30,11 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         }
         let read = read_all(group, caller.user, &page).await?;
         for (listed, json) in page.into_iter().zip(read) {
-            let Some(json) = json else { continue };
+            let Some(json) = json else {
+                // Deleted since the index was written; the list goes on behind it all the same.
+                after = Some(listed.cursor);
+                continue;
+            };
             bytes += json.get().len() + 1;
             wrapped_bytes += wrapped_length(json.get()) + 1;
             if (bytes > MOST_BYTES || wrapped_bytes > MOST_WRAPPED_BYTES)

@@ -16,6 +16,6 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let conversation = body.conversation(id, clock::now())?;
-    let stored = group.base.store.replace_conversation(caller.user, &conversation).await?;
+    let stored = group.base.store.replace_conversation(caller.user, &conversation, clock::now()).await?;
     Answer::ok(&ConversationAnswer::new(caller.user, stored))
 }

@@ -1,17 +1,23 @@
 //! `{"type": "chat", "content", …}`: stores the turn, acknowledges it, and hands the reply over.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use shared::Result;
 use shared::clock;
-use shared::domain::{MessageId, ModelName, UserId};
+use shared::domain::{MessageId, ModelName, ReplyStatus, UserId};
 use shared::error::Error;
 use shared::json;
 use shared::replies::{Task, check_max_tokens, check_temperature, title_of};
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::{Chat, Reply};
 use shared::store::{LooseTurn, ReplyPlace, StartedTurn, StoredTurn};
+use tokio::time::timeout;
 
 use super::sender::sender;
 use super::{Event, Sockets};
+
+const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     let owner = sender(sockets, event).await?;
@@ -56,14 +62,27 @@ async fn start(sockets: &Sockets, user: UserId, chat: Chat) -> Result<StartedTur
     store.start_turn(user, &turn, [clock::new_ulid(), clock::new_ulid()], now).await
 }
 
-/// Acknowledges a turn that is stored, and sees to its reply: a new one is made, an ended one is sent again, and one
-/// that is being made is on its way.
+/// Acknowledges a turn that is stored, and sees to its reply: one that nobody has begun is handed over (again, if it was
+/// before: it is made once), an ended one is sent again, and one that is being made is on its way.
 async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: StartedTurn) -> Result<()> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
     let accepted = ServerFrame::ChatAccepted { id, reply: reply(place) };
-    sockets.push.answer(&event.connection, &accepted).await;
+    let mut answered = pin!(sockets.push.answer(&event.connection, &accepted));
+    // Every window waits for the reply, so a window that does not take its answer holds it up for a moment only.
+    let in_time = timeout(PATIENCE, &mut answered).await.is_ok();
+    let done = see_to_reply(sockets, event, turn).await;
+    if !in_time {
+        answered.await;
+    }
+    done
+}
+
+async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Result<()> {
     match turn {
         StartedTurn::New(place) => hand_over(sockets, place).await,
+        StartedTurn::Known(place, message) if message.status == Some(ReplyStatus::Pending) => {
+            hand_over(sockets, place).await
+        }
         StartedTurn::Known(place, message) => {
             if let Some(frame) = ServerFrame::ended(reply(&place), &message) {
                 sockets.push.answer(&event.connection, &frame).await;
@@ -73,11 +92,12 @@ async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: S
     }
 }
 
-/// Hands a new reply over. When nobody takes it, it ends at once rather than when its time to begin is over.
+/// Hands a reply over. When nobody takes it, it ends at once rather than when its time to begin is over; should somebody
+/// have taken it after all, all is well.
 async fn hand_over(sockets: &Sockets, place: ReplyPlace) -> Result<()> {
     let handed_over = sockets.handover.hand_over(&Task::MakeReply { place: place.clone() }).await;
-    if handed_over.is_err() {
-        sockets.base.store.fail_unstarted_reply(&place, clock::now()).await?;
+    if handed_over.is_err() && !sockets.base.store.fail_unstarted_reply(&place, clock::now()).await? {
+        return Ok(());
     }
     handed_over
 }

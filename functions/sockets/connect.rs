@@ -27,19 +27,29 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     let mut connection = Connection {
         id: event.connection.clone(),
         connected_at: event.connected_at,
-        claimed_user: event.query("user_id").map(str::to_owned),
+        claimed_user: event.query("user_id").map(|id| id.parse().map_err(|_rule| forbidden())).transpose()?,
+        open: false,
         owner: None,
     };
     connection.owner = owner(sockets, event).await?;
     if connection.owner.is_some_and(|owner| !connection.claims_allow(owner.user)) {
-        return Err(Error::new(Code::Forbidden, "This address is another user's"));
+        return Err(forbidden());
     }
     sockets.base.store.create_connection(&connection).await?;
     if connection.owner.is_some() {
         // Nothing can be pushed before the connection is open, which it is when this has answered.
-        sockets.handover.hand_over(&Task::Greet { connection: connection.id }).await?;
+        let greet = Task::Greet { connection: connection.id.clone() };
+        if let Err(error) = sockets.handover.hand_over(&greet).await {
+            // It does not open, so no disconnect will follow.
+            sockets.base.store.delete_connection(&connection.id).await?;
+            return Err(error);
+        }
     }
     Ok(())
+}
+
+fn forbidden() -> Error {
+    Error::new(Code::Forbidden, "This address is another user's")
 }
 
 /// Whose the connection is by its address: by a ticket or by a token; nobody's yet without either.

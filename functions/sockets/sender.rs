@@ -24,7 +24,10 @@ pub(super) async fn sender(sockets: &Sockets, event: &Event) -> Result<Owner> {
         let connection = sockets.base.store.find_connection(&event.connection).await?;
         let owner = connection.as_ref().and_then(|connection| connection.owner);
         match owner {
-            Some(owner) if owner.token_ends > clock::now().seconds() => return Ok(owner),
+            Some(owner) if owner.token_ends > clock::now().seconds() => {
+                sockets.base.gate.check_session(&owner).await?;
+                return Ok(owner);
+            }
             Some(_) => {
                 return Err(Error::new(Code::Unauthenticated, "The token has ended; please send auth again"));
             }

@@ -50,7 +50,7 @@ struct Insights {
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.base.caller(request).await?;
     let (store, today) = (&stats.base.store, clock::now().day());
-    let counted = store.statistics_of_user(caller.user, today.minus(29));
+    let counted = store.statistics_of_user(caller.user, today.minus(29), today);
     let active = store.list_conversations(caller.user, None, ACTIVE);
     let (counted, active) = tokio::try_join!(counted, active)?;
     Answer::ok(&detailed(&counted, active, today))

@@ -101,7 +101,8 @@ pub async fn aws() -> AwsConfig {
         RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(50));
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(8))
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .retry_config(retries)

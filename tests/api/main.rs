@@ -20,6 +20,7 @@ mod events;
 mod faults;
 mod isolation;
 mod profile;
+mod repair;
 mod replies;
 mod restart;
 mod sessions;

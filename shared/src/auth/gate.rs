@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Claims, Tokens};
+use super::Tokens;
 use crate::clock;
 use crate::domain::{Millis, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -88,15 +88,7 @@ impl Gate {
     pub async fn admit(&self, token: &str) -> Result<(Caller, Arc<User>), Refusal> {
         let now = clock::now();
         let claims = self.tokens.verify(token, now).ok_or(Refusal::BadToken)?;
-        // A session younger than the view is not in it, so a view can only admit: to refuse takes a look.
-        let recent = self.recent_view(claims.sub, now).filter(|user| admits(user, &claims));
-        let user = match recent {
-            Some(user) => user,
-            None => self.look(claims.sub, now).await?,
-        };
-        if !admits(&user, &claims) {
-            return Err(Refusal::BadToken);
-        }
+        let user = self.user_in(claims.sub, claims.sid, claims.ver, now).await?;
         let caller = Caller {
             user: claims.sub,
             session: claims.sid,
@@ -104,6 +96,31 @@ impl Gate {
             expires_at: claims.exp,
         };
         Ok((caller, user))
+    }
+
+    /// Makes sure that the session in which a connection was authenticated still lives.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn check_session(&self, owner: &Owner) -> Result<(), Refusal> {
+        self.user_in(owner.user, owner.session, owner.token_version, clock::now()).await?;
+        Ok(())
+    }
+
+    async fn user_in(
+        &self,
+        id: UserId,
+        session: SessionId,
+        token_version: u64,
+        now: Millis,
+    ) -> Result<Arc<User>, Refusal> {
+        let lives =
+            |user: &Arc<User>| token_version == user.token_version && user.sessions.contains(&session);
+        // A session younger than the view is not in it, so a view can only admit: to refuse takes a look.
+        if let Some(user) = self.recent_view(id, now).filter(lives) {
+            return Ok(user);
+        }
+        Some(self.look(id, now).await?).filter(lives).ok_or(Refusal::BadToken)
     }
 
     async fn look(&self, id: UserId, now: Millis) -> Result<Arc<User>, Refusal> {
@@ -125,8 +142,4 @@ impl Gate {
         let fresh = now >= view.seen_at && now.get() - view.seen_at.get() < TRUSTED_MILLIS;
         fresh.then(|| Arc::clone(&view.user))
     }
-}
-
-fn admits(user: &User, claims: &Claims) -> bool {
-    claims.ver == user.token_version && user.sessions.contains(&claims.sid)
 }

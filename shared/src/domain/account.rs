@@ -37,7 +37,7 @@ checked_text!(
         if !text.chars().all(allowed) || !text.chars().any(char::is_alphanumeric) {
             return Err(RuleBroken("may hold letters, digits, '_', '.' and '-'".to_owned()));
         }
-        Ok(())
+        check_canonical(text)
     }
 );
 
@@ -45,7 +45,10 @@ checked_text!(
     /// An email address: its syntax is checked, at most 254 bytes.
     Email,
     |text| {
-        if is_email(text) { Ok(()) } else { Err(RuleBroken("must be an email address".to_owned())) }
+        if !is_email(text) {
+            return Err(RuleBroken("must be an email address".to_owned()));
+        }
+        check_canonical(text)
     }
 );
 
@@ -88,6 +91,14 @@ fn canonical(text: &str) -> String {
         last = next;
     }
     last
+}
+
+/// A few characters become eighteen in the canonical form, which is a key of the store and must fit there.
+fn check_canonical(text: &str) -> Result<(), RuleBroken> {
+    if canonical(text).len() > 512 {
+        return Err(RuleBroken("must not hold so many characters that stand for many".to_owned()));
+    }
+    Ok(())
 }
 
 fn is_email(text: &str) -> bool {
@@ -135,7 +146,19 @@ mod tests {
         for good in ["bob", "张三丰", "o.k-_9", "Ünïcode", "हिन्दी"] {
             assert!(good.parse::<Username>().is_ok(), "{good}");
         }
-        for bad in ["ab", "", "with space", "a@b", "a/b", "nul\u{0}", "...", "bell\u{7}x", &"x".repeat(33)] {
+        let expanding = "\u{fdfa}".repeat(32);
+        for bad in [
+            expanding.as_str(),
+            "ab",
+            "",
+            "with space",
+            "a@b",
+            "a/b",
+            "nul\u{0}",
+            "...",
+            "bell\u{7}x",
+            &"x".repeat(33),
+        ] {
             assert!(bad.parse::<Username>().is_err(), "{bad:?}");
         }
     }

@@ -99,10 +99,4 @@ impl Message {
             && self.model == other.model
             && self.tokens == other.tokens
     }
-
-    /// Whether it is a reply that is not at its end.
-    #[must_use]
-    pub fn is_being_made(&self) -> bool {
-        self.status.is_some_and(|status| !status.is_end())
-    }
 }

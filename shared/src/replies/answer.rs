@@ -36,10 +36,12 @@ pub async fn answer(models: &Models, question: &Question) -> Answered {
                 answered.finish_reason = "length";
                 break;
             }
-            Some(Piece::End(Finish::Stop)) | None => {
+            Some(Piece::End(Finish::Stop)) => {
                 answered.finish_reason = "stop";
                 break;
             }
+            // It broke off: what came is all there is.
+            None => break,
         }
     }
     answered

@@ -26,10 +26,10 @@ pub async fn greet(store: &Store, push: &Push, connection: &ConnectionId) -> Res
     let deadline = Instant::now() + OPENS_WITHIN;
     while push.to(connection, &frame).await? == Delivery::Gone {
         if Instant::now() >= deadline {
-            push.forget(connection).await;
+            push.drop_connection(connection).await;
             return Ok(());
         }
         sleep(PAUSE).await;
     }
-    Ok(())
+    store.mark_open(connection).await
 }

@@ -18,6 +18,7 @@ use crate::store::{Ending, Lease, ReplyPlace, Store};
 
 /// How long a lease lasts beyond its last renewal.
 const LEASE_SECONDS: u64 = 10;
+const LEASE: Duration = Duration::from_secs(LEASE_SECONDS);
 const CHECKPOINT_EACH: Duration = Duration::from_secs(1);
 /// A reply ends itself this long before its worker is stopped from outside.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
@@ -70,19 +71,26 @@ impl Worker {
             return Ok(());
         };
         let question = self.question(&lease);
-        let connections = self.store.list_connections(place.user, now);
-        let (question, connections) = match tokio::try_join!(question, connections) {
-            // The conversation was deleted before the reply began: nothing comes back.
-            Err(error) if error.code() == Code::NotFound => return Ok(()),
-            found => found?,
-        };
+        let (question, connections) = tokio::join!(question, self.store.list_connections(place.user, now));
+        // Without its windows, a reply is still made, and read later.
+        let connections = connections.unwrap_or_else(|error| {
+            tracing::error!(?error, "a reply is made without its windows");
+            Vec::new()
+        });
         let mut making = Making::new(place, Outlets::open(&self.push, connections));
-        let pieces = self.models.ask(&question);
-        let heard =
-            self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await.unwrap_or_else(|error| {
-                tracing::error!(?error, "a reply could not be kept");
-                Heard::BrokeOff
-            });
+        let heard = match question {
+            Ok(question) => {
+                let pieces = self.models.ask(&question);
+                self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await
+            }
+            // The conversation was deleted before the reply began.
+            Err(error) if error.code() == Code::NotFound => Ok(Heard::LeaseLost),
+            Err(error) => Err(error),
+        };
+        let heard = heard.unwrap_or_else(|error| {
+            tracing::error!(?error, "a reply could not be made");
+            Heard::BrokeOff
+        });
         let outcome = self.end(&lease, heard, &mut making).await;
         making.outlets.close().await;
         outcome
@@ -118,6 +126,7 @@ impl Worker {
         stop_at: Instant,
     ) -> Result<Heard> {
         let mut checkpoints = checkpoints();
+        let mut held_until = Instant::now() + LEASE;
         loop {
             tokio::select! {
                 piece = pieces.next() => match piece {
@@ -133,8 +142,14 @@ impl Worker {
                 () = due(&making.pacing) => making.push_chunk()?,
                 _ = checkpoints.tick() => {
                     let until = clock::now().plus_seconds(LEASE_SECONDS);
-                    if !self.store.checkpoint_reply(lease, &making.content(), until).await? {
-                        return Ok(Heard::LeaseLost);
+                    match self.store.checkpoint_reply(lease, &making.content(), until).await {
+                        Ok(true) => held_until = Instant::now() + LEASE,
+                        Ok(false) => return Ok(Heard::LeaseLost),
+                        // The lease outlasts a few lost renewals.
+                        Err(error) if Instant::now() < held_until => {
+                            tracing::warn!(?error, "a checkpoint was not kept");
+                        }
+                        Err(error) => return Err(error),
                     }
                 }
                 () = sleep_until(stop_at) => return Ok(Heard::BrokeOff),

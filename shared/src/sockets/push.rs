@@ -11,12 +11,15 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use futures_util::future::join_all;
 
 use super::ServerFrame;
+use crate::clock;
 use crate::domain::{ConnectionId, Millis, SessionId, UserId};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// A window that takes no frame for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection is open when its connect route has answered, for which API Gateway waits 29 s.
+const OPENS_WITHIN_SECONDS: u64 = 30;
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,22 +105,45 @@ impl Push {
         }
     }
 
-    /// Forgets a connection that turned out to be gone.
+    /// Forgets a connection that turned out to be gone. One that may just not be open yet is left alone.
     pub async fn forget(&self, connection: &ConnectionId) {
-        if let Err(error) = self.store.delete_connection(connection).await {
-            tracing::warn!(?error, "a dead connection could not be forgotten");
+        match self.store.find_connection(connection).await {
+            Ok(Some(found)) => {
+                let opens_by = found.connected_at.plus_seconds(OPENS_WITHIN_SECONDS);
+                if found.open || opens_by < clock::now() {
+                    self.drop_connection(connection).await;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(?error, "a dead connection could not be forgotten"),
         }
     }
 
-    /// Closes a connection, and forgets one that is gone or not open yet: it belongs to nobody when it opens.
+    /// Takes a connection from its user, and tells the user's other windows. Of many who do this, one tells.
+    pub async fn drop_connection(&self, connection: &ConnectionId) {
+        if let Err(error) = self.try_drop_connection(connection).await {
+            tracing::warn!(?error, "a connection could not be dropped");
+        }
+    }
+
+    async fn try_drop_connection(&self, connection: &ConnectionId) -> Result<()> {
+        let gone = self.store.delete_connection(connection).await?;
+        let Some(owner) = gone.and_then(|connection| connection.owner) else { return Ok(()) };
+        let frame = ServerFrame::UserDisconnected { user_id: owner.user };
+        // Boxed, since another dead connection may be found on the way; each is found once.
+        Box::pin(self.to_others(owner.user, connection, &frame, clock::now())).await
+    }
+
+    /// Closes a connection. When that cannot be done, it is at least nobody's any more: one that is not open yet, too.
     pub async fn close(&self, connection: &ConnectionId) {
         let closed = self.client.delete_connection().connection_id(connection.as_str()).send().await;
-        let Err(error) = closed else { return };
-        if error.as_service_error().is_some_and(|error| error.is_gone_exception()) {
-            return self.forget(connection).await;
+        if let Err(error) = closed {
+            if !error.as_service_error().is_some_and(|error| error.is_gone_exception()) {
+                let error = DisplayErrorContext(error).to_string();
+                tracing::warn!(error, "a connection could not be closed");
+            }
+            self.drop_connection(connection).await;
         }
-        let error = DisplayErrorContext(error).to_string();
-        tracing::warn!(error, "a connection could not be closed");
     }
 
     /// Closes the connections of `user` that authenticated in one of these sessions.

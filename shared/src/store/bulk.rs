@@ -13,7 +13,6 @@ use super::conversations::summary_expression;
 use super::expression::{Expression, Write, number, text};
 use super::items::{ConversationItem, StoredConversation, StoredMessage};
 use super::statistics::integer;
-use super::transaction::{condition_failed, failed};
 use super::{Store, key};
 use crate::clock;
 use crate::domain::statistics::Tally;
@@ -113,16 +112,8 @@ impl Store {
     ) -> Result<Option<u64>> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let expression = expression.add("next_number", count);
-        let request =
-            self.update(key::conversation(user, id), &expression).return_values(ReturnValue::UpdatedNew);
-        match request.send().await {
-            Ok(answer) => {
-                let next = integer(&answer.attributes.unwrap_or_default(), "next_number");
-                Ok(u64::try_from(next - count).ok())
-            }
-            Err(error) if condition_failed(&error) => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        let updated = self.update(key::conversation(user, id), &expression, ReturnValue::UpdatedNew).await?;
+        Ok(updated.and_then(|now| u64::try_from(integer(&now, "next_number") - count).ok()))
     }
 
     async fn write_revision(
@@ -196,7 +187,7 @@ impl Store {
 }
 
 /// The id of the last message, as the conversation keeps it.
-pub(super) fn leaf(messages: &[Message]) -> Option<AttributeValue> {
+fn leaf(messages: &[Message]) -> Option<AttributeValue> {
     messages.last().map(|message| text(message.id.as_str()))
 }
 

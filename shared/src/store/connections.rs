@@ -1,5 +1,6 @@
 //! WebSocket connections, found by their id and by their user.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, number, text};
@@ -34,7 +35,10 @@ pub struct Connection {
     pub connected_at: Millis,
     /// The user that the address named (`/ws/{user_id}`): nobody else may authenticate here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claimed_user: Option<String>,
+    pub claimed_user: Option<UserId>,
+    /// Whether it is known to be open. Before its connect route has answered, it looks as if it were gone.
+    #[serde(default)]
+    pub open: bool,
     /// Nobody, before it is authenticated.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -44,7 +48,7 @@ impl Connection {
     /// Whether its address is open to `user`.
     #[must_use]
     pub fn claims_allow(&self, user: UserId) -> bool {
-        self.claimed_user.as_ref().is_none_or(|claimed| *claimed == user.to_string())
+        self.claimed_user.is_none_or(|claimed| claimed == user)
     }
 
     /// Whether a token of `user` may authenticate it.
@@ -105,6 +109,8 @@ impl Store {
         }
         let row = key::connection(&connection.id);
         if connection.owner.is_none() {
+            // It sent a frame, so it is open.
+            let expression = expression.set("open", AttributeValue::Bool(true));
             let mut writes = vec![Write::update(&self.connections, row, expression.when_absent("user"))];
             writes.extend(self.ownership(connection, owner)?);
             return Ok(writes);
@@ -180,6 +186,17 @@ impl Store {
             .send();
         let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
         items.into_iter().map(from_item::<Row>).collect()
+    }
+
+    /// Remembers that a connection is open.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn mark_open(&self, id: &ConnectionId) -> Result<()> {
+        let open = Expression::default().set("open", AttributeValue::Bool(true)).when_exists("pk");
+        // Refused means that it is gone again.
+        self.transact(vec![Write::update(&self.connections, key::connection(id), open)]).await?;
+        Ok(())
     }
 
     /// Forgets a connection that ended, and says what it was. A second time does nothing.

@@ -134,6 +134,26 @@ impl Store {
         Ok(Some(Write::put(&self.studio, item_at(key, "reference", &ReferenceItem { number })?)))
     }
 
+    /// The same as [`Self::find_conversation`], after a reply that nobody is making any more was ended.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_repaired_conversation(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        now: Millis,
+    ) -> Result<Option<Conversation>> {
+        let stored = self.find_stored_conversation(user, id).await?;
+        let running = stored.as_ref().and_then(|stored| stored.item.running);
+        match running {
+            Some(number) if self.end_abandoned_reply(user, id, number, now).await? => {
+                self.find_conversation(user, id).await
+            }
+            _ => Ok(stored.map(StoredConversation::conversation)),
+        }
+    }
+
     /// The conversation with all its messages, oldest first, read consistently by one Query.
     ///
     /// # Errors
@@ -210,6 +230,10 @@ pub(super) fn summary_expression(user: UserId, summary: &Summary) -> Expression 
         .set("updated_at", number(summary.updated_at.get()))
         .set("model", text(summary.model.as_str()))
         .set_or_remove("system_prompt", summary.system_prompt.as_ref().map(|prompt| text(prompt.as_str())))
+}
+
+pub(super) fn reply_running() -> Error {
+    Error::new(Code::ReplyRunning, "A reply is being made in this conversation")
 }
 
 pub(super) fn conversation_deleted() -> Error {

@@ -71,14 +71,12 @@ pub(super) fn day_statistics(user: UserId, day: Day) -> Key {
     Key::new(user_partition(user), day_sort_key(day))
 }
 
-/// The first sort key after all days, and before the models.
-pub(super) const AFTER_DAYS: &str = "STATS#:";
 /// The first sort key after all models.
 pub(super) const AFTER_MODELS: &str = "STATS#MODEL$";
 
 /// The day in the sort key of a day's statistics, `YYYY-MM-DD`.
 pub(super) fn day_of(sort_key: &str) -> &str {
-    sort_key.trim_start_matches("STATS#")
+    sort_key.strip_prefix("STATS#").unwrap_or_default()
 }
 
 pub(super) fn day_sort_key(day: Day) -> String {

@@ -2,46 +2,72 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bulk::{kept_changing, leaf};
-use super::conversations::{fits_one_transaction, summary_expression};
+use super::bulk::kept_changing;
+use super::conversations::{fits_one_transaction, reply_running, summary_expression};
 use super::expression::{Expression, Write, number, text};
 use super::items::{MessageItem, StoredConversation, StoredMessage, item_at};
 use super::{Store, key};
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, Message, MessageId, UserId};
-use crate::error::{Code, Error, Result};
+use crate::domain::{Conversation, Message, MessageId, Millis, UserId};
+use crate::error::{Error, Result};
 
 /// How often a replacement starts anew when the conversation changes under it.
 const MOST_TRIES: usize = 5;
 
 impl Store {
-    /// Replaces a conversation by `new`, all or nothing to readers. A message keeps its place when its id does;
-    /// a reply that is being made is not touched, and stands at the end. Gives back what is stored.
+    /// Replaces a conversation by `new`, all or nothing to readers. A message keeps its place when its id does; a reply
+    /// that is being made is not touched, and stands before what is new. Gives back what is stored.
     ///
     /// # Errors
     /// [`Code::NotFound`]; [`Code::ReplyRunning`] when the messages are in another order while a reply is made;
     /// [`Code::Conflict`] when the conversation kept changing.
-    pub async fn replace_conversation(&self, user: UserId, new: &Conversation) -> Result<Conversation> {
+    ///
+    /// [`Code::NotFound`]: crate::error::Code::NotFound
+    /// [`Code::ReplyRunning`]: crate::error::Code::ReplyRunning
+    /// [`Code::Conflict`]: crate::error::Code::Conflict
+    pub async fn replace_conversation(
+        &self,
+        user: UserId,
+        new: &Conversation,
+        now: Millis,
+    ) -> Result<Conversation> {
         for _ in 0..MOST_TRIES {
             let stored = self.find_stored_conversation(user, &new.summary.id).await?;
             let mut stored = stored.ok_or_else(Error::no_conversation)?;
+            if let Some(number) = stored.item.running
+                && self.end_abandoned_reply(user, &stored.item.id, number, now).await?
+            {
+                continue;
+            }
             let running = take_running(&mut stored);
             let mut new = new.clone();
             new.messages.retain(|message| running.iter().all(|running| running.message.id != message.id));
             keep_statuses(&stored, &mut new);
-            let replaced = match Edits::new(&stored.messages, &new.messages) {
-                Some(edits) if edits.fit(&stored, &new) => {
-                    self.write_edits(user, &stored, &new, &edits, &running).await
-                }
-                _ if running.is_empty() => self.replace_large_conversation(user, &stored, &new).await,
-                _ => Err(Error::new(Code::ReplyRunning, "A reply is being made in this conversation")),
-            };
-            if replaced? {
-                new.messages.extend(running.into_iter().map(|running| running.message));
+            if let Some(appended) = self.try_replace(user, &stored, &new, &running).await? {
+                let place = new.messages.len() - appended;
+                new.messages.splice(place..place, running.into_iter().map(|running| running.message));
                 return Ok(new);
             }
         }
         Err(kept_changing())
+    }
+
+    /// How many messages were appended; none when the conversation changed meanwhile.
+    async fn try_replace(
+        &self,
+        user: UserId,
+        stored: &StoredConversation,
+        new: &Conversation,
+        running: &[StoredMessage],
+    ) -> Result<Option<usize>> {
+        let (replaced, appended) = match Edits::new(&stored.messages, &new.messages) {
+            Some(edits) if edits.fit(stored, new) => {
+                (self.write_edits(user, stored, new, &edits, running).await?, edits.appended.len())
+            }
+            _ if running.is_empty() => (self.replace_large_conversation(user, stored, new).await?, 0),
+            _ => return Err(reply_running()),
+        };
+        Ok(replaced.then_some(appended))
     }
 
     async fn write_edits(
@@ -54,13 +80,13 @@ impl Store {
     ) -> Result<bool> {
         let (id, seen) = (&stored.item.id, &stored.item);
         let appended = edits.appended.len() as u64;
+        // What is new follows the reply that is being made, and that follows what stays.
+        let parent = running.last().map(|reply| &reply.message.id).or(edits.parent);
+        let last = edits.appended.last().map(|message| &message.id).or(parent);
         let conversation = summary_expression(user, &new.summary)
             .set("message_count", number(new.messages.len() + running.len()))
             .set("next_number", number(seen.next_number + appended))
-            .set_or_remove(
-                "leaf",
-                running.last().map(|reply| text(reply.message.id.as_str())).or_else(|| leaf(&new.messages)),
-            )
+            .set_or_remove("leaf", last.map(|id| text(id.as_str())))
             .add("version", 1)
             .when_equal("version", number(seen.version))
             .when_equal("next_number", number(seen.next_number));
@@ -75,13 +101,7 @@ impl Store {
             writes.push(Write::delete(&self.studio, key::message(user, id, removed.number), there.clone()));
             writes.push(Write::delete(&self.studio, key::reference(user, id, &removed.message.id), there));
         }
-        writes.extend(self.new_messages(
-            user,
-            seen,
-            edits.appended,
-            seen.next_number,
-            edits.parent.cloned(),
-        )?);
+        writes.extend(self.new_messages(user, seen, edits.appended, seen.next_number, parent.cloned())?);
         writes.extend(self.count(user, &edits.change(stored, new)));
         Ok(self.transact(writes).await?.is_committed())
     }

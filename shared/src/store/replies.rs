@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::expression::{Expression, Write, number, text};
 use super::key::{self, Key};
-use super::transaction::{condition_failed, failed, from_item};
+use super::transaction::from_item;
 use crate::domain::statistics::{DayTally, Tally};
-use crate::domain::{
-    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, TokenCount, UserId,
-};
-use crate::error::{Code, Error, Result};
+use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, ReplyStatus, TokenCount, UserId};
+use crate::error::Result;
 
 /// A reply that no worker has begun by then never begins.
 const START_WITHIN_SECONDS: u64 = 75;
@@ -163,19 +161,16 @@ impl Store {
             .set("lease_until", number(until.seconds()))
             .when_equal("status", text(ReplyStatus::Pending.as_str()))
             .when_greater("start_by", number(now.seconds()));
-        let request = self.update(place.key(), &expression).return_values(ReturnValue::AllNew);
-        let item = match request.send().await {
-            Ok(answer) => answer.attributes,
-            Err(error) if condition_failed(&error) => {
-                // The answer to our own first try may have been lost; then the lease is ours.
+        let updated = self.update(place.key(), &expression, ReturnValue::AllNew).await?;
+        let item = match updated {
+            Some(item) => Some(from_item::<ReplyItem>(item)?),
+            // The answer to our own first try may have been lost; then the lease is ours.
+            None => {
                 let seen = self.find_item::<ReplyItem>(place.key()).await?;
-                return Ok(seen
-                    .filter(|item| item.worker.as_deref() == Some(worker))
-                    .map(|item| lease(place, item, worker)));
+                seen.filter(|item| item.worker.as_deref() == Some(worker))
             }
-            Err(error) => return Err(failed(error)),
         };
-        item.map(from_item).transpose().map(|item| item.map(|item| lease(place, item, worker)))
+        Ok(item.map(|item| lease(place, item, worker)))
     }
 
     /// Renews the lease until `until` and keeps the text so far. False when the lease is lost: the worker must
@@ -198,31 +193,31 @@ impl Store {
         self.end(&lease.place, lease.asked_at, held(lease), ending, now).await
     }
 
-    /// Ends a reply that was not handed over to any worker. Does nothing once one has begun it.
+    /// Ends a reply that was not handed over to any worker. False when one has begun it; then nothing changed.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn fail_unstarted_reply(&self, place: &ReplyPlace, now: Millis) -> Result<()> {
+    pub async fn fail_unstarted_reply(&self, place: &ReplyPlace, now: Millis) -> Result<bool> {
         let waits = Expression::default().when_equal("status", text(ReplyStatus::Pending.as_str()));
         let content = Content::of_reply("");
         let ending = Ending { status: ReplyStatus::Failed, content, tokens: TokenCount::default() };
-        self.end(place, now, waits, &ending, now).await?;
-        Ok(())
+        self.end(place, now, waits, &ending, now).await
     }
 
-    /// Ends the reply that stands in the way of the next turn, if nobody is making it any more.
+    /// Ends the reply that `conversation` says is being made, if nobody is making it any more. False while somebody may
+    /// be.
     pub(super) async fn end_abandoned_reply(
         &self,
         user: UserId,
         conversation: &ConversationId,
         number: u64,
         now: Millis,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let item = self.find_item::<ReplyItem>(key::reply(user, conversation, number)).await?;
         // Without the item, the conversation is being deleted: the next look at it will tell.
-        let Some(item) = item else { return Ok(()) };
+        let Some(item) = item else { return Ok(true) };
         if item.is_alive(now) {
-            return Err(Error::new(Code::ReplyRunning, "A reply is being made in this conversation"));
+            return Ok(false);
         }
         let unchanged = Expression::default().when_equal("status", text(item.status.as_str()));
         let unchanged = match &item.lease_until {
@@ -233,7 +228,7 @@ impl Store {
         let ending = Ending { status: ReplyStatus::Interrupted, content, tokens: TokenCount::default() };
         let place = ReplyPlace::stored(user, conversation.clone(), item.id, number);
         self.end(&place, item.asked_at, unchanged, &ending, now).await?;
-        Ok(())
+        Ok(true)
     }
 
     async fn end(
@@ -280,23 +275,7 @@ impl Store {
     }
 
     async fn update_reply(&self, place: &ReplyPlace, expression: Expression) -> Result<bool> {
-        let request = self.update(place.key(), &expression);
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if condition_failed(&error) => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// The message of a reply as stored, while its conversation is there.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn find_reply(&self, place: &ReplyPlace) -> Result<Option<Message>> {
-        let Some((conversation, number)) = &place.within else { return Ok(None) };
-        let key = key::message(place.user, conversation, *number);
-        let item = self.find_item::<super::items::MessageItem>(key).await?;
-        Ok(item.map(super::items::MessageItem::message))
+        Ok(self.update(place.key(), &expression, ReturnValue::None).await?.is_some())
     }
 }
 

@@ -1,10 +1,13 @@
 //! Sessions: live while the user's own item names them, with an item each for their refresh token.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, ids, number, text};
 use super::items::item_at;
-use super::transaction::{condition_failed, failed, from_item};
+use super::transaction::{failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
 use crate::domain::{Millis, SessionId, User, UserId};
@@ -48,6 +51,13 @@ struct SessionItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_hash: Option<String>,
     expires_at: u64,
+}
+
+/// The sessions that a user's own item names.
+#[derive(Deserialize)]
+struct LiveSessions {
+    #[serde(with = "serde_dynamo::string_set", default)]
+    sessions: BTreeSet<SessionId>,
 }
 
 impl SessionItem {
@@ -131,10 +141,9 @@ impl Store {
             .set("last_used_at", number(now.get()))
             .set("expires_at", number(ends_at(item.created_at, now).seconds()))
             .when_equal("refresh_hash", text(presented));
-        match self.update(key::session(user, session), &expression).send().await {
-            Ok(_) => Ok(Rotation::Rotated),
-            Err(error) if condition_failed(&error) => self.judge(user, session, presented, now).await,
-            Err(error) => Err(failed(error)),
+        match self.update(key::session(user, session), &expression, ReturnValue::None).await? {
+            Some(_) => Ok(Rotation::Rotated),
+            None => self.judge(user, session, presented, now).await,
         }
     }
 
@@ -178,12 +187,12 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn end_all_sessions(&self, user: UserId) -> Result<()> {
         let ended = Expression::default().remove("sessions").add("token_version", 1).when_exists("pk");
-        match self.update(key::user(user), &ended).send().await {
-            Ok(_) => {}
-            Err(error) if condition_failed(&error) => return Ok(()),
-            Err(error) => return Err(failed(error)),
-        }
-        self.delete_session_items(user, |_| true).await
+        let Some(before) = self.update(key::user(user), &ended, ReturnValue::UpdatedOld).await? else {
+            return Ok(());
+        };
+        // Only those that ended: somebody may have logged in since.
+        let ended: LiveSessions = from_item(before)?;
+        self.delete_session_items(user, |session| ended.sessions.contains(&session)).await
     }
 
     /// Deletes the items of sessions that the user's own item names no more. They mean nothing: what a failure here

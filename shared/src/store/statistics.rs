@@ -29,8 +29,8 @@ impl Statistics {
 }
 
 impl Store {
-    /// The writes that change the counters of `user` by `change`. The first, when anything but days changes, is
-    /// conditioned on the user's statistics: deleting an account removes them first, so nothing is resurrected.
+    /// The writes that change the counters of `user` by `change`. The first, when anything is counted or
+    /// uncounted, is conditioned on the user's statistics: deleting an account removes them first, so nothing is resurrected.
     pub(super) fn count(&self, user: UserId, change: &Tally) -> Vec<Write> {
         let mut writes = Vec::new();
         if change.changes_totals() {
@@ -69,13 +69,13 @@ impl Store {
         Ok(answer.item.map(|item| totals(&item)).unwrap_or_default())
     }
 
-    /// All counters of a user; of the days, those from `since` on.
+    /// All counters of a user; of the days, those from `since` to `until`.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn statistics_of_user(&self, user: UserId, since: Day) -> Result<Statistics> {
+    pub async fn statistics_of_user(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
         let totals = self.totals_of_user(user);
-        let days = self.range(user, key::day_sort_key(since), key::AFTER_DAYS.to_owned());
+        let days = self.range(user, key::day_sort_key(since), key::day_sort_key(until));
         let models = self.range(user, key::MODEL_STATISTICS.to_owned(), key::AFTER_MODELS.to_owned());
         let (totals, days, models) = tokio::try_join!(totals, days, models)?;
         let mut statistics = Statistics { totals, days: BTreeMap::new() };
@@ -84,7 +84,8 @@ impl Store {
             statistics.days.insert(day, day_tally(item));
         }
         for item in &models {
-            let name = sort_key(item).trim_start_matches(key::MODEL_STATISTICS).parse::<ModelName>();
+            let name =
+                sort_key(item).strip_prefix(key::MODEL_STATISTICS).unwrap_or_default().parse::<ModelName>();
             if let (Ok(model), count @ 1..) = (name, integer(item, "conversations")) {
                 statistics.totals.models.insert(model, count);
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -73,8 +73,32 @@ impl Store {
 }
 
 impl Store {
-    /// An update of one item of the studio table, ready to be sent.
-    pub(super) fn update(&self, key: Key, expression: &Expression) -> UpdateItemFluentBuilder {
+    /// Updates one item of the studio table; none when a condition failed. An update that meets a transaction is sent
+    /// again, with jitter, as the SDK does not.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach, or transactions stood in the way ten times.
+    pub(super) async fn update(
+        &self,
+        key: Key,
+        expression: &Expression,
+        answer_with: ReturnValue,
+    ) -> Result<Option<HashMap<String, AttributeValue>>> {
+        let request = self.update_request(key, expression).return_values(answer_with);
+        for attempt in 0..MOST_TRIES {
+            match request.clone().send().await {
+                Ok(answer) => return Ok(Some(answer.attributes.unwrap_or_default())),
+                Err(error) if condition_failed(&error) => return Ok(None),
+                Err(error) if has_code(&error, "TransactionConflictException") => {
+                    tokio::time::sleep(pause(attempt)).await;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(Error::unavailable("an update met transactions ten times"))
+    }
+
+    fn update_request(&self, key: Key, expression: &Expression) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.studio)
@@ -90,7 +114,8 @@ impl Store {
 fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<usize>> {
     match error.as_service_error()? {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-            let codes: Vec<&str> = cancelled.cancellation_reasons().iter().filter_map(|r| r.code()).collect();
+            let codes: Vec<&str> =
+                cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("None")).collect();
             let refused = positions_of(&codes, "ConditionalCheckFailed");
             let transient = codes.iter().all(|code| {
                 matches!(
@@ -149,7 +174,11 @@ fn is_overload(code: &str) -> bool {
 
 /// Whether a conditional write failed its condition.
 pub(super) fn condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
+    has_code(error, "ConditionalCheckFailedException")
+}
+
+fn has_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
+    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some(code)
 }
 
 /// An item made of a Rust value.

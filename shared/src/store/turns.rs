@@ -1,7 +1,7 @@
 //! The beginning of a turn: one transaction stores what the user said and the place of the reply.
 
 use super::bulk::kept_changing;
-use super::conversations::conversation_deleted;
+use super::conversations::{conversation_deleted, reply_running};
 use super::expression::{Expression, Write, number, text};
 use super::items::{ConversationItem, MessageItem, ReferenceItem, item_at};
 use super::replies::{ReplyItem, ReplyPlace};
@@ -75,10 +75,9 @@ impl Store {
         for _ in 0..MOST_TRIES {
             let seen = self.find_for_turn(user, &turn.conversation).await?;
             if let Some(running) = seen.as_ref().and_then(|seen| seen.running) {
-                let ended = self.end_abandoned_reply(user, &turn.conversation, running, now).await;
-                if let Err(error) = ended {
+                if !self.end_abandoned_reply(user, &turn.conversation, running, now).await? {
                     // Asked for again while it is made, a reply is the one that is made.
-                    return self.find_known_turn(user, turn).await?.ok_or(error);
+                    return self.find_known_turn(user, turn).await?.ok_or_else(reply_running);
                 }
                 continue;
             }

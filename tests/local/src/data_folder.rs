@@ -16,7 +16,15 @@ const SECRET_BYTES: usize = 32;
 pub(crate) struct DataFolder {
     path: PathBuf,
     /// Holds the lock, which the system releases however the studio ends.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started has it too, until it is the new program.
+        // When this fails, the lock goes with that process.
+        self.lock.unlock().unwrap_or_default();
+    }
 }
 
 impl DataFolder {
@@ -31,7 +39,7 @@ impl DataFolder {
             .open(path.join("lock"))
             .map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(Error::DataFolderInUse { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
