@@ -1,10 +1,12 @@
 //! Cold start: what most functions need before their first event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
-use shared::auth::{Caller, Gate, RefreshKey, SecretKey, Tokens};
+use shared::auth::{Caller, Gate, Limiter, RefreshKey, Refusal, SecretKey, Tokens, check_allowance};
 use shared::config::{self, AwsConfig, Variables};
+use shared::domain::{Network, Rate, Requester, User};
 use shared::http::Request;
 use shared::models::Models;
 use shared::store::Store;
@@ -43,6 +45,8 @@ pub struct Foundation {
     pub refresh_key: RefreshKey,
     /// Lets callers in.
     pub gate: Gate,
+    /// Counts requests.
+    pub limiter: Limiter,
     /// Configures further AWS clients.
     pub aws: AwsConfig,
 }
@@ -54,19 +58,56 @@ impl Foundation {
     /// Every variable that is missing or bad, those read before too.
     pub async fn lay(mut variables: Variables, connections_table: String) -> Result<Self, StartError> {
         let (tokens, studio_table) = (tokens(&mut variables), variables.text("STUDIO_TABLE"));
+        let rate =
+            Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
         let (tokens, refresh_key) = variables.done(tokens)?;
         let aws = config::aws().await;
         let store = Store::connect(&aws, studio_table, connections_table);
         let gate = Gate::new(tokens.clone(), store.clone());
-        Ok(Self { store, tokens, refresh_key, gate, aws })
+        let limiter = Limiter::new(store.clone(), rate);
+        Ok(Self { store, tokens, refresh_key, gate, limiter, aws })
     }
 
-    /// The caller of `request`.
+    /// The caller of `request`. What changes something counts against the user's requests, and what shows no good
+    /// token against those of its network.
     ///
     /// # Errors
-    /// [`shared::error::Code::Unauthenticated`].
+    /// [`shared::error::Code::Unauthenticated`], [`shared::error::Code::RateLimited`].
     pub async fn caller(&self, request: &Request) -> Result<Caller> {
-        let (caller, _) = self.gate.admit(request.bearer()?).await?;
+        let (caller, _) = self.admit(request).await?;
         Ok(caller)
+    }
+
+    /// The same, with the user as seen in the last four seconds, and with the reason when there is none.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn admit(&self, request: &Request) -> Result<(Caller, Arc<User>), Refusal> {
+        let admitted = match request.bearer() {
+            Ok(token) => self.gate.admit(token).await,
+            Err(error) => Err(Refusal::Failed(error)),
+        };
+        match &admitted {
+            Ok((caller, _)) if request.is_write() => {
+                self.count(request, &Requester::User(caller.user)).await.map_err(Refusal::Failed)?;
+            }
+            Ok(_) => {}
+            Err(_) => self.visitor(request).await.map_err(Refusal::Failed)?,
+        }
+        admitted
+    }
+
+    /// Counts a request of somebody whom we do not know.
+    ///
+    /// # Errors
+    /// [`shared::error::Code::RateLimited`].
+    pub async fn visitor(&self, request: &Request) -> Result<()> {
+        self.count(request, &Requester::Network(Network::of(request.address()))).await
+    }
+
+    async fn count(&self, request: &Request, requester: &Requester) -> Result<()> {
+        let Some(allowance) = self.limiter.count(requester).await? else { return Ok(()) };
+        request.note_allowance(allowance);
+        check_allowance(&allowance)
     }
 }

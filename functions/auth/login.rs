@@ -9,6 +9,7 @@ use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
 use super::Auth;
+use super::guess::Guess;
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -17,17 +18,24 @@ struct Credentials {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    auth.base.visitor(request).await?;
     let credentials: Credentials = request.json()?;
     let wrong = || Error::new(Code::WrongCredentials, "Incorrect username or password");
     // Text that can be nobody's name or password is simply wrong: saying more would tell the rules to guessers
     // and nothing to users. It is too long or too short to have been registered, so there is nothing to time.
     let username = Username::try_from(credentials.username).map_err(|_rule| wrong())?;
     let password = Password::try_from(credentials.password).map_err(|_rule| wrong())?;
-    let user = auth.base.store.find_user_by_name(&username).await?;
-    let stored = user.as_ref().map(|user| user.password_hash.clone());
+    let store = &auth.base.store;
+    let account = store.find_account(&username).await?;
+    let guess = Guess::at(store, &account, request.address()).await?;
+    let stored = account.user.as_ref().map(|user| user.password_hash.clone());
     let matches = auth.passwords.verify(password, stored).await?;
-    let user = user.filter(|_| matches).ok_or_else(wrong)?;
+    let Some(user) = account.user.filter(|_| matches) else {
+        guess.was_wrong().await?;
+        return Err(wrong());
+    };
+    guess.was_right().await?;
     let (session, refresh) = auth.new_session(user.id, request)?;
-    auth.base.store.create_session(&user, &session).await?;
+    store.create_session(&user, &session).await?;
     auth.signed_in(&refresh, user.token_version)
 }

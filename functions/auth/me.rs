@@ -33,7 +33,7 @@ impl<'a> From<&'a User> for Profile<'a> {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let admitted = auth.base.gate.admit(request.bearer()?).await;
+    let admitted = auth.base.admit(request).await;
     let (_, user) = admitted.map_err(|refusal| match refusal {
         // Existing clients expect this one route to tell the two apart.
         Refusal::UserGone => Error::new(Code::NotFound, "User not found"),

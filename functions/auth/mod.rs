@@ -1,5 +1,6 @@
 //! Accounts: registration, login, sessions, the caller's own profile.
 
+mod guess;
 mod login;
 mod logout;
 mod logout_all;

@@ -18,6 +18,7 @@ struct Refresh {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    auth.base.visitor(request).await?;
     let refresh: Refresh = request.json()?;
     let key = &auth.base.refresh_key;
     let presented = RefreshToken::parse(&refresh.refresh_token, key).ok_or_else(refused)?;

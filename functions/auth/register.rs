@@ -18,6 +18,7 @@ struct Registration {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    auth.base.visitor(request).await?;
     let registration: Registration = request.json()?;
     let password_hash = auth.passwords.hash(registration.password).await?;
     let id = UserId::new(clock::new_ulid());

@@ -34,6 +34,10 @@ pub enum Code {
     ConversationDeleted,
     /// A reply is being made in this conversation.
     ReplyRunning,
+    /// More requests than the limit allows; the next window brings new ones.
+    RateLimited,
+    /// Too many wrong guesses; after a wait, another may be made.
+    TooManyAttempts,
     /// Somebody else changed the same thing again and again; trying later may succeed.
     Conflict,
     /// A service behind us is overloaded or out of reach; trying later may succeed.
@@ -60,6 +64,8 @@ impl Code {
             Self::ConversationExists => "conversation_exists",
             Self::ConversationDeleted => "conversation_deleted",
             Self::ReplyRunning => "reply_running",
+            Self::RateLimited => "rate_limited",
+            Self::TooManyAttempts => "too_many_attempts",
             Self::Conflict => "conflict",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
@@ -75,7 +81,15 @@ impl Code {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::ReplyRunning | Self::Conflict | Self::Unavailable | Self::Internal)
+        matches!(
+            self,
+            Self::ReplyRunning
+                | Self::RateLimited
+                | Self::TooManyAttempts
+                | Self::Conflict
+                | Self::Unavailable
+                | Self::Internal
+        )
     }
 }
 
@@ -93,13 +107,14 @@ pub struct Error {
     code: Code,
     detail: String,
     fields: Vec<FieldError>,
+    retry_after: Option<u64>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error with a sentence for the client. The sentence must not repeat input or tell internals.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), source: None }
+        Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, source: None }
     }
 
     /// Input that breaks a rule.
@@ -113,6 +128,13 @@ impl Error {
         let mut error = Self::new(Code::Invalid, format!("{field}: {detail}"));
         error.fields.push(FieldError { field, detail });
         error
+    }
+
+    /// Something that may be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(code: Code, seconds: u64) -> Self {
+        let detail = format!("Too many requests. Please try again in {seconds} s.");
+        Self { retry_after: Some(seconds), ..Self::new(code, detail) }
     }
 
     /// Our own failure. The client learns nothing of `source`; the log does.
@@ -143,6 +165,12 @@ impl Error {
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// After how many seconds it may be tried again, if that is known.
+    #[must_use]
+    pub fn seconds_to_wait(&self) -> Option<u64> {
+        self.retry_after
     }
 
     /// The fields that break rules.

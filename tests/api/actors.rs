@@ -1,6 +1,7 @@
 //! Those who use a studio in a test: a visitor, a user, and a window with an open WebSocket.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ pub(crate) async fn studio() -> TestStudio {
 
 /// The same with other options.
 pub(crate) async fn studio_with(change: impl FnOnce(Options) -> Options) -> TestStudio {
-    let options = change(Options::default().variable("OFFLINE_TOKEN_DELAY_MS", "1"));
+    let options = change(Options::default().variable("OFFLINE_TOKEN_DELAY_MS", "1").variable("RATE_LIMIT", "0"));
     let studio = Studio::start(options).await.expect("the studio starts");
     TestStudio { studio, client: reqwest::Client::new() }
 }
@@ -50,6 +51,12 @@ impl TestStudio {
     /// Somebody without a token.
     pub(crate) fn visitor(&self) -> Client {
         Client { client: self.client.clone(), url: self.studio.url(), token: None }
+    }
+
+    /// Somebody without a token at another address of this machine, `127.x.y.z`.
+    pub(crate) fn visitor_at(&self, address: [u8; 4]) -> Client {
+        let client = reqwest::Client::builder().local_address(IpAddr::from(address)).build();
+        Client { client: client.expect("a client"), ..self.visitor() }
     }
 
     /// A new user with this name, and a password that is not told.

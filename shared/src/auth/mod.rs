@@ -1,12 +1,14 @@
 //! Who somebody is: passwords, access tokens, and the gate that every authenticated request passes.
 
 mod gate;
+mod limiter;
 mod opaque;
 mod passwords;
 mod refresh;
 mod tokens;
 
 pub use gate::{Caller, Gate, Refusal};
+pub use limiter::{Limiter, check_allowance};
 pub use opaque::{hash_opaque, new_opaque};
 pub use passwords::{Password, Passwords};
 pub use refresh::{RefreshKey, RefreshToken};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::text::{RuleBroken, check_length, check_printable, checked_text};
-use super::{Millis, SessionId, UserId};
+use super::{Failures, Millis, SessionId, UserId};
 
 /// A registered user. The password's hash is a part of it that never leaves `shared`.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct User {
     pub sessions: BTreeSet<SessionId>,
     /// An argon2id hash in PHC form.
     pub password_hash: String,
+    /// Wrong guesses at the password since the last right one.
+    pub failures: Failures,
 }
 
 checked_text!(

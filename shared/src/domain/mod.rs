@@ -3,6 +3,7 @@
 pub mod account;
 pub mod conversation;
 pub mod id;
+pub mod limit;
 pub mod message;
 pub mod session;
 pub mod statistics;
@@ -12,6 +13,7 @@ pub mod time;
 pub use account::{DisplayName, Email, User, Username};
 pub use conversation::{Conversation, Summary};
 pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
+pub use limit::{Allowance, Failures, Network, Rate, Requester};
 pub use message::{Message, ReplyStatus, Role};
 pub use text::{Content, ModelName, Prompt, RuleBroken, SystemPrompt, Title, TokenCount};
 pub use time::{Day, Millis};

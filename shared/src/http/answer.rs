@@ -5,6 +5,7 @@ use lambda_http::http::{Response, StatusCode};
 use lambda_http::{Body, http};
 use serde::Serialize;
 
+use crate::domain::Allowance;
 use crate::error::{Error, Result};
 
 /// An answer: a status, headers and JSON.
@@ -40,6 +41,13 @@ impl Answer {
     #[must_use]
     pub fn with_next_page(self, path_and_query: &str) -> Self {
         self.with(http::header::LINK, &format!("<{path_and_query}>; rel=\"next\""))
+    }
+
+    /// The same with what is left of the caller's requests; the reset is in seconds since the epoch.
+    pub(super) fn with_allowance(self, allowance: &Allowance) -> Self {
+        self.with(HeaderName::from_static("x-ratelimit-limit"), &allowance.limit.to_string())
+            .with(HeaderName::from_static("x-ratelimit-remaining"), &allowance.remaining.to_string())
+            .with(HeaderName::from_static("x-ratelimit-reset"), &allowance.resets_at.seconds().to_string())
     }
 
     /// The same with this header, unless the value cannot be one.

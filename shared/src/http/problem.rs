@@ -1,7 +1,7 @@
 //! Errors as RFC 9457 problem documents, and the one place that gives each error its status.
 
 use lambda_http::http::StatusCode;
-use lambda_http::http::header::WWW_AUTHENTICATE;
+use lambda_http::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use super::Answer;
@@ -21,6 +21,7 @@ pub(super) fn status(code: Code) -> StatusCode {
         Code::ConversationExists | Code::ConversationDeleted | Code::ReplyRunning | Code::Conflict => {
             StatusCode::CONFLICT
         }
+        Code::RateLimited | Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -40,12 +41,20 @@ pub(super) fn answer(error: &Error, request_id: &str) -> Answer {
         "code": error.code().as_str(),
         "request_id": request_id,
     });
-    if !error.fields().is_empty()
-        && let Some(problem) = problem.as_object_mut()
-    {
-        let fields = error.fields().iter().map(|error| json!({"field": error.field, "detail": error.detail}));
-        problem.insert("errors".to_owned(), fields.collect());
+    if let Some(problem) = problem.as_object_mut() {
+        if !error.fields().is_empty() {
+            let fields =
+                error.fields().iter().map(|error| json!({"field": error.field, "detail": error.detail}));
+            problem.insert("errors".to_owned(), fields.collect());
+        }
+        if let Some(seconds) = error.seconds_to_wait() {
+            problem.insert("retry_after".to_owned(), seconds.into());
+        }
     }
     let answer = Answer::json(status, "application/problem+json", problem.to_string());
+    let answer = match error.seconds_to_wait() {
+        Some(seconds) => answer.with(RETRY_AFTER, &seconds.to_string()),
+        None => answer,
+    };
     if status == StatusCode::UNAUTHORIZED { answer.with(WWW_AUTHENTICATE, "Bearer") } else { answer }
 }

@@ -1,12 +1,13 @@
 //! A request that API Gateway has routed, and what handlers read from it.
 
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt as _, http};
 use serde::de::DeserializeOwned;
 
-use crate::domain::RuleBroken;
+use crate::domain::{Allowance, RuleBroken};
 use crate::error::{Code, Error, Result};
 use crate::json;
 
@@ -21,6 +22,7 @@ pub struct Request {
     route_key: String,
     id: String,
     address: String,
+    allowance: OnceLock<Allowance>,
 }
 
 impl Request {
@@ -28,10 +30,15 @@ impl Request {
     #[must_use]
     pub fn new(inner: lambda_http::Request) -> Self {
         let RequestContext::ApiGatewayV2(context) = inner.request_context() else {
-            return Self { inner, route_key: String::new(), id: String::new(), address: String::new() };
+            let nothing = String::new;
+            return Self::routed(inner, nothing(), nothing(), nothing());
         };
         let (route_key, id) = (context.route_key.unwrap_or_default(), context.request_id.unwrap_or_default());
-        Self { inner, route_key, id, address: context.http.source_ip.unwrap_or_default() }
+        Self::routed(inner, route_key, id, context.http.source_ip.unwrap_or_default())
+    }
+
+    fn routed(inner: lambda_http::Request, route_key: String, id: String, address: String) -> Self {
+        Self { inner, route_key, id, address, allowance: OnceLock::new() }
     }
 
     /// The route as `template.yaml` spells it: `GET /api/conversations/{id}`.
@@ -50,6 +57,21 @@ impl Request {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether its method changes something.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        !self.inner.method().is_safe()
+    }
+
+    /// Says what is left of the caller's requests, for the head of the answer. The first to say it is heard.
+    pub fn note_allowance(&self, allowance: Allowance) {
+        self.allowance.get_or_init(|| allowance);
+    }
+
+    pub(super) fn allowance(&self) -> Option<&Allowance> {
+        self.allowance.get()
     }
 
     /// What the client says of itself, at most 256 characters.

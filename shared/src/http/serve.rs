@@ -40,7 +40,10 @@ async fn respond(group: &impl Group, request: Request) -> Response<Body> {
         tracing::info!(status = answer.status.as_u16(), milliseconds, "answered");
         answer
     };
-    let answer = answer.instrument(span).await;
+    let mut answer = answer.instrument(span).await;
+    if let Some(allowance) = request.allowance() {
+        answer = answer.with_allowance(allowance);
+    }
     answer.into_response(request.id(), start.elapsed().as_secs_f64())
 }
 

@@ -9,7 +9,7 @@ use super::expression::text;
 use super::key::{self, Key};
 use super::transaction::to_item;
 use crate::domain::{
-    Content, Conversation, ConversationId, DisplayName, Email, Message, MessageId, Millis, ModelName,
+    Content, Conversation, ConversationId, DisplayName, Email, Failures, Message, MessageId, Millis, ModelName,
     ReplyStatus, Role, SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId, Username,
 };
 use crate::error::Result;
@@ -39,6 +39,15 @@ pub(super) struct UserItem {
     #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
     sessions: BTreeSet<SessionId>,
     password_hash: String,
+    #[serde(default, skip_serializing_if = "is_none")]
+    failures: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed_at: Option<Millis>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl From<User> for UserItem {
@@ -52,6 +61,8 @@ impl From<User> for UserItem {
             token_version: user.token_version,
             sessions: user.sessions,
             password_hash: user.password_hash,
+            failures: user.failures.count,
+            failed_at: (user.failures.count > 0).then_some(user.failures.last_at),
         }
     }
 }
@@ -67,6 +78,7 @@ impl From<UserItem> for User {
             token_version: item.token_version,
             sessions: item.sessions,
             password_hash: item.password_hash,
+            failures: Failures { count: item.failures, last_at: item.failed_at.unwrap_or_default() },
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::{
-    ConnectionId, ConversationId, Day, Email, MessageId, Millis, ModelName, SessionId, UserId, Username,
+    ConnectionId, ConversationId, Day, Email, MessageId, Millis, ModelName, Requester, SessionId, UserId,
+    Username,
 };
 
 /// The index that lists a user's conversations by their last change.
@@ -139,6 +140,23 @@ pub(super) fn loose_reply(user: UserId, id: &MessageId) -> Key {
 /// A ticket and the like, found by the hash of what its owner has.
 pub(super) fn secret(hash: &str) -> Key {
     let key = format!("SECRET#{hash}");
+    Key::new(key.clone(), key)
+}
+
+/// How many requests somebody made in the window with this number.
+pub(super) fn requests(of: &Requester, window: u64) -> Key {
+    let key = match of {
+        Requester::User(user) => format!("{LIMIT}{user}#{window}"),
+        Requester::Network(network) => format!("{LIMIT}{network}#{window}"),
+    };
+    Key::new(key.clone(), key)
+}
+
+const LIMIT: &str = "LIMIT#";
+
+/// Wrong guesses, by whatever they are counted for.
+pub(super) fn failures(of: impl std::fmt::Display) -> Key {
+    let key = format!("{LIMIT}FAILURES#{of}");
     Key::new(key.clone(), key)
 }
 

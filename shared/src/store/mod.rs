@@ -1,5 +1,6 @@
 //! The only door to DynamoDB. Each operation says what it promises when others work at the same time.
 
+mod attempts;
 mod bulk;
 mod connections;
 mod conversations;
@@ -7,6 +8,7 @@ mod deletion;
 mod expression;
 mod items;
 mod key;
+mod limits;
 mod profile;
 mod replacement;
 mod replies;
@@ -21,6 +23,7 @@ mod users;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
+pub use attempts::Attempts;
 pub use connections::{Connection, Owner};
 pub use conversations::{Cursor, Listed};
 pub use replies::{Ending, Lease, ReplyPlace};
@@ -28,7 +31,7 @@ pub use sessions::{NewSession, Rotation};
 pub use statistics::Statistics;
 pub use totals::Totals;
 pub use turns::{LooseTurn, StartedTurn, StoredTurn};
-pub use users::NewUser;
+pub use users::{Account, NewUser};
 
 /// A client of both tables. Cloning it is cheap.
 #[derive(Clone)]

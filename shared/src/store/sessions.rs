@@ -10,7 +10,7 @@ use super::items::item_at;
 use super::transaction::{failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
-use crate::domain::{Millis, SessionId, User, UserId};
+use crate::domain::{Millis, Network, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
 
 /// A user has at most so many sessions; another one ends the oldest.
@@ -86,6 +86,9 @@ impl Store {
     pub async fn create_session(&self, user: &User, new: &NewSession) -> Result<()> {
         let mut expression = Expression::default()
             .add_to_set("sessions", ids([new.session.id.to_string()]))
+            // The password was right.
+            .remove("failures")
+            .remove("failed_at")
             .when_equal("token_version", number(user.token_version));
         let mut writes = vec![self.new_session(user.id, new)?];
         if let Some(oldest) = user.sessions.first().filter(|_| user.sessions.len() >= MOST_SESSIONS) {
@@ -220,6 +223,19 @@ impl Store {
         let mut sessions: Vec<Session> = live.map(Session::from).collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.id));
         Ok(sessions)
+    }
+
+    /// Whether a live session of this user was begun from this network. A user that does not exist takes as long.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn has_session_from(&self, user: Option<&User>, network: &Network, now: Millis) -> Result<bool> {
+        let id = user.map_or_else(|| UserId::new(ulid::Ulid::nil()), |user| user.id);
+        let items = self.session_items(id).await?;
+        let mut live = items.iter().filter(|item| {
+            item.is_live(now) && user.is_some_and(|user| user.sessions.contains(&item.id))
+        });
+        Ok(live.any(|item| Network::of(&item.address) == *network))
     }
 
     async fn session_items(&self, user: UserId) -> Result<Vec<SessionItem>> {

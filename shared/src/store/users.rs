@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::expression::{Expression, Write, number, text};
 use super::items::{UserItem, item_at};
 use super::transaction::{Outcome, failed, from_item, random_below};
-use super::{NewSession, Store, key};
-use crate::domain::{Email, Millis, SessionId, User, UserId, Username};
+use super::{Attempts, NewSession, Store, key};
+use crate::domain::{Email, Failures, Millis, SessionId, User, UserId, Username};
 use crate::error::{Code, Error, Result};
 
 /// What registration stores.
@@ -25,6 +25,16 @@ pub struct NewUser {
     pub session: NewSession,
 }
 
+/// What stands behind a name: somebody, or nobody, which looks the same from outside.
+pub struct Account {
+    /// Somebody.
+    pub user: Option<User>,
+    /// What guesses at the password are counted for.
+    pub attempts: Attempts,
+    /// How many there were.
+    pub failures: Failures,
+}
+
 impl Store {
     /// Registers a user. Of two at once with the same name or the same address, exactly one wins.
     ///
@@ -40,6 +50,7 @@ impl Store {
             token_version: 1,
             sessions: BTreeSet::from([new.session.session.id]),
             password_hash: new.password_hash,
+            failures: Failures::default(),
         };
         match self.transact(self.registration(&user, &new.session)?).await? {
             Outcome::Committed => Ok(user),
@@ -76,23 +87,29 @@ impl Store {
         Ok(self.find_item::<UserItem>(key::user(id)).await?.map(User::from))
     }
 
-    /// The user with this name, whatever its case, read consistently.
+    /// The account that this name stands for, whatever its case, read consistently. A name that nobody has takes as many
+    /// reads as one that somebody has.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn find_user_by_name(&self, username: &Username) -> Result<Option<User>> {
+    pub async fn find_account(&self, username: &Username) -> Result<Account> {
         #[derive(serde::Deserialize)]
         struct NameItem {
             user: UserId,
         }
-        match self.find_item::<NameItem>(key::username(username)).await? {
-            Some(name) => self.find_user(name.user).await,
-            None => {
-                // An unknown name takes the reads that a known one takes, and so the time.
-                self.find_user(UserId::new(ulid::Ulid::nil())).await?;
-                Ok(None)
+        let unknown = || Attempts::OfName(username.canonical());
+        let Some(name) = self.find_item::<NameItem>(key::username(username)).await? else {
+            let failures = self.find_failures(&unknown()).await?;
+            return Ok(Account { user: None, attempts: unknown(), failures });
+        };
+        let user = self.find_user(name.user).await?;
+        Ok(match user {
+            Some(user) => {
+                Account { attempts: Attempts::OfUser(user.id), failures: user.failures, user: Some(user) }
             }
-        }
+            // It is deleted at this moment.
+            None => Account { user: None, attempts: unknown(), failures: Failures::default() },
+        })
     }
 
     /// One item of the studio table, read consistently.

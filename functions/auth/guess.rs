@@ -1,0 +1,93 @@
+//! Guesses at a password, counted for the account and for where they come from before they are judged.
+
+use shared::Result;
+use shared::clock;
+use shared::domain::{Failures, Network, User};
+use shared::error::{Code, Error};
+use shared::store::{Account, Attempts, Store};
+
+/// A guess that has been counted and is not judged yet.
+pub(super) struct Guess<'a> {
+    store: &'a Store,
+    /// None for a guess that does not count for its account: see [`Guess::at`].
+    account: Option<Attempts>,
+    network: Attempts,
+    /// Whether it was counted for its network already: for one without failures, that can wait until it was wrong.
+    network_counts: bool,
+}
+
+impl<'a> Guess<'a> {
+    /// Counts a guess at the password of an account from this address. Those who guess at somebody's password must not
+    /// keep the owner out: where the owner is logged in, only the address counts.
+    ///
+    /// # Errors
+    /// [`Code::TooManyAttempts`], the same whether the account exists or not.
+    pub(super) async fn at(store: &'a Store, account: &Account, address: &str) -> Result<Self> {
+        let now = clock::now();
+        let network = Network::of(address);
+        let mut guess = Self::from(store, network.clone()).await?;
+        match store.reserve_attempt(&account.attempts, account.failures, now).await {
+            Ok(()) => guess.account = Some(account.attempts.clone()),
+            Err(blocked) if blocked.code() == Code::TooManyAttempts => {
+                if !store.has_session_from(account.user.as_ref(), &network, now).await? {
+                    guess.release_network().await?;
+                    return Err(blocked);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(guess)
+    }
+
+    async fn from(store: &'a Store, network: Network) -> Result<Self> {
+        let network = Attempts::From(network);
+        let seen = store.find_failures(&network).await?;
+        let network_counts = seen != Failures::default();
+        if network_counts {
+            store.reserve_attempt(&network, seen, clock::now()).await?;
+        }
+        Ok(Self { store, account: None, network, network_counts })
+    }
+
+    /// The guess was wrong.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub(super) async fn was_wrong(self) -> Result<()> {
+        if !self.network_counts {
+            self.store.count_failure(&self.network, clock::now()).await?;
+        }
+        Ok(())
+    }
+
+    /// The guess was right. The account's failures are forgotten with the session that begins now; the network's are
+    /// not, or whoever has an account could go on guessing at others.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub(super) async fn was_right(self) -> Result<()> {
+        self.release_network().await
+    }
+
+    async fn release_network(&self) -> Result<()> {
+        if self.network_counts { self.store.release_attempt(&self.network).await } else { Ok(()) }
+    }
+}
+
+/// Counts a guess at the password of a user who is logged in, and judges it.
+///
+/// # Errors
+/// [`Code::TooManyAttempts`], or [`Code::Forbidden`] when it is wrong.
+pub(super) async fn confirm(auth: &super::Auth, user: &User, password: String) -> Result<()> {
+    let store = &auth.base.store;
+    let attempts = Attempts::Confirming(user.id);
+    let seen = store.find_failures(&attempts).await?;
+    store.reserve_attempt(&attempts, seen, clock::now()).await?;
+    let wrong = || Error::new(Code::Forbidden, "The password is wrong");
+    // What can be nobody's password is simply wrong.
+    let password = password.try_into().map_err(|_rule: shared::domain::RuleBroken| wrong())?;
+    if !auth.passwords.verify(password, Some(user.password_hash.clone())).await? {
+        return Err(wrong());
+    }
+    store.forget_failures(&attempts).await
+}
