@@ -42,7 +42,8 @@ pub(crate) async fn studio() -> TestStudio {
 
 /// The same with other options.
 pub(crate) async fn studio_with(change: impl FnOnce(Options) -> Options) -> TestStudio {
-    let options = change(Options::default().variable("OFFLINE_TOKEN_DELAY_MS", "1").variable("RATE_LIMIT", "0"));
+    let options =
+        change(Options::default().variable("OFFLINE_TOKEN_DELAY_MS", "1").variable("RATE_LIMIT", "0"));
     let studio = Studio::start(options).await.expect("the studio starts");
     TestStudio { studio, client: reqwest::Client::new() }
 }

@@ -8,10 +8,8 @@ use reqwest::Method;
 /// A studio with this many requests in a window that outlasts the test.
 async fn limited(requests: u64) -> TestStudio {
     let requests = requests.to_string();
-    studio_with(|options| {
-        options.variable("RATE_LIMIT", &requests).variable("RATE_LIMIT_WINDOW", "3600")
-    })
-    .await
+    studio_with(|options| options.variable("RATE_LIMIT", &requests).variable("RATE_LIMIT_WINDOW", "3600"))
+        .await
 }
 
 #[tokio::test]

@@ -203,6 +203,8 @@ fn the_readmes_name_every_route_frame_and_variable() {
             "ACCESS_TOKEN_EXPIRE_MINUTES",
             "ALLOWED_ORIGINS",
             "OFFLINE_TOKEN_DELAY_MS",
+            "RATE_LIMIT",
+            "RATE_LIMIT_WINDOW",
             "LOG_LEVEL",
             "HOST",
             "PORT",

@@ -9,8 +9,9 @@ use super::expression::text;
 use super::key::{self, Key};
 use super::transaction::to_item;
 use crate::domain::{
-    Content, Conversation, ConversationId, DisplayName, Email, Failures, Message, MessageId, Millis, ModelName,
-    ReplyStatus, Role, SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId, Username,
+    Content, Conversation, ConversationId, DisplayName, Email, Failures, Message, MessageId, Millis,
+    ModelName, ReplyStatus, Role, SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId,
+    Username,
 };
 use crate::error::Result;
 

@@ -229,12 +229,17 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn has_session_from(&self, user: Option<&User>, network: &Network, now: Millis) -> Result<bool> {
+    pub async fn has_session_from(
+        &self,
+        user: Option<&User>,
+        network: &Network,
+        now: Millis,
+    ) -> Result<bool> {
         let id = user.map_or_else(|| UserId::new(ulid::Ulid::nil()), |user| user.id);
         let items = self.session_items(id).await?;
-        let mut live = items.iter().filter(|item| {
-            item.is_live(now) && user.is_some_and(|user| user.sessions.contains(&item.id))
-        });
+        let mut live = items
+            .iter()
+            .filter(|item| item.is_live(now) && user.is_some_and(|user| user.sessions.contains(&item.id)));
         Ok(live.any(|item| Network::of(&item.address) == *network))
     }
 
