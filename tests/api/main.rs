@@ -9,6 +9,7 @@
     clippy::string_slice,
     reason = "a test fails by panicking"
 )]
+#![expect(clippy::print_stdout, reason = "a test prints the figures that it measured")]
 
 mod accounts;
 mod actors;
