@@ -53,12 +53,12 @@ async fn users_conversations_and_tokens_survive_a_restart() {
     window.chat(&json!({"type": "chat", "content": "hello", "conversationId": "small"})).await;
     assert_statistics_match(&user, "before").await;
     let (before, token) = (view(&user).await, user.token.clone());
-    let secret = std::fs::read_to_string(folder.path().join("secret")).unwrap();
+    let secret = std::fs::read_to_string(folder.path().join("secrets.json")).unwrap();
     window.close().await;
     first.stop().await;
 
     let second = folder.studio().await;
-    assert_eq!(std::fs::read_to_string(folder.path().join("secret")).unwrap(), secret);
+    assert_eq!(std::fs::read_to_string(folder.path().join("secrets.json")).unwrap(), secret);
     let visitor = second.visitor();
     assert_eq!(view(&visitor.with_token(&token)).await, before, "the token and all data still count");
     let taken = json!({"username": "Alice", "email": "new@example.com", "password": PASSWORD});

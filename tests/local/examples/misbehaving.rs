@@ -16,17 +16,8 @@ async fn main() -> Result<(), Error> {
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (event, context) = event.into_parts();
     eprintln!("event {event}");
-    let body: Value = event
-        .get("body")
-        .and_then(Value::as_str)
-        .and_then(|it| serde_json::from_str(it).ok())
-        .unwrap_or_default();
-    let query = event.get("queryStringParameters").cloned().unwrap_or_default();
-    // What to do stands in the event itself, in the path, in the query of a connect, or in the body of a
-    // frame.
-    let instruction = [event.get("do"), event.pointer("/pathParameters/do"), query.get("do"), body.get("do")];
-    let instruction = instruction.into_iter().flatten().find_map(Value::as_str).unwrap_or("echo");
-    match instruction {
+    let instruction = instruction(&event);
+    match instruction.as_str() {
         "panic" => panics(),
         "fail" => Err(Error::from("told to fail")),
         "hang" => {
@@ -47,6 +38,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             let all = std::env::vars().map(|(name, value)| (name, Value::String(value))).collect();
             Ok(Value::Object(all))
         }
+        "name failures" => {
+            let id = event.pointer("/Records/0/messageId");
+            Ok(json!({ "batchItemFailures": [{ "itemIdentifier": id }] }))
+        }
         "context" => Ok(json!({ "deadline": context.deadline, "arn": context.invoked_function_arn })),
         _ => Ok(json!({
             "statusCode": 200,
@@ -54,6 +49,24 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             "body": event.to_string(),
         })),
     }
+}
+
+/// What to do: it stands in the event itself, in the path, in the query of a connect, in the body of a frame, or in the
+/// event of the failed call that the first message of a queue tells of.
+fn instruction(event: &Value) -> String {
+    let json_at = |pointer: &str| -> Value {
+        let text = event.pointer(pointer).and_then(Value::as_str);
+        text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default()
+    };
+    let (frame, failure) = (json_at("/body"), json_at("/Records/0/body"));
+    let instruction = [
+        event.get("do"),
+        event.pointer("/pathParameters/do"),
+        event.pointer("/queryStringParameters/do"),
+        frame.get("do"),
+        failure.pointer("/requestPayload/then"),
+    ];
+    instruction.into_iter().flatten().find_map(Value::as_str).unwrap_or("echo").to_owned()
 }
 
 #[expect(clippy::panic, reason = "this is what it is told to do")]

@@ -7,10 +7,10 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{Data, Echo, Error, Options, Studio, settings::Settings};
+use crate::{Data, Echo, Error, Options, Studio, mailbox, secrets::check_signing, settings::Settings};
 
 const HELP: &str = "\
-AI Chat Studio on this machine: every function, an HTTP API, a WebSocket API and DynamoDB.
+AI Chat Studio on this machine: every function, an HTTP API, a WebSocket API, DynamoDB and a mailbox.
 
 Usage: cargo run [-- OPTIONS]
 
@@ -76,6 +76,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
 async fn run(data: Data, echo: Echo) -> Result<(), Error> {
     let folder = env::current_dir().map_err(|error| Error::Setting(format!("no current folder: {error}")))?;
     let settings = Settings::read(&folder)?;
+    settings.variables.get("SECRET_KEY").map_or(Ok(()), |secret| check_signing(secret))?;
     build(&settings.cargo)?;
     let options = Options {
         data: data.clone(),
@@ -94,9 +95,11 @@ async fn run(data: Data, echo: Echo) -> Result<(), Error> {
         Data::Directory(path) => path.display().to_string(),
     };
     print(&format!(
-        "AI Chat Studio is running.\n  HTTP       {}\n  WebSocket  {}\n  Data       {place}\nCtrl-C stops it.\n",
+        "AI Chat Studio is running.\n  HTTP       {}\n  WebSocket  {}\n  Mailbox    {}{}\n  Data       {place}\nCtrl-C stops it.\n",
         studio.url(),
         studio.ws_url(),
+        studio.url(),
+        mailbox::SHOWN_AT,
     ))?;
     signals.wait().await;
     studio.stop().await;

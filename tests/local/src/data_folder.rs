@@ -50,25 +50,38 @@ impl DataFolder {
         self.path.join("studio.db")
     }
 
-    /// The secret of this folder, made at its first use. Only its owner may read it.
-    pub(crate) fn secret(&self) -> Result<String, Error> {
-        let path = self.path.join("secret");
-        let failed = |source| Error::DataFolder { path: path.clone(), source };
-        match fs::read_to_string(&path) {
-            Ok(secret) if secret.trim().len() == 2 * SECRET_BYTES => return Ok(secret.trim().to_owned()),
-            // One that was cut short by a crash signed nothing that anyone waits for.
-            Ok(_) => fs::remove_file(&path).map_err(failed)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let secret = new_secret()?;
-        let mut options = OpenOptions::new();
-        options.create_new(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).and_then(|mut file| file.write_all(secret.as_bytes())).map_err(failed)?;
-        Ok(secret)
+    /// The file of the secrets.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.path.join("secrets.json")
     }
+}
+
+/// The text of a file, if it is there.
+pub(crate) fn read_private(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::DataFolder { path: path.to_owned(), source }),
+    }
+}
+
+/// Replaces a file, whole or not at all. Only its owner may read it.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    let failed = |source| Error::DataFolder { path: path.to_owned(), source };
+    let new = path.with_extension("new");
+    // One that a crash left behind could be of other permissions.
+    fs::remove_file(&new).or_else(absent).map_err(failed)?;
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&new).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&new, path).map_err(failed)
+}
+
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// 64 letters of the system's randomness.

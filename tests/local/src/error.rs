@@ -60,6 +60,9 @@ pub enum Error {
     /// The system gave no randomness for the secret.
     #[error("no randomness for the secret: {0}")]
     Randomness(String),
+    /// The template names no such secret, or it has no value.
+    #[error("there is no secret {0}")]
+    UnknownSecret(String),
     /// `.env` cannot be read.
     #[error("{}: {reason}", path.display())]
     DotEnv {

@@ -96,6 +96,17 @@ pub enum InvocationFault {
     Lost,
 }
 
+/// What can go wrong with sending a mail. It goes nowhere then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailFault {
+    /// `TooManyRequestsException` (429).
+    TooMany,
+    /// `MessageRejected` (400).
+    Rejected,
+    /// Status 500.
+    InternalError,
+}
+
 /// The faults of a studio. Of several that apply, the first set strikes. A clone sets the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
@@ -108,6 +119,7 @@ struct Rules {
     dynamodb: Vec<Rule<DynamoDbFault, Target>>,
     connections: Vec<Rule<ConnectionFault, Option<String>>>,
     invocations: Vec<Rule<InvocationFault, Option<String>>>,
+    mails: Vec<Rule<MailFault, ()>>,
 }
 
 #[derive(Debug)]
@@ -133,6 +145,11 @@ impl Faults {
     pub fn invocations(&self, fault: InvocationFault, function: Option<&str>, when: When) {
         let target = function.map(str::to_owned);
         lock(&self.rules).invocations.push(Rule { fault, target, when });
+    }
+
+    /// Lets the sending of mails go wrong.
+    pub fn mails(&self, fault: MailFault, when: When) {
+        lock(&self.rules).mails.push(Rule { fault, target: (), when });
     }
 
     /// Ends all faults.
@@ -161,6 +178,10 @@ impl Faults {
             |rules| &mut rules.invocations,
             |target| target.as_deref().is_none_or(|it| it == function),
         )
+    }
+
+    pub(crate) fn mail(&self) -> Option<MailFault> {
+        self.strike(|rules| &mut rules.mails, |()| true)
     }
 
     fn strike<Fault: Copy, Target>(

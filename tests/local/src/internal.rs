@@ -9,15 +9,19 @@ use crate::{
     gateway::Connections,
     http1::Answer,
     lambda::{Asynchronous, Functions, invoke_api, runtime_api},
+    mailbox::{self, Mailbox},
+    secrets::Secrets,
 };
 
-/// What listens on the internal port: the Runtime API, the Invoke API and `@connections`.
+/// What listens on the internal port: the Runtime API, the Invoke API, `@connections`, Secrets Manager and SES.
 pub(crate) struct Internal {
     pub(crate) functions: Arc<Functions>,
     pub(crate) connections: Connections,
     /// `/{stage}/@connections/`.
     pub(crate) connections_prefix: String,
     pub(crate) asynchronous: Asynchronous,
+    pub(crate) secrets: Secrets,
+    pub(crate) mailbox: Mailbox,
 }
 
 impl Internal {
@@ -31,6 +35,10 @@ impl Internal {
             let id = id.to_owned();
             return self.connections.handle(request, &id).await;
         }
-        runtime_api::handle(&self.functions, request).await
+        match path {
+            "/" => self.secrets.handle(request).await,
+            mailbox::PATH => self.mailbox.handle(request).await,
+            _ => runtime_api::handle(&self.functions, request).await,
+        }
     }
 }

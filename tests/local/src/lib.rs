@@ -1,4 +1,5 @@
-//! AI Chat Studio on one machine: API Gateway, Lambda and DynamoDB around the real function binaries.
+//! AI Chat Studio on one machine: API Gateway, Lambda, DynamoDB, Secrets Manager, SES and SQS around the real
+//! function binaries.
 //!
 //! [`Studio::start`] reads `template.yaml` and serves what it names: an HTTP API and a WebSocket API on one
 //! public port, the functions as processes that speak the real Lambda Runtime API, and an embedded DynamoDB.
@@ -18,8 +19,12 @@ mod gateway;
 mod http1;
 mod internal;
 mod lambda;
+mod listener;
+mod mailbox;
 mod options;
 mod places;
+mod queues;
+mod secrets;
 mod settings;
 mod studio;
 mod sync;
@@ -27,8 +32,9 @@ mod template;
 
 pub use dynamodb::{Reading, Usage};
 pub use error::Error;
-pub use faults::{ConnectionFault, DynamoDbFault, Faults, InvocationFault, Target, When};
+pub use faults::{ConnectionFault, DynamoDbFault, Faults, InvocationFault, MailFault, Target, When};
 pub use lambda::InvokeError;
+pub use mailbox::Mail;
 pub use options::{Data, Echo, Limits, Options};
 pub use studio::Studio;
 pub use template::{Route, TemplateError, routes};

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 pub enum Data {
     /// In memory, gone when the studio stops.
     Memory,
-    /// In this folder (`studio.db`, `secret`), which only one studio at a time may use.
+    /// In this folder (`studio.db`, `secrets.json`), which only one studio at a time may use.
     Directory(PathBuf),
 }
 
@@ -71,7 +71,7 @@ pub struct Options {
     pub port: u16,
     /// Values that replace what the template gives a function under the same name, and the default of the
     /// template parameter of that name (`ALLOWED_ORIGINS` is `AllowedOrigins`). Names the template does not
-    /// use are ignored.
+    /// use are ignored. The secret that a function's `X_ARN` names has the value of `X` here.
     pub variables: BTreeMap<String, String>,
     /// Values that every function gets, whatever the template says.
     pub extra_variables: BTreeMap<String, String>,

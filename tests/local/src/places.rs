@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 
-use crate::template::{FunctionDefinition, RouteDefinition, Template};
+use crate::{
+    secrets::Secrets,
+    template::{FunctionDefinition, RouteDefinition, Template},
+};
 
-/// What a template can only know once the studio has its ports and its secret.
+/// What a template can only know once the studio has its ports and its secrets.
 pub(crate) struct Places {
     pub(crate) public: SocketAddr,
     pub(crate) internal: SocketAddr,
-    pub(crate) secret: String,
+    pub(crate) secrets: Secrets,
 }
 
 impl Places {
@@ -28,12 +31,14 @@ impl Places {
         (functions, routes)
     }
 
-    /// A value with the local secret for a reference to the stored one, and a local address for a deployed
-    /// API's.
+    /// A value with the local secret for a reference to the stored one (none for one that is not there), and a
+    /// local address for a deployed API's.
     fn local(&self, name: &str, value: &str, template: &Template) -> String {
         if value.starts_with("{{resolve:") {
-            // Another secret, such as a provider's key, is there only if the user sets it.
-            return if name == "SECRET_KEY" { self.secret.clone() } else { String::new() };
+            return self.secrets.value(name).unwrap_or_default();
+        }
+        if let Some(secret) = template.secret_named_by(name, value) {
+            return self.secrets.arn(&secret.name).unwrap_or_default();
         }
         let deployed = |scheme: &str, api: &str| {
             let rest = value.strip_prefix(scheme)?.strip_prefix(api)?.strip_prefix(".execute-api.")?;

@@ -1,11 +1,6 @@
 //! A running studio.
 
-use std::{
-    fs,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::body::Incoming;
@@ -14,7 +9,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    data_folder::{DataFolder, new_secret},
+    data_folder::DataFolder,
     dynamodb::{self, Meter, Reading},
     error::Error,
     faults::Faults,
@@ -22,8 +17,12 @@ use crate::{
     http1::{self, Answer},
     internal::Internal,
     lambda::{Asynchronous, Functions, Guardian, InvokeError, Surroundings},
+    listener::{listen, reachable},
+    mailbox::{Mail, Mailbox},
     options::{Data, Options},
     places::Places,
+    queues::Queues,
+    secrets::Secrets,
     template::{RouteDefinition, Template},
 };
 
@@ -44,6 +43,9 @@ pub struct Studio {
     stage: String,
     functions: Arc<Functions>,
     connections: Connections,
+    secrets: Secrets,
+    mailbox: Mailbox,
+    queues: Queues,
     faults: Faults,
     meter: Meter,
     /// Closes the WebSockets.
@@ -60,14 +62,14 @@ impl Studio {
     /// Starts a studio. When this returns it answers; its functions start at their first event (unless
     /// [`Options::prestart`]).
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let template = read_template(&options)?;
+        let template = Template::read(&options)?;
         let (public, address) = listen(&options.host, options.port).await?;
         let (private, internal) = listen("127.0.0.1", 0).await?;
         let folder = match &options.data {
             Data::Memory => None,
             Data::Directory(path) => Some(DataFolder::take(path)?),
         };
-        let secret = folder.as_ref().map_or_else(new_secret, DataFolder::secret)?;
+        let secrets = Secrets::provide(&template, &options.variables, folder.as_ref())?;
         let faults = Faults::default();
         let meter = Meter::default();
         let (ending, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -80,7 +82,7 @@ impl Studio {
             dynamodb_url: &format!("http://{dynamodb}"),
             group: guardian.as_ref().and_then(Guardian::group),
         };
-        let places = Places { public: reachable(address), internal, secret };
+        let places = Places { public: reachable(address), internal, secrets: secrets.clone() };
         let (definitions, routes) = places.settle(&template);
         let functions = Arc::new(Functions::new(definitions, &surroundings, &options)?);
         let studio = Self {
@@ -90,6 +92,9 @@ impl Studio {
             stage: template.websocket.as_ref().map(|api| api.stage.clone()).unwrap_or_default(),
             connections: Connections::new(faults.clone()),
             functions,
+            secrets,
+            mailbox: Mailbox::new(faults.clone()),
+            queues: Queues::new(template.queues.clone()),
             faults,
             meter,
             closing: CancellationToken::new(),
@@ -120,9 +125,12 @@ impl Studio {
             connections_prefix: format!("/{}/@connections/", self.stage),
             asynchronous: Asynchronous {
                 functions: self.functions.clone(),
+                queues: self.queues.clone(),
                 faults: self.faults.clone(),
                 retry_delay: options.limits.retry_delay,
             },
+            secrets: self.secrets.clone(),
+            mailbox: self.mailbox.clone(),
         });
         self.spawn_listener(private, move |request, _peer| {
             let internal = internal.clone();
@@ -133,6 +141,7 @@ impl Studio {
             let gateway = gateway.clone();
             async move { Ok(gateway.handle(request, peer).await) }
         });
+        self.queues.consume(&self.functions, options.limits.retry_delay, &self.ending, &self.tasks);
         let (functions, ending) = (self.functions.clone(), self.ending.clone());
         self.tasks.spawn(async move { ending.run_until_cancelled(functions.sweep()).await });
     }
@@ -174,6 +183,7 @@ impl Studio {
         Gateway {
             http: HttpApi { routes: table, cors, integration_limit: limits.http_integration },
             websocket,
+            mailbox: self.mailbox.clone(),
         }
     }
 
@@ -209,6 +219,22 @@ impl Studio {
         let found = found.ok_or_else(|| InvokeError::UnknownFunction(function.to_owned()))?;
         let answer = found.invoke(event.to_string().into()).await?;
         serde_json::from_slice(&answer).map_err(|_error| InvokeError::NotJson)
+    }
+
+    /// Gives a secret (by the name of its variable, such as `SECRET_KEY`) a new value, as a rotation does: the old
+    /// value becomes `AWSPREVIOUS`. Functions that run learn of it when they read it anew.
+    pub fn rotate_secret(&self, name: &str, value: impl Into<String>) -> Result<(), Error> {
+        self.secrets.rotate(name, value.into())
+    }
+
+    /// The last 200 mails that the functions have sent, the newest first.
+    pub fn mailbox(&self) -> Vec<Mail> {
+        self.mailbox.mails()
+    }
+
+    /// The bodies of the messages that wait in a queue (by its logical id), the oldest first.
+    pub fn queue(&self, name: &str) -> Vec<String> {
+        self.queues.waiting(name)
     }
 
     /// What is to go wrong.
@@ -273,28 +299,4 @@ impl Drop for Studio {
             function.stop();
         }
     }
-}
-
-fn read_template(options: &Options) -> Result<Template, Error> {
-    let path = options.template.clone();
-    let source = match fs::read_to_string(&path) {
-        Ok(source) => source,
-        Err(source) => return Err(Error::ReadTemplate { path, source }),
-    };
-    Template::parse(&source, &options.variables).map_err(|source| Error::Template { path, source })
-}
-
-async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
-    let failed = |source| Error::Listen { address: format!("{host}:{port}"), source };
-    let listener = TcpListener::bind((host, port)).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
-
-/// An address a client on this machine can connect to.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        return SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port());
-    }
-    address
 }

@@ -7,14 +7,13 @@ mod tables;
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use dynoxide::Database;
-use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use meter::Meter;
 pub use meter::{Reading, Usage};
 use proxy::Proxy;
 
-use crate::{error::Error, faults::Faults, http1, template::TableDefinition};
+use crate::{error::Error, faults::Faults, http1, listener::listen, template::TableDefinition};
 
 /// How often expired items are deleted. (The cloud takes up to days; a reader must filter in any case.)
 const TTL_SWEEP: Duration = Duration::from_secs(30);
@@ -40,8 +39,8 @@ pub(crate) async fn serve(
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<SocketAddr, Error> {
-    let (backend, backend_address) = listen().await?;
-    let (front, address) = listen().await?;
+    let (backend, backend_address) = listen("127.0.0.1", 0).await?;
+    let (front, address) = listen("127.0.0.1", 0).await?;
     let until = stop.clone().cancelled_owned();
     tasks.spawn(sweep(database.clone(), stop.clone()));
     tasks.spawn(async move {
@@ -53,13 +52,6 @@ pub(crate) async fn serve(
         proxy.clone().handle(request)
     }));
     Ok(address)
-}
-
-async fn listen() -> Result<(TcpListener, SocketAddr), Error> {
-    let failed = |source| Error::Listen { address: "127.0.0.1:0".to_owned(), source };
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
 }
 
 async fn sweep(database: Database, stop: CancellationToken) {

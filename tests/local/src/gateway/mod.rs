@@ -21,7 +21,10 @@ pub(crate) use http_api::HttpApi;
 pub(crate) use routes::Routes;
 pub(crate) use websocket::WebSocketApi;
 
-use crate::http1::Answer;
+use crate::{
+    http1::Answer,
+    mailbox::{self, Mailbox},
+};
 
 /// The largest request line and headers.
 const HEADERS_LIMIT: usize = 10_240;
@@ -31,6 +34,8 @@ const HEADERS_LIMIT: usize = 10_240;
 pub(crate) struct Gateway {
     pub(crate) http: HttpApi,
     pub(crate) websocket: Option<Arc<WebSocketApi>>,
+    /// Shown beside the APIs.
+    pub(crate) mailbox: Mailbox,
 }
 
 impl Gateway {
@@ -40,6 +45,9 @@ impl Gateway {
             request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         if size + request.uri().path_and_query().map_or(0, |path| path.as_str().len()) > HEADERS_LIMIT {
             return http_api::own(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        if request.uri().path() == mailbox::SHOWN_AT {
+            return self.mailbox.show(request.method(), peer.ip());
         }
         if let Some(websocket) = &self.websocket
             && request.headers().contains_key(UPGRADE)

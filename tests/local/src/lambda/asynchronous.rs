@@ -10,6 +10,8 @@ use super::{ASYNCHRONOUS_LIMIT, Function, Functions, InvokeError};
 use crate::{
     clock,
     faults::{Faults, InvocationFault},
+    queues::Queues,
+    template::FailureDestination,
 };
 
 /// The queue of asynchronous calls. The queue itself is the functions' own: an event waits there for an
@@ -17,6 +19,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Asynchronous {
     pub(crate) functions: Arc<Functions>,
+    pub(crate) queues: Queues,
     pub(crate) faults: Faults,
     pub(crate) retry_delay: Duration,
 }
@@ -48,8 +51,13 @@ impl Asynchronous {
             };
             let pause = self.retry_delay * attempt;
             let too_old = accepted.elapsed() + pause > function.asynchronous.max_age;
-            if attempt > function.asynchronous.retries || too_old {
-                self.give_up(&function, &payload, attempt, &error);
+            let condition = match attempt > function.asynchronous.retries {
+                true => Some("RetriesExhausted"),
+                false => too_old.then_some("EventAgeExceeded"),
+            };
+            if let Some(condition) = condition {
+                let failure = Failure { condition, attempts: attempt, error: &error };
+                self.give_up(&function, &payload, &failure);
                 return;
             }
             tokio::time::sleep(pause).await;
@@ -57,34 +65,49 @@ impl Asynchronous {
     }
 
     /// Tells the failure destination, where the template names one.
-    fn give_up(&self, function: &Function, payload: &Bytes, attempts: u32, error: &InvokeError) {
+    fn give_up(&self, function: &Function, payload: &Bytes, failure: &Failure<'_>) {
+        let Failure { attempts, error, .. } = failure;
         function.logs.keep(format!("an asynchronous call failed after {attempts} attempt(s): {error}"));
-        let destination =
-            function.asynchronous.on_failure.as_ref().and_then(|name| self.functions.find(name));
-        if let Some(destination) = destination {
-            // A destination is called asynchronously like any other function; a record over 1 MB is dropped,
-            // as in the cloud.
-            self.accept(destination, &failure_record(function, payload, attempts, error)).ok();
+        let record = || failure.record(function, payload);
+        match &function.asynchronous.on_failure {
+            Some(FailureDestination::Function(name)) => {
+                if let Some(destination) = self.functions.find(name) {
+                    // A destination is called asynchronously like any other function; a record over 1 MB is
+                    // dropped, as in the cloud.
+                    self.accept(destination, &record()).ok();
+                }
+            }
+            Some(FailureDestination::Queue(name)) => self.queues.send(name, &record()),
+            None => {}
         }
     }
 }
 
-/// What a failure destination is told.
-fn failure_record(function: &Function, payload: &Bytes, attempts: u32, error: &InvokeError) -> Bytes {
-    let event: Option<&RawValue> = serde_json::from_slice(payload).ok();
-    let document = RawValue::from_string(error.document()).ok();
-    let record = serde_json::json!({
-        "version": "1.0",
-        "timestamp": clock::rfc3339(clock::now_ms()),
-        "requestContext": {
-            "requestId": super::request_id(),
-            "functionArn": format!("{}:$LATEST", function.arn),
-            "condition": "RetriesExhausted",
-            "approximateInvokeCount": attempts,
-        },
-        "requestPayload": event,
-        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
-        "responsePayload": document,
-    });
-    Bytes::from(record.to_string())
+/// How a call failed for good.
+struct Failure<'a> {
+    condition: &'static str,
+    attempts: u32,
+    error: &'a InvokeError,
+}
+
+impl Failure<'_> {
+    /// What a failure destination is told.
+    fn record(&self, function: &Function, payload: &Bytes) -> Bytes {
+        let event: Option<&RawValue> = serde_json::from_slice(payload).ok();
+        let document = RawValue::from_string(self.error.document()).ok();
+        let record = serde_json::json!({
+            "version": "1.0",
+            "timestamp": clock::rfc3339(clock::now_ms()),
+            "requestContext": {
+                "requestId": super::request_id(),
+                "functionArn": format!("{}:$LATEST", function.arn),
+                "condition": self.condition,
+                "approximateInvokeCount": self.attempts,
+            },
+            "requestPayload": event,
+            "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+            "responsePayload": document,
+        });
+        Bytes::from(record.to_string())
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) use process::Guardian;
 use crate::{
     error::Error,
     options::Options,
+    queues::Consumer,
     template::{ACCOUNT, FunctionDefinition, REGION},
 };
 use function::Parts;
@@ -38,12 +39,13 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Functions {
     by_name: BTreeMap<String, Arc<Function>>,
+    consumers: Vec<Consumer>,
     instance_idle: Duration,
 }
 
 /// Where the functions reach what is outside of them.
 pub(crate) struct Surroundings<'a> {
-    /// `HOST:PORT` of the Runtime API and the Invoke API.
+    /// `HOST:PORT` of the Runtime API, the Invoke API, Secrets Manager and SES.
     pub(crate) internal: &'a str,
     pub(crate) dynamodb_url: &'a str,
     pub(crate) group: Option<i32>,
@@ -56,17 +58,20 @@ impl Functions {
         surroundings: &Surroundings<'_>,
         options: &Options,
     ) -> Result<Self, Error> {
-        let mut by_name = BTreeMap::new();
-        for definition in definitions {
+        let (mut by_name, mut consumers) = (BTreeMap::new(), Vec::new());
+        for mut definition in definitions {
             let binary =
                 options.binaries.join(format!("{}{}", definition.binary, std::env::consts::EXE_SUFFIX));
             if !binary.is_file() {
                 return Err(Error::MissingBinary { function: definition.name, path: binary });
             }
+            let sources = std::mem::take(&mut definition.queues);
             let function = function_of(definition, &binary, surroundings, options);
+            consumers
+                .extend(sources.into_iter().map(|source| Consumer { source, function: function.clone() }));
             by_name.insert(function.name.clone(), function);
         }
-        Ok(Self { by_name, instance_idle: options.limits.instance_idle })
+        Ok(Self { by_name, consumers, instance_idle: options.limits.instance_idle })
     }
 
     /// The function of this name, ARN or executable.
@@ -78,6 +83,11 @@ impl Functions {
     /// All functions, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
         self.by_name.values()
+    }
+
+    /// The functions that a queue is an event source of.
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = &Consumer> {
+        self.consumers.iter()
     }
 
     /// Sees to deadlines and to idle instances for as long as it is polled.
@@ -158,12 +168,14 @@ fn environment(
 ) -> Vec<(String, String)> {
     let memory = definition.memory_mb.to_string();
     let log_group = format!("/aws/lambda/{}", definition.name);
-    let lambda_url = format!("http://{}", surroundings.internal);
+    let internal_url = format!("http://{}", surroundings.internal);
     let fixed = [
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ENDPOINT_URL_DYNAMODB", surroundings.dynamodb_url),
-        ("AWS_ENDPOINT_URL_LAMBDA", lambda_url.as_str()),
+        ("AWS_ENDPOINT_URL_LAMBDA", internal_url.as_str()),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", internal_url.as_str()),
+        ("AWS_ENDPOINT_URL_SESV2", internal_url.as_str()),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_rust"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
         ("AWS_LAMBDA_FUNCTION_NAME", definition.name.as_str()),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    AsynchronousCalls, FunctionDefinition, RouteDefinition, TemplateError, node::Node, resolve::Resolver,
-    resources,
+    AsynchronousCalls, FailureDestination, FunctionDefinition, QueueSource, RouteDefinition, TemplateError,
+    node::Node, queues, resolve::Resolver, resources,
 };
 
 /// SAM's own default where neither the function nor `Globals` says.
@@ -59,6 +59,7 @@ impl Reader<'_> {
             variables,
             routes: self.routes()?,
             asynchronous: self.asynchronous()?,
+            queues: self.queues()?,
         })
     }
 
@@ -87,12 +88,19 @@ impl Reader<'_> {
     }
 
     fn routes(&self) -> Result<Vec<RouteDefinition>, TemplateError> {
+        let events = self.events("HttpApi");
+        events.map(|(name, event)| self.route(event).map_err(|error| error.within(name))).collect()
+    }
+
+    fn queues(&self) -> Result<Vec<QueueSource>, TemplateError> {
+        let source = |event| queues::source(event, self.resolver);
+        self.events("SQS").map(|(name, event)| source(event).map_err(|error| error.within(name))).collect()
+    }
+
+    /// The event sources of one type.
+    fn events(&self, kind: &str) -> impl Iterator<Item = &(String, Node)> {
         let events = self.properties.and_then(|own| own.get("Events")).map(Node::entries).unwrap_or_default();
-        events
-            .iter()
-            .filter(|(_, event)| event.get("Type").and_then(Node::text) == Some("HttpApi"))
-            .map(|(name, event)| self.route(event).map_err(|error| error.within(name)))
-            .collect()
+        events.iter().filter(move |(_, event)| event.get("Type").and_then(Node::text) == Some(kind))
     }
 
     fn route(&self, event: &Node) -> Result<RouteDefinition, TemplateError> {
@@ -109,17 +117,21 @@ impl Reader<'_> {
         let max_age =
             self.number(&["EventInvokeConfig", "MaximumEventAgeInSeconds"], DEFAULT_MAX_AGE_SECONDS)?;
         let destination = self.setting(&["EventInvokeConfig", "DestinationConfig", "OnFailure"]);
-        let on_failure = match destination {
-            Some(node) if node.get("Type").and_then(Node::text) == Some("Lambda") => {
-                let arn = node.get("Destination").map(|node| self.resolver.text(node)).transpose()?;
-                arn.and_then(|arn| arn.rsplit(':').next().map(str::to_owned))
-            }
-            _ => None,
-        };
+        let on_failure = destination.map(|node| self.destination(node)).transpose();
         Ok(AsynchronousCalls {
             retries: u32::try_from(retries).unwrap_or(u32::MAX),
             max_age: Duration::from_secs(max_age),
-            on_failure,
+            on_failure: on_failure.map_err(|error| error.within("OnFailure"))?,
         })
+    }
+
+    fn destination(&self, node: &Node) -> Result<FailureDestination, TemplateError> {
+        let arn = node.get("Destination").map(|node| self.resolver.text(node)).transpose()?;
+        let name = arn.as_deref().map(queues::name_of).map(str::to_owned);
+        match (node.get("Type").and_then(Node::text), name) {
+            (Some("Lambda"), Some(name)) => Ok(FailureDestination::Function(name)),
+            (Some("SQS"), Some(name)) => Ok(FailureDestination::Queue(name)),
+            _ => Err(TemplateError("wants a Type of Lambda or SQS, and a Destination".to_owned())),
+        }
     }
 }

@@ -7,18 +7,23 @@ mod functions;
 mod http_api;
 mod listing;
 mod node;
+mod queues;
 mod resolve;
+mod secrets;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod websocket_api;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 pub use listing::{Route, routes};
 use node::Node;
 use resolve::Resolver;
 pub(crate) use resolve::{ACCOUNT, REGION};
+pub(crate) use secrets::SecretName;
+
+use crate::{error::Error, options::Options};
 
 /// Why a template cannot be used, in one line.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +42,13 @@ pub(crate) struct Template {
     pub(crate) functions: Vec<FunctionDefinition>,
     /// `CreateTable` and `UpdateTimeToLive` requests, one for each table.
     pub(crate) tables: Vec<TableDefinition>,
+    pub(crate) queues: Vec<QueueDefinition>,
     pub(crate) cors: Option<Cors>,
     pub(crate) websocket: Option<WebSocketDefinition>,
     /// The logical ids of the HTTP APIs, whose deployed addresses stand in variables.
     pub(crate) http_apis: Vec<String>,
+    /// The logical ids of the secrets that the template makes.
+    made_secrets: Vec<String>,
 }
 
 /// One function.
@@ -55,6 +63,28 @@ pub(crate) struct FunctionDefinition {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) routes: Vec<RouteDefinition>,
     pub(crate) asynchronous: AsynchronousCalls,
+    /// The queues it gets the messages of.
+    pub(crate) queues: Vec<QueueSource>,
+}
+
+/// A queue that is an event source of a function.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueSource {
+    pub(crate) queue: String,
+    /// How many messages one event may carry.
+    pub(crate) batch: usize,
+    /// Whether the function's answer names the messages that failed.
+    pub(crate) names_failures: bool,
+}
+
+/// One queue.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueDefinition {
+    /// The logical id, which is the queue's name locally.
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    /// The queue that gets a message which was delivered so often in vain.
+    pub(crate) redrive: Option<(String, u32)>,
 }
 
 /// A route of the HTTP API.
@@ -70,8 +100,17 @@ pub(crate) struct RouteDefinition {
 pub(crate) struct AsynchronousCalls {
     pub(crate) retries: u32,
     pub(crate) max_age: Duration,
-    /// The function that is told of a call that failed for good.
-    pub(crate) on_failure: Option<String>,
+    /// What is told of a call that failed for good.
+    pub(crate) on_failure: Option<FailureDestination>,
+}
+
+/// What is told of a call that failed for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FailureDestination {
+    /// The function of this name.
+    Function(String),
+    /// The queue of this name.
+    Queue(String),
 }
 
 /// One table.
@@ -108,6 +147,16 @@ pub(crate) struct WebSocketDefinition {
 }
 
 impl Template {
+    /// Reads and evaluates the template of a studio.
+    pub(crate) fn read(options: &Options) -> Result<Self, Error> {
+        let path = options.template.clone();
+        let source = match fs::read_to_string(&path) {
+            Ok(source) => source,
+            Err(source) => return Err(Error::ReadTemplate { path, source }),
+        };
+        Self::parse(&source, &options.variables).map_err(|source| Error::Template { path, source })
+    }
+
     /// Evaluates `source`. `variables` replace what the template gives a function under the same name, and
     /// the default of the parameter of that name (`ALLOWED_ORIGINS` is `AllowedOrigins`).
     pub(crate) fn parse(source: &str, variables: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
@@ -118,12 +167,16 @@ impl Template {
             return Err(TemplateError("names no function".to_owned()));
         }
         let websocket = websocket_api::read(&template, &resolver, &functions)?;
+        let queues = queues::read(&template, &resolver)?;
+        queues::check(&functions, &queues)?;
         Ok(Self {
             tables: tables::read(&template, &resolver)?,
+            queues,
             cors: http_api::read_cors(&template, &resolver)?,
             http_apis: resources(&template, "AWS::Serverless::HttpApi")
                 .map(|(id, _)| id.to_owned())
                 .collect(),
+            made_secrets: secrets::made(&template),
             functions,
             websocket,
         })

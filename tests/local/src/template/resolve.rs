@@ -9,6 +9,9 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 /// The region every local ARN belongs to.
 pub(crate) const REGION: &str = "us-east-1";
 
+/// Who sends mails where `MAIL_FROM` is not set.
+const LOCAL_SENDER: &str = "AI Chat Studio <studio@localhost.localdomain>";
+
 /// What a value of the template comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
@@ -32,6 +35,8 @@ impl Resolver {
         for (name, parameter) in template.get("Parameters").map(Node::entries).unwrap_or_default() {
             let is_list = parameter.get("Type").and_then(Node::text) == Some("CommaDelimitedList");
             let default = parameter.get("Default").and_then(Node::text);
+            // Mail is always on: it ends up in the local mailbox.
+            let default = if name == "MailFrom" { Some(LOCAL_SENDER) } else { default };
             let Some(text) = variables.get(&variable_name(name)).map(String::as_str).or(default) else {
                 continue;
             };
@@ -157,13 +162,16 @@ impl Resolver {
 
     fn attribute(&self, path: &str) -> Result<String, TemplateError> {
         let (id, attribute) = path.split_once('.').ok_or_else(|| bad_argument("GetAtt"))?;
+        let arn = self.arn(id)?;
+        Ok(if attribute == "Arn" { arn } else { format!("{id}.{attribute}") })
+    }
+
+    /// The local ARN of a resource.
+    pub(super) fn arn(&self, id: &str) -> Result<String, TemplateError> {
         let kind = self
             .resources
             .get(id)
             .ok_or_else(|| TemplateError(format!("`{id}` is referred to, but is no resource")))?;
-        if attribute != "Arn" {
-            return Ok(format!("{id}.{attribute}"));
-        }
         let (service, prefix) = match kind.as_str() {
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => ("lambda", "function:"),
             "AWS::DynamoDB::Table" => ("dynamodb", "table/"),

@@ -45,3 +45,20 @@ fn a_bad_value_is_one_line_that_names_its_place() {
     assert_eq!(bad("!Sub 'a${b'"), "F: A: `a${b` has an open ${");
     assert_eq!(bad("!Select [3, [a, b]]"), "F: A: !Select of item 3 of a shorter list");
 }
+
+#[test]
+fn a_failure_destination_must_be_there() {
+    let with = |on_failure: &str| {
+        let source = format!(
+            "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    \
+             Properties:\n      EventInvokeConfig: {{ DestinationConfig: {{ OnFailure: {on_failure} }} }}"
+        );
+        Template::parse(&source, &BTreeMap::new()).unwrap_err().to_string()
+    };
+    assert_eq!(with("{ Type: SQS, Destination: !GetAtt F.Arn }"), "F: `function:F` is no queue");
+    assert_eq!(
+        with("{ Type: SNS, Destination: x }"),
+        "F: OnFailure: wants a Type of Lambda or SQS, and a Destination"
+    );
+    assert_eq!(with("{ Type: SQS }"), "F: OnFailure: wants a Type of Lambda or SQS, and a Destination");
+}

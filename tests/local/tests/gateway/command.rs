@@ -120,6 +120,13 @@ fn every_trouble_at_the_start_is_one_line_and_a_status() {
     fs::write(place.0.join(".env"), "PORT=1\nSECRET_KEY=a b c\n").unwrap();
     expect(&[], 1, ".env: line 2 is not NAME=value");
     fs::remove_file(place.0.join(".env")).unwrap();
+    for weak in ["short", "your-secret-key-change-in-production-0123456789", &"a".repeat(64)] {
+        let refused = place.command(&["--memory"]).env("SECRET_KEY", weak).output().unwrap();
+        let (code, line) = ended(refused);
+        assert_eq!((code, line.matches('\n').count()), (1, 1), "{line}");
+        assert!(line.contains("SECRET_KEY must be") && line.contains("openssl rand -hex 32"), "{line}");
+        assert!(!line.contains(weak), "{line}");
+    }
     let port = address.rsplit(':').next().unwrap();
     let taken = place.command(&["--memory"]).env("PORT", port).output().unwrap();
     let (code, line) = ended(taken);

@@ -1,14 +1,23 @@
 //! The studio against a function that misbehaves on request: what AWS would do, it does.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod command;
 mod cors;
 mod database;
 mod functions;
 mod http;
+mod mailbox;
 mod processes;
 mod push;
+mod queues;
+mod secrets;
 mod sockets;
 
 use std::{

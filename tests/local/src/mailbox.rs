@@ -1,0 +1,177 @@
+//! SES: takes the mails that the functions send, and shows them instead of delivering them.
+
+use std::{
+    collections::VecDeque,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use http::{HeaderValue, Method, Request, StatusCode, header::CACHE_CONTROL};
+use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    clock,
+    faults::{Faults, MailFault},
+    http1::{self, Answer},
+    lambda::request_id,
+    sync::lock,
+};
+
+/// Where SESv2 takes a mail, on the internal port.
+pub(crate) const PATH: &str = "/v2/email/outbound-emails";
+/// Where the mails are shown, on the public port.
+pub(crate) const SHOWN_AT: &str = "/_local/mailbox";
+/// How many mails are kept.
+const KEPT_MAILS: usize = 200;
+/// The largest mail.
+const MAIL_LIMIT: usize = 1024 * 1024;
+
+/// A mail that a function has sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mail {
+    /// Everybody it went to, copies included.
+    pub to: Vec<String>,
+    /// The sender.
+    pub from: String,
+    /// The subject.
+    pub subject: String,
+    /// The body as plain text; empty when it has none.
+    pub text: String,
+    /// The body as HTML, when it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// When it was sent, in RFC 3339.
+    pub sent_at: String,
+}
+
+/// The last mails of a studio, the newest last. A clone has the same ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    mails: Arc<Mutex<VecDeque<Mail>>>,
+    faults: Faults,
+}
+
+impl Mailbox {
+    pub(crate) fn new(faults: Faults) -> Self {
+        Self { mails: Arc::default(), faults }
+    }
+
+    /// The last mails, the newest first.
+    pub(crate) fn mails(&self) -> Vec<Mail> {
+        lock(&self.mails).iter().rev().cloned().collect()
+    }
+
+    /// Answers a call of `SendEmail`.
+    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
+        if request.method() != Method::POST {
+            return refusal("NotFoundException", "SendEmail is the only operation here");
+        }
+        let body = http1::read_body(request.into_body(), MAIL_LIMIT).await.unwrap_or_default();
+        match self.faults.mail() {
+            Some(MailFault::TooMany) => {
+                let (status, kind) = (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
+                return http1::aws_error(status, kind, "Maximum sending rate exceeded.");
+            }
+            Some(MailFault::Rejected) => return refusal("MessageRejected", "Email address is not verified."),
+            Some(MailFault::InternalError) => {
+                let (status, kind) = (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure");
+                return http1::aws_error(status, kind, "Internal failure");
+            }
+            None => {}
+        }
+        match mail(&body) {
+            Ok(mail) => {
+                let mut mails = lock(&self.mails);
+                if mails.len() == KEPT_MAILS {
+                    mails.pop_front();
+                }
+                mails.push_back(mail);
+                http1::json(StatusCode::OK, json!({ "MessageId": request_id() }).to_string())
+            }
+            Err(reason) => refusal("BadRequestException", reason),
+        }
+    }
+
+    /// Shows the mails, the newest first, to somebody on this machine: they can hold what lets a user in.
+    pub(crate) fn show(&self, method: &Method, peer: IpAddr) -> Answer {
+        if !peer.to_canonical().is_loopback() || method != Method::GET {
+            return http1::json(StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#);
+        }
+        let mut answer = http1::json(StatusCode::OK, json!(self.mails()).to_string());
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    }
+}
+
+fn refusal(kind: &'static str, message: &str) -> Answer {
+    http1::aws_error(StatusCode::BAD_REQUEST, kind, message)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SendEmail {
+    #[serde(default)]
+    from_email_address: String,
+    #[serde(default)]
+    destination: Destination,
+    content: Content,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Destination {
+    to_addresses: Vec<String>,
+    cc_addresses: Vec<String>,
+    bcc_addresses: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Content {
+    simple: Option<Simple>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Simple {
+    subject: Part,
+    body: Body,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body {
+    text: Option<Part>,
+    html: Option<Part>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Part {
+    data: String,
+}
+
+/// The mail a request asks to send, or why it cannot be sent.
+fn mail(body: &[u8]) -> Result<Mail, &'static str> {
+    let request: SendEmail =
+        serde_json::from_slice(body).map_err(|_error| "The request is not understood")?;
+    let simple = request.content.simple.ok_or("Only Simple content is taken here, no Raw and no Template")?;
+    let Destination { mut to_addresses, cc_addresses, bcc_addresses } = request.destination;
+    to_addresses.extend(cc_addresses.into_iter().chain(bcc_addresses));
+    if request.from_email_address.is_empty() || to_addresses.is_empty() {
+        return Err("A mail needs FromEmailAddress and at least one address to go to");
+    }
+    if simple.body.text.is_none() && simple.body.html.is_none() {
+        return Err("A mail needs a body");
+    }
+    Ok(Mail {
+        to: to_addresses,
+        from: request.from_email_address,
+        subject: simple.subject.data,
+        text: simple.body.text.map(|part| part.data).unwrap_or_default(),
+        html: simple.body.html.map(|part| part.data),
+        sent_at: clock::rfc3339(clock::now_ms()),
+    })
+}

@@ -1,0 +1,240 @@
+//! Secrets Manager: the secrets that the template names, and the API the functions read them through.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use http::{Request, StatusCode, header::CONTENT_TYPE};
+use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    clock,
+    data_folder::{self, DataFolder, new_secret},
+    error::Error,
+    http1::{self, Answer},
+    lambda::request_id,
+    sync::lock,
+    template::{ACCOUNT, REGION, SecretName, Template},
+};
+
+/// The largest request that means anything.
+const REQUEST_LIMIT: usize = 64 * 1024;
+/// What follows a secret's name in its ARN; the cloud puts six letters of its own there.
+const ARN_END: &str = "-studio";
+
+/// The secrets of a studio. A clone has the same ones. They are never printed.
+#[derive(Clone)]
+pub(crate) struct Secrets(Arc<Inner>);
+
+struct Inner {
+    by_name: Mutex<BTreeMap<String, Secret>>,
+    /// Where the kept ones are.
+    file: Option<PathBuf>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secrets")
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Secret {
+    current: Version,
+    previous: Option<Version>,
+    /// What the studio's variable of this name was at the last start.
+    set: Option<String>,
+    /// Whether it stays in the data folder. A provider's key never does.
+    #[serde(skip)]
+    is_kept: bool,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Version {
+    id: String,
+    value: String,
+    created_ms: i64,
+}
+
+impl Version {
+    fn new(value: String) -> Self {
+        Self { id: request_id(), value, created_ms: clock::now_ms() }
+    }
+}
+
+impl Secret {
+    /// Makes `value` the current one, and the one before it the previous.
+    fn rotate(&mut self, value: String) {
+        if self.current.value != value {
+            self.previous = Some(std::mem::replace(&mut self.current, Version::new(value)));
+        }
+    }
+
+    /// A kept secret at the start of a studio: as it was, unless its variable was changed since.
+    fn at_start(kept: Option<Self>, set: Option<&String>) -> Result<Self, Error> {
+        let value = || set.cloned().map_or_else(new_secret, Ok);
+        let mut secret = match kept {
+            Some(kept) => kept,
+            None => Self { current: Version::new(value()?), previous: None, set: None, is_kept: true },
+        };
+        if let Some(value) = set.filter(|_| secret.set.as_ref() != set) {
+            secret.rotate(value.clone());
+        }
+        secret.set = set.cloned();
+        secret.is_kept = true;
+        Ok(secret)
+    }
+}
+
+impl Secrets {
+    /// Gives every secret that the template names its value: what the studio's variable of that name says, else
+    /// what was made at the first start, for a secret that the template makes. Any other is not there.
+    pub(crate) fn provide(
+        template: &Template,
+        variables: &BTreeMap<String, String>,
+        folder: Option<&DataFolder>,
+    ) -> Result<Self, Error> {
+        let file = folder.map(DataFolder::secrets);
+        let mut kept: BTreeMap<String, Secret> = match &file {
+            Some(file) => read_kept(file)?,
+            None => BTreeMap::new(),
+        };
+        let mut by_name = BTreeMap::new();
+        for SecretName { name, is_made } in template.secret_names() {
+            let set = variables.get(&name).filter(|value| !value.is_empty());
+            if is_made {
+                let secret = Secret::at_start(kept.remove(&name), set)?;
+                by_name.insert(name, secret);
+            } else if let Some(value) = set {
+                let current = Version::new(value.clone());
+                by_name.insert(name, Secret { current, previous: None, set: None, is_kept: false });
+            }
+        }
+        let secrets = Self(Arc::new(Inner { by_name: Mutex::new(by_name), file }));
+        secrets.keep(&lock(&secrets.0.by_name))?;
+        Ok(secrets)
+    }
+
+    fn keep(&self, by_name: &BTreeMap<String, Secret>) -> Result<(), Error> {
+        let Some(file) = &self.0.file else {
+            return Ok(());
+        };
+        let kept: BTreeMap<_, _> = by_name.iter().filter(|(_, secret)| secret.is_kept).collect();
+        data_folder::write_private(file, &json!(kept).to_string())
+    }
+
+    /// The value of a secret.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        lock(&self.0.by_name).get(name).map(|secret| secret.current.value.clone())
+    }
+
+    /// The ARN of a secret that is there.
+    pub(crate) fn arn(&self, name: &str) -> Option<String> {
+        lock(&self.0.by_name).contains_key(name).then(|| arn(name))
+    }
+
+    /// Gives a secret a new value.
+    pub(crate) fn rotate(&self, name: &str, value: String) -> Result<(), Error> {
+        let mut by_name = lock(&self.0.by_name);
+        let secret = by_name.get_mut(name).ok_or_else(|| Error::UnknownSecret(name.to_owned()))?;
+        secret.rotate(value);
+        self.keep(&by_name)
+    }
+
+    /// Answers a call of the Secrets Manager API.
+    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        if head.headers.get("x-amz-target").is_none_or(|target| target != "secretsmanager.GetSecretValue") {
+            return answer(StatusCode::BAD_REQUEST, &json!({ "__type": "UnknownOperationException" }));
+        }
+        let body = http1::read_body(body, REQUEST_LIMIT).await.unwrap_or_default();
+        match serde_json::from_slice::<Wanted>(&body) {
+            Ok(wanted) => self.get(&wanted),
+            Err(_) => refusal("ValidationException", "SecretId must be text"),
+        }
+    }
+
+    fn get(&self, wanted: &Wanted) -> Answer {
+        let by_name = lock(&self.0.by_name);
+        let found =
+            by_name.iter().find(|(name, _)| **name == wanted.secret_id || arn(name) == wanted.secret_id);
+        let Some((name, secret)) = found else {
+            return refusal(NOT_FOUND, "Secrets Manager can't find the specified secret.");
+        };
+        let stage = wanted.version_stage.as_deref().unwrap_or(CURRENT);
+        let version = match stage {
+            CURRENT => Some(&secret.current),
+            PREVIOUS => secret.previous.as_ref(),
+            _ => None,
+        };
+        let is_wanted = |version: &&Version| wanted.version_id.as_ref().is_none_or(|id| *id == version.id);
+        let Some(version) = version.filter(is_wanted) else {
+            let message =
+                format!("Secrets Manager can't find the specified secret value for staging label: {stage}");
+            return refusal(NOT_FOUND, &message);
+        };
+        let body = json!({
+            "ARN": arn(name),
+            "Name": name,
+            "VersionId": version.id,
+            "SecretString": version.value,
+            "VersionStages": [stage],
+            "CreatedDate": version.created_ms / 1000,
+        });
+        answer(StatusCode::OK, &body)
+    }
+}
+
+fn read_kept(file: &Path) -> Result<BTreeMap<String, Secret>, Error> {
+    let Some(text) = data_folder::read_private(file)? else {
+        return Ok(BTreeMap::new());
+    };
+    let parsed = serde_json::from_str(&text);
+    parsed.map_err(|error| Error::DataFolder { path: file.to_owned(), source: error.into() })
+}
+
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+const NOT_FOUND: &str = "ResourceNotFoundException";
+
+/// What `GetSecretValue` asks for.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wanted {
+    /// A name or an ARN.
+    secret_id: String,
+    version_id: Option<String>,
+    version_stage: Option<String>,
+}
+
+fn arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}{ARN_END}")
+}
+
+fn refusal(kind: &str, message: &str) -> Answer {
+    answer(StatusCode::BAD_REQUEST, &json!({ "__type": kind, "Message": message }))
+}
+
+fn answer(status: StatusCode, body: &Value) -> Answer {
+    let mut answer = http1::json(status, body.to_string());
+    answer.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/x-amz-json-1.1"));
+    answer
+}
+
+/// Says what is wrong with a secret that is to sign tokens: the functions would refuse to start with it.
+pub(crate) fn check_signing(secret: &str) -> Result<(), Error> {
+    const EXAMPLES: [&str; 6] = ["secret-key", "secret_key", "changeme", "change-me", "your-", "example"];
+    let lower = secret.to_lowercase();
+    let characters: std::collections::BTreeSet<char> = secret.chars().collect();
+    let is_example = EXAMPLES.iter().any(|example| lower.contains(example));
+    if secret.len() >= 32 && characters.len() >= 10 && !is_example {
+        return Ok(());
+    }
+    let rule = "SECRET_KEY must be at least 32 bytes of randomness; `openssl rand -hex 32` makes a good one";
+    Err(Error::Setting(rule.to_owned()))
+}

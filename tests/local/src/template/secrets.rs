@@ -1,0 +1,47 @@
+//! `AWS::SecretsManager::Secret`, and the variables that name secrets.
+
+use std::collections::BTreeMap;
+
+use super::{ACCOUNT, Template, node::Node, resources};
+
+/// A secret that a function's variable names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SecretName {
+    /// The studio's variable that sets it: `SECRET_KEY` for the function's `SECRET_KEY_ARN`.
+    pub(crate) name: String,
+    /// Whether the template makes it (`GenerateSecretString`).
+    pub(crate) is_made: bool,
+}
+
+/// The logical ids of the secrets that the template makes.
+pub(super) fn made(template: &Node) -> Vec<String> {
+    resources(template, "AWS::SecretsManager::Secret")
+        .filter(|(_, secret)| secret.at(&["Properties", "GenerateSecretString"]).is_some())
+        .map(|(id, _)| id.to_owned())
+        .collect()
+}
+
+impl Template {
+    /// The secret that a variable names: one called `X_ARN` names `X`, unless it holds the ARN of another resource.
+    pub(crate) fn secret_named_by(&self, variable: &str, value: &str) -> Option<SecretName> {
+        let is_of_a_resource = value.starts_with("arn:") && value.contains(&format!(":{ACCOUNT}:"));
+        let name = variable.strip_suffix("_ARN").filter(|_| !is_of_a_resource)?;
+        Some(SecretName { name: name.to_owned(), is_made: self.made_secrets.iter().any(|id| id == value) })
+    }
+
+    /// Every secret that a function's variable names, once. (A dynamic reference is one in the variable itself.)
+    pub(crate) fn secret_names(&self) -> Vec<SecretName> {
+        let mut names = BTreeMap::new();
+        for (variable, value) in self.functions.iter().flat_map(|function| &function.variables) {
+            let resolved = value.starts_with("{{resolve:") && variable == "SECRET_KEY";
+            let secret = match self.secret_named_by(variable, value) {
+                _ if resolved => Some(SecretName { name: variable.clone(), is_made: true }),
+                named => named,
+            };
+            if let Some(SecretName { name, is_made }) = secret {
+                *names.entry(name).or_insert(false) |= is_made;
+            }
+        }
+        names.into_iter().map(|(name, is_made)| SecretName { name, is_made }).collect()
+    }
+}

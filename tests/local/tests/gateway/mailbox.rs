@@ -1,0 +1,104 @@
+//! SES: mails end up in the mailbox.
+
+use local::{MailFault, Studio, When};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+
+use crate::{options, studio};
+
+fn mail(subject: &str) -> Value {
+    json!({
+        "FromEmailAddress": "studio@example.com",
+        "Destination": { "ToAddresses": ["ada@example.com"], "CcAddresses": ["bob@example.com"] },
+        "Content": { "Simple": {
+            "Subject": { "Data": subject, "Charset": "UTF-8" },
+            "Body": { "Text": { "Data": "Guten Tag, 你好" }, "Html": { "Data": "<p>Guten Tag</p>" } },
+        } },
+    })
+}
+
+/// Sends a mail as the SDK does, to the address that a function is given.
+async fn send(studio: &Studio, mail: &Value) -> Response {
+    let environment = studio.invoke("Web", json!({ "do": "environment" })).await.unwrap();
+    let url = environment["AWS_ENDPOINT_URL_SESV2"].as_str().unwrap();
+    Client::new().post(format!("{url}/v2/email/outbound-emails")).json(mail).send().await.unwrap()
+}
+
+async fn refused(studio: &Studio, mail: &Value) -> (u16, String) {
+    let response = send(studio, mail).await;
+    let kind = response.headers()["x-amzn-errortype"].to_str().unwrap().to_owned();
+    (response.status().as_u16(), kind)
+}
+
+#[tokio::test]
+async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
+    let studio = studio().await;
+    for subject in ["first", "second"] {
+        let sent = send(&studio, &mail(subject)).await;
+        assert_eq!(sent.status(), 200);
+        assert!(sent.json::<Value>().await.unwrap()["MessageId"].is_string());
+    }
+    let shown = reqwest::get(format!("{}/_local/mailbox", studio.url())).await.unwrap();
+    assert_eq!(shown.headers()["cache-control"], "no-store");
+    let shown: Value = shown.json().await.unwrap();
+    assert_eq!((&shown[0]["subject"], &shown[1]["subject"]), (&json!("second"), &json!("first")));
+    assert_eq!(shown[0]["to"], json!(["ada@example.com", "bob@example.com"]));
+    assert_eq!(
+        (&shown[0]["from"], &shown[0]["text"]),
+        (&json!("studio@example.com"), &json!("Guten Tag, 你好"))
+    );
+    assert_eq!(shown[0]["html"], "<p>Guten Tag</p>");
+    assert!(shown[0]["sent_at"].as_str().unwrap().ends_with('Z'), "{shown}");
+    assert_eq!(serde_json::to_value(studio.mailbox()).unwrap(), shown);
+}
+
+#[tokio::test]
+async fn the_mailbox_keeps_the_last_two_hundred() {
+    let studio = studio().await;
+    for number in 0..203 {
+        assert_eq!(send(&studio, &mail(&number.to_string())).await.status(), 200);
+    }
+    let mails = studio.mailbox();
+    assert_eq!((mails.len(), mails[0].subject.as_str(), mails[199].subject.as_str()), (200, "202", "3"));
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_sent_is_refused() {
+    let studio = studio().await;
+    let mut raw = mail("raw");
+    raw["Content"] = json!({ "Raw": { "Data": "U3ViamVjdDogaGVsbG8=" } });
+    let (mut nobody, mut empty) = (mail("nobody"), mail("empty"));
+    nobody["Destination"] = json!({});
+    empty["Content"]["Simple"]["Body"] = json!({});
+    for bad in [raw, nobody, empty, json!([])] {
+        assert_eq!(refused(&studio, &bad).await, (400, "BadRequestException".to_owned()), "{bad}");
+    }
+    assert_eq!(studio.mailbox(), []);
+}
+
+#[tokio::test]
+async fn sending_goes_wrong_on_request() {
+    let studio = studio().await;
+    let mail = mail("once more");
+    for (fault, answer) in [
+        (MailFault::TooMany, (429, "TooManyRequestsException")),
+        (MailFault::Rejected, (400, "MessageRejected")),
+        (MailFault::InternalError, (500, "InternalFailure")),
+    ] {
+        studio.faults().mails(fault, When::Times(1));
+        assert_eq!(refused(&studio, &mail).await, (answer.0, answer.1.to_owned()));
+        assert_eq!(studio.mailbox(), []);
+    }
+    assert_eq!(send(&studio, &mail).await.status(), 200);
+    assert_eq!(studio.mailbox().len(), 1);
+}
+
+#[tokio::test]
+async fn mail_has_a_local_sender_unless_one_is_set() {
+    let sender = async |studio: Studio| {
+        studio.invoke("Web", json!({ "do": "environment" })).await.unwrap()["MAIL_FROM"].clone()
+    };
+    assert_eq!(sender(studio().await).await, "AI Chat Studio <studio@localhost.localdomain>");
+    let set = Studio::start(options().variable("MAIL_FROM", "me@example.com")).await.unwrap();
+    assert_eq!(sender(set).await, "me@example.com");
+}
