@@ -6,9 +6,9 @@ use std::time::Duration;
 use shared::Result;
 use shared::auth::{Caller, Gate, Limiter, RefreshKey, Refusal, SecretKey, Tokens, check_allowance};
 use shared::config::{self, AwsConfig, Variables};
-use shared::domain::{Network, Rate, Requester, User};
+use shared::domain::{ModelName, Network, Rate, Requester, User};
 use shared::http::Request;
-use shared::models::Models;
+use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Offer, Provider, Settings};
 use shared::store::Store;
 use shared::telemetry;
 
@@ -24,9 +24,37 @@ pub fn variables() -> Variables {
     variables
 }
 
-/// The models that can be asked.
-pub fn models(variables: &mut Variables) -> Models {
-    Models::offline(Duration::from_millis(variables.parsed_or("OFFLINE_TOKEN_DELAY_MS", 15)))
+/// What clients can ask for: the models of each provider whose key is set.
+///
+/// # Errors
+/// When the default or the fallback is none of them.
+pub fn offer(variables: &mut Variables) -> Result<Offer, StartError> {
+    let catalogue = variables.parsed_or("MODELS", Catalogue::default());
+    let default = variables.optional("DEFAULT_MODEL", ModelName::try_from);
+    let fallback = variables.optional("FALLBACK_MODEL", ModelName::try_from);
+    let has_key = |provider| match provider {
+        Provider::OpenAi => variables.is_set("OPENAI_API_KEY"),
+        Provider::Anthropic => variables.is_set("ANTHROPIC_API_KEY"),
+        Provider::Offline => false,
+    };
+    Ok(Offer::new(catalogue, default, fallback, has_key)?)
+}
+
+/// What the models are set up with.
+///
+/// # Errors
+/// As [`offer`].
+pub fn model_settings(variables: &mut Variables) -> Result<Settings, StartError> {
+    let openai_base = variables.optional("OPENAI_BASE_URL", BaseUrl::try_from);
+    let anthropic_base = variables.optional("ANTHROPIC_BASE_URL", BaseUrl::try_from);
+    let openai = variables.optional("OPENAI_API_KEY", ApiKey::try_from);
+    let anthropic = variables.optional("ANTHROPIC_API_KEY", ApiKey::try_from);
+    Ok(Settings {
+        offline_pause: Duration::from_millis(variables.parsed_or("OFFLINE_TOKEN_DELAY_MS", 15)),
+        openai: openai.map(|key| Account::openai(key, openai_base)),
+        anthropic: anthropic.map(|key| Account::anthropic(key, anthropic_base)),
+        offer: offer(variables)?,
+    })
 }
 
 fn tokens(variables: &mut Variables) -> Option<(Tokens, RefreshKey)> {

@@ -5,7 +5,7 @@ use shared::Result;
 use shared::domain::{Content, ModelName, Role};
 use shared::error::Error;
 use shared::http::{Answer, Request};
-use shared::models::{Question, Said};
+use shared::models::{Offer, Question, Said};
 use shared::replies::{answer, check_max_tokens, check_temperature};
 
 use super::Chat;
@@ -34,15 +34,16 @@ struct ChatAnswer {
 }
 
 impl ChatBody {
-    fn question(self) -> Result<Question> {
+    fn question(self, offer: &Offer) -> Result<Question> {
         if !self.messages.iter().any(|message| message.role == Role::User && !message.content.is_blank()) {
             return Err(Error::invalid_field(
                 "messages",
                 "must hold a message of the user that is not blank",
             ));
         }
+        let model = offer.find(self.model.as_ref().unwrap_or_else(|| offer.default_model()))?.id;
         Ok(Question {
-            model: self.model.unwrap_or_else(ModelName::default_of_contract),
+            model,
             messages: self.messages.into_iter().map(|m| Said { role: m.role, content: m.content }).collect(),
             temperature: check_temperature(self.temperature)?,
             max_tokens: check_max_tokens(self.max_tokens)?,
@@ -52,12 +53,12 @@ impl ChatBody {
 
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     chat.base.caller(request).await?;
-    let question = request.large_json::<ChatBody>()?.question()?;
-    let answered = answer(&chat.models, &question).await;
+    let question = request.large_json::<ChatBody>()?.question(chat.models.offer())?;
+    let answered = answer(&chat.models, &question).await?;
     Answer::ok(&ChatAnswer {
         content: answered.content,
         tokens: answered.tokens,
-        model: question.model,
+        model: answered.model,
         finish_reason: answered.finish_reason,
     })
 }

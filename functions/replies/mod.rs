@@ -6,6 +6,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use shared::Result;
 use shared::config;
 use shared::domain::Millis;
+use shared::models::Models;
 use shared::replies::{Task, Worker, greet};
 use shared::sockets::Push;
 use shared::store::Store;
@@ -27,14 +28,14 @@ impl Replies {
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
-        let models = start::models(&mut variables);
+        let settings = start::model_settings(&mut variables)?;
         let (studio, connections) = (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let (studio, connections, endpoint) = variables.done(Some((studio, connections, endpoint)))?;
         let aws = config::aws().await;
         let store = Store::connect(&aws, studio, connections);
         let push = Push::connect(&aws, &endpoint, store.clone());
-        let worker = Worker::new(store.clone(), models, push.clone());
+        let worker = Worker::new(store.clone(), Models::connect(settings)?, push.clone());
         Ok(Self { store, push, worker })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::Result;
 use shared::clock;
-use shared::domain::{MessageId, ModelName, ReplyStatus, UserId};
+use shared::domain::{MessageId, ReplyStatus, UserId};
 use shared::error::Error;
 use shared::json;
 use shared::replies::{Task, check_max_tokens, check_temperature, title_of};
@@ -42,9 +42,10 @@ async fn start(sockets: &Sockets, user: UserId, chat: Chat) -> Result<StartedTur
     if chat.id.as_ref().is_some_and(|id| id.number().is_some()) {
         return Err(Error::invalid_field("id", "must not have the form of the ids that the server makes"));
     }
+    let model = chat.model.map(|model| sockets.offer.find(&model)).transpose()?.map(|entry| entry.id);
     let (store, now) = (&sockets.base.store, clock::now());
     let Some(conversation) = chat.conversation_id else {
-        let model = chat.model.unwrap_or_else(ModelName::default_of_contract);
+        let model = model.unwrap_or_else(|| sockets.offer.default_model().clone());
         let turn = LooseTurn { content: chat.content.into(), model, temperature, max_tokens };
         // It belongs to no conversation, so its number means nothing.
         let id = MessageId::new(clock::new_ulid(), 0);
@@ -55,7 +56,8 @@ async fn start(sockets: &Sockets, user: UserId, chat: Chat) -> Result<StartedTur
         client_id: chat.id,
         title: title_of(&chat.content),
         content: chat.content.into(),
-        model: chat.model,
+        model,
+        default_model: sockets.offer.default_model().clone(),
         temperature,
         max_tokens,
     };

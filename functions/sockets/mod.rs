@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use shared::Result;
 use shared::domain::{ConnectionId, Millis};
 use shared::error::Error;
+use shared::models::Offer;
 use shared::replies::Handover;
 use shared::sockets::{Push, ServerFrame};
 use tracing::Instrument as _;
@@ -29,6 +30,7 @@ pub struct Sockets {
     push: Push,
     handover: Handover,
     allowed_origins: Vec<String>,
+    offer: Offer,
 }
 
 /// One event of a connection.
@@ -73,10 +75,11 @@ impl Sockets {
             (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let allowed_origins = variables.list("ALLOWED_ORIGINS");
+        let offer = start::offer(&mut variables)?;
         let base = Foundation::lay(variables, connections).await?;
         let push = Push::connect(&base.aws, &endpoint, base.store.clone());
         let handover = Handover::connect(&base.aws, function);
-        Ok(Self { base, push, handover, allowed_origins })
+        Ok(Self { base, push, handover, allowed_origins, offer })
     }
 
     /// Answers events until the runtime ends the process.

@@ -78,6 +78,21 @@ impl Variables {
         }
     }
 
+    /// The value that `parse` makes of a variable, none when it is missing.
+    pub fn optional<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Option<T> {
+        parse(Self::read(name)?).map_err(|problem| self.problems.push(format!("{name} {problem}"))).ok()
+    }
+
+    /// Whether a variable is there.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        Self::read(name).is_some()
+    }
+
     /// The comma-separated parts of a variable, none when it is missing.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {

@@ -40,6 +40,24 @@ pub enum Code {
     TooManyAttempts,
     /// Somebody else changed the same thing again and again; trying later may succeed.
     Conflict,
+    /// There is no such model here.
+    UnknownModel,
+    /// The provider of the model has too much to do.
+    ModelOverloaded,
+    /// The provider of the model is out of reach.
+    ModelUnavailable,
+    /// The provider of the model fell silent.
+    ModelTimeout,
+    /// The provider does not take our key, or does not know the model.
+    ModelMisconfigured,
+    /// The provider does not take the question.
+    ModelRefused,
+    /// The model ended without a word.
+    EmptyReply,
+    /// The provider's rules forbid the answer.
+    ContentFiltered,
+    /// A reply broke off; what had come is kept.
+    Interrupted,
     /// A service behind us is overloaded or out of reach; trying later may succeed.
     Unavailable,
     /// Our fault.
@@ -67,6 +85,15 @@ impl Code {
             Self::RateLimited => "rate_limited",
             Self::TooManyAttempts => "too_many_attempts",
             Self::Conflict => "conflict",
+            Self::UnknownModel => "unknown_model",
+            Self::ModelOverloaded => "model_overloaded",
+            Self::ModelUnavailable => "model_unavailable",
+            Self::ModelTimeout => "model_timeout",
+            Self::ModelMisconfigured => "model_misconfigured",
+            Self::ModelRefused => "model_refused",
+            Self::EmptyReply => "empty_reply",
+            Self::ContentFiltered => "content_filtered",
+            Self::Interrupted => "interrupted",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
@@ -75,7 +102,7 @@ impl Code {
     /// Whether whoever runs the studio should hear of it.
     #[must_use]
     pub fn is_our_fault(self) -> bool {
-        matches!(self, Self::Internal | Self::Unavailable)
+        matches!(self, Self::Internal | Self::Unavailable | Self::ModelMisconfigured)
     }
 
     /// Whether the same request may succeed later.
@@ -89,6 +116,11 @@ impl Code {
                 | Self::Conflict
                 | Self::Unavailable
                 | Self::Internal
+                | Self::ModelOverloaded
+                | Self::ModelUnavailable
+                | Self::ModelTimeout
+                | Self::EmptyReply
+                | Self::Interrupted
         )
     }
 }
@@ -147,6 +179,18 @@ impl Error {
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let detail = "The service is busy. Please try again in a moment.";
         Self { source: Some(source.into()), ..Self::new(Code::Unavailable, detail) }
+    }
+
+    /// The same under another code.
+    #[must_use]
+    pub fn with_code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// The same, to be tried again after so many seconds.
+    #[must_use]
+    pub fn after(self, retry_after: Option<u64>) -> Self {
+        Self { retry_after, ..self }
     }
 
     /// There is no such conversation, or it is somebody else's: the answer is the same.

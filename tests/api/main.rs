@@ -23,6 +23,8 @@ mod guesses;
 mod isolation;
 mod limits;
 mod profile;
+mod provider;
+mod providers;
 mod repair;
 mod replies;
 mod restart;

@@ -69,6 +69,7 @@ fn dynamodb_is_named_in_the_store_alone() {
     ban("shared/src", &["jsonwebtoken", "argon2"], "shared/src/auth");
     ban("shared/src", &["aws_sdk_apigatewaymanagement"], "shared/src/sockets");
     ban("shared/src", &["lambda_http"], "shared/src/http");
+    ban("shared/src", &["reqwest"], "shared/src/models");
 }
 
 #[test]
@@ -205,6 +206,13 @@ fn the_readmes_name_every_route_frame_and_variable() {
             "OFFLINE_TOKEN_DELAY_MS",
             "RATE_LIMIT",
             "RATE_LIMIT_WINDOW",
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_BASE_URL",
+            "MODELS",
+            "DEFAULT_MODEL",
+            "FALLBACK_MODEL",
             "LOG_LEVEL",
             "HOST",
             "PORT",

@@ -9,6 +9,7 @@ pub mod session;
 pub mod statistics;
 mod text;
 pub mod time;
+pub mod usage;
 
 pub use account::{DisplayName, Email, User, Username};
 pub use conversation::{Conversation, Summary};
@@ -17,3 +18,4 @@ pub use limit::{Allowance, Failures, Network, Rate, Requester};
 pub use message::{Message, ReplyStatus, Role};
 pub use text::{Content, ModelName, Prompt, RuleBroken, SystemPrompt, Title, TokenCount};
 pub use time::{Day, Millis};
+pub use usage::Usage;

@@ -12,7 +12,11 @@ pub(super) fn status(code: Code) -> StatusCode {
     match code {
         // Existing clients expect 400 for these two.
         Code::UsernameTaken | Code::EmailTaken => StatusCode::BAD_REQUEST,
-        Code::Invalid | Code::MalformedJson => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Invalid
+        | Code::MalformedJson
+        | Code::UnknownModel
+        | Code::ModelRefused
+        | Code::ContentFiltered => StatusCode::UNPROCESSABLE_ENTITY,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Unauthenticated | Code::WrongCredentials => StatusCode::UNAUTHORIZED,
@@ -22,7 +26,11 @@ pub(super) fn status(code: Code) -> StatusCode {
             StatusCode::CONFLICT
         }
         Code::RateLimited | Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unavailable | Code::ModelOverloaded => StatusCode::SERVICE_UNAVAILABLE,
+        Code::ModelUnavailable | Code::ModelMisconfigured | Code::EmptyReply | Code::Interrupted => {
+            StatusCode::BAD_GATEWAY
+        }
+        Code::ModelTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -1,14 +1,34 @@
 //! The providers of AI models. Each gives a reply as a stream of pieces.
 
+mod anthropic;
+mod attempts;
+mod catalogue;
+mod failure;
+mod offer;
 mod offline;
+mod openai;
+mod settings;
+mod sse;
+mod upstream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use reqwest::Client;
+use reqwest::redirect::Policy;
 
-use crate::domain::{Content, ModelName, Role};
+use crate::domain::{Content, ModelName, Role, Usage};
 
+pub use catalogue::{Capability, Catalogue, Entry, Price, Provider};
+pub use failure::{Failure, FailureKind};
+pub use offer::{NotOnOffer, Offer};
 pub use offline::Offline;
+pub use settings::{Account, ApiKey, BaseUrl, Settings};
+
+/// How long a connection to a provider may take to come about.
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// What a model is asked.
 #[derive(Clone, Debug)]
@@ -35,15 +55,33 @@ pub struct Said {
 /// A piece of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
+    /// Another model answers than the one that was asked.
+    Model(ModelName),
     /// The next text, never empty: one token, or a few.
     Text {
         /// The text.
         text: String,
-        /// How many tokens it is.
+        /// How many tokens it is, roughly.
         tokens: u64,
     },
-    /// Nothing more comes, and why. A stream without it broke off.
-    End(Finish),
+    /// What a model thinks before it answers; no part of the reply.
+    Reasoning {
+        /// The text.
+        text: String,
+        /// How many tokens it is, roughly.
+        tokens: u64,
+    },
+    /// What the provider has counted so far.
+    Counted(Usage),
+    /// Nothing more comes, and why.
+    End {
+        /// Why.
+        finish: Finish,
+        /// What the provider has counted, if it does.
+        usage: Option<Usage>,
+    },
+    /// Nothing more comes, though something should.
+    Failed(Failure),
 }
 
 /// Why a reply ended.
@@ -53,27 +91,97 @@ pub enum Finish {
     Stop,
     /// The most tokens were reached.
     Length,
+    /// The provider's rules forbid the rest.
+    Filtered,
 }
 
-/// A reply as it comes.
+/// A reply as it comes. The last piece is [`Piece::End`] or [`Piece::Failed`]. Dropping it ends the request.
 pub type Pieces = BoxStream<'static, Piece>;
 
-/// All providers.
-#[derive(Clone, Debug)]
+/// All providers. Cloning it is cheap.
+#[derive(Clone)]
 pub struct Models {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     offline: Offline,
+    client: Client,
+    openai: Option<Account>,
+    anthropic: Option<Account>,
+    offer: Offer,
 }
 
 impl Models {
-    /// The offline model alone, with this pause between two tokens.
-    #[must_use]
-    pub fn offline(pause: Duration) -> Self {
-        Self { offline: Offline::new(pause) }
+    /// The models that can be asked with these settings.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn connect(settings: Settings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let Settings { offline_pause, openai, anthropic, offer } = settings;
+        let offline = Offline::new(offline_pause);
+        Ok(Self { inner: Arc::new(Inner { offline, client: client()?, openai, anthropic, offer }) })
     }
 
-    /// Asks the model that `question` names. Without any key, the offline model answers to every name.
+    /// Which models there are.
+    #[must_use]
+    pub fn offer(&self) -> &Offer {
+        &self.inner.offer
+    }
+
+    /// Asks the model that `question` names; should it not begin, the fallback.
     #[must_use]
     pub fn ask(&self, question: &Question) -> Pieces {
-        self.offline.ask(question)
+        let Ok(entry) = self.inner.offer.find(&question.model) else {
+            let failure = Failure::from(FailureKind::Misconfigured);
+            return Box::pin(stream::iter([Piece::Failed(failure)]));
+        };
+        if entry.provider == Provider::Offline {
+            return self.inner.offline.ask(question);
+        }
+        let fallback = self.inner.offer.fallback_of(&entry);
+        let asked = [Some(entry), fallback].into_iter().flatten().enumerate().map(|(place, entry)| {
+            let (inner, question) = (Arc::clone(&self.inner), question.clone());
+            move || {
+                let announced = (place > 0).then(|| Piece::Model(entry.id.clone()));
+                Box::pin(stream::iter(announced).chain(inner.ask(&entry, &question))) as Pieces
+            }
+        });
+        attempts::first_to_begin(asked.collect())
     }
+}
+
+impl Inner {
+    /// Asks one model once.
+    fn ask(&self, entry: &Entry, question: &Question) -> Pieces {
+        match (entry.provider, &self.openai, &self.anthropic) {
+            (Provider::OpenAi, Some(account), _) => {
+                let request = openai::request(&self.client, account, entry, question);
+                upstream::read(request, openai::Chunks::default())
+            }
+            (Provider::Anthropic, _, Some(account)) => {
+                let request = anthropic::request(&self.client, account, entry, question);
+                upstream::read(request, anthropic::Messages::default())
+            }
+            _ => self.offline.ask(question),
+        }
+    }
+}
+
+/// A client that trusts Mozilla's roots, which come with the binary, and follows nobody elsewhere.
+fn client() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy();
+    Ok(client.build()?)
 }

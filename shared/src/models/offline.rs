@@ -9,7 +9,8 @@ use futures_util::stream;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Finish, Piece, Pieces, Question};
-use crate::domain::Role;
+use crate::domain::usage::{estimated_tokens, is_wide};
+use crate::domain::{Role, Usage};
 
 const GREETING: &str = "你好! 我是AI助手，很高兴为你服务!";
 const HELP: &str = "我可以帮助你：\n1. 回答问题 / answer questions\n2. 写作和修改 / write and edit text\n\
@@ -29,14 +30,16 @@ impl Offline {
     }
 
     pub(super) fn ask(&self, question: &Question) -> Pieces {
+        let read = question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
         let asked = question.messages.iter().rev().find(|said| said.role == Role::User);
         let text = reply(asked.map_or("", |said| said.content.as_str()));
         let limit = usize::try_from(question.max_tokens).unwrap_or(usize::MAX);
         let mut tokens = tokens(&text);
         let finish = if tokens.len() > limit { Finish::Length } else { Finish::Stop };
         tokens.truncate(limit);
+        let usage = Usage { input: read, output: tokens.len() as u64, ..Usage::default() };
         let text = tokens.into_iter().map(|text| Piece::Text { text, tokens: 1 });
-        paced(text.chain([Piece::End(finish)]), self.pause)
+        paced(text.chain([Piece::End { finish, usage: Some(usage) }]), self.pause)
     }
 }
 
@@ -91,11 +94,6 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-fn is_wide(c: char) -> bool {
-    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}'
-        | '\u{20000}'..='\u{3ffff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +112,11 @@ mod tests {
                     reply.push_str(&text);
                     count += tokens;
                 }
-                Piece::End(finish) => return (reply, count, finish),
+                Piece::End { finish, usage } => {
+                    assert_eq!(usage.unwrap().output, count);
+                    return (reply, count, finish);
+                }
+                other => panic!("{other:?}"),
             }
         }
         panic!("the stream broke off")

@@ -5,7 +5,10 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use crate::models::{Finish, Models, Piece, Question};
+use super::so_far::{Ended, LONGEST_REPLY, SoFar};
+use crate::domain::ModelName;
+use crate::error::Result;
+use crate::models::{FailureKind, Models, Question};
 
 /// The HTTP API gives up after 30 s; this leaves room to answer.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -17,32 +20,34 @@ pub struct Answered {
     pub content: String,
     /// How many tokens it took.
     pub tokens: u64,
-    /// `stop`, `length` or `deadline`.
+    /// The model that answered.
+    pub model: ModelName,
+    /// `stop`, `length`, `content_filter`, `interrupted` or `deadline`.
     pub finish_reason: &'static str,
 }
 
 /// Asks a model and waits for the reply, 25 s at most.
-pub async fn answer(models: &Models, question: &Question) -> Answered {
+///
+/// # Errors
+/// Why the model gave nothing.
+pub async fn answer(models: &Models, question: &Question) -> Result<Answered> {
     let deadline = Instant::now() + LONGEST;
     let mut pieces = models.ask(question);
-    let mut answered = Answered { content: String::new(), tokens: 0, finish_reason: "deadline" };
-    while let Ok(piece) = timeout_at(deadline, pieces.next()).await {
-        match piece {
-            Some(Piece::Text { text, tokens }) => {
-                answered.content.push_str(&text);
-                answered.tokens += tokens;
+    let mut said = SoFar::default();
+    let finish_reason = loop {
+        match timeout_at(deadline, pieces.next()).await {
+            Ok(Some(piece)) => {
+                if let Some(ended) = said.take(piece) {
+                    break said.finish_reason(ended)?;
+                }
             }
-            Some(Piece::End(Finish::Length)) => {
-                answered.finish_reason = "length";
-                break;
-            }
-            Some(Piece::End(Finish::Stop)) => {
-                answered.finish_reason = "stop";
-                break;
-            }
-            // It broke off: what came is all there is.
-            None => break,
+            Ok(None) => break said.finish_reason(Ended::Failed(FailureKind::BrokeOff.into()))?,
+            Err(_late) => break "deadline",
         }
-    }
-    answered
+        if said.text.len() >= LONGEST_REPLY {
+            break "length";
+        }
+    };
+    let (usage, model) = (said.usage(question), said.model.clone().unwrap_or_else(|| question.model.clone()));
+    Ok(Answered { content: said.text, tokens: usage.output, model, finish_reason })
 }

@@ -5,6 +5,7 @@ mod greeting;
 mod handover;
 mod outlets;
 mod pacing;
+mod so_far;
 mod worker;
 
 pub use answer::{Answered, answer};

@@ -8,10 +8,11 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 
 use super::outlets::Outlets;
 use super::pacing::Pacing;
+use super::so_far::{Ended, SoFar};
 use crate::clock;
 use crate::domain::{Content, Millis, ReplyStatus, Role, TokenCount};
 use crate::error::{Code, Error, Result};
-use crate::models::{Models, Piece, Pieces, Question, Said};
+use crate::models::{Failure, FailureKind, Models, Piece, Pieces, Question, Said};
 use crate::sockets::Push;
 use crate::sockets::frame::{Reply, ServerFrame};
 use crate::store::{Ending, Lease, ReplyPlace, Store};
@@ -35,11 +36,11 @@ pub struct Worker {
 
 /// A reply while it is made.
 struct Making {
-    text: String,
+    said: SoFar,
     /// How long the text is as a JSON string: a control character takes six bytes there.
     bytes_in_json: usize,
-    tokens: u64,
     pacing: Pacing,
+    thoughts: Pacing,
     outlets: Outlets,
     reply: Reply,
 }
@@ -48,6 +49,7 @@ struct Making {
 enum Heard {
     Everything,
     TooMuch,
+    Failed(Failure),
     BrokeOff,
     LeaseLost,
 }
@@ -78,20 +80,21 @@ impl Worker {
             Vec::new()
         });
         let mut making = Making::new(place, Outlets::open(&self.push, connections));
-        let heard = match question {
+        let (question, heard) = match question {
             Ok(question) => {
                 let pieces = self.models.ask(&question);
-                self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await
+                let heard = self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await;
+                (question, heard)
             }
             // The conversation was deleted before the reply began.
-            Err(error) if error.code() == Code::NotFound => Ok(Heard::LeaseLost),
-            Err(error) => Err(error),
+            Err(error) if error.code() == Code::NotFound => (nothing(&lease), Ok(Heard::LeaseLost)),
+            Err(error) => (nothing(&lease), Err(error)),
         };
         let heard = heard.unwrap_or_else(|error| {
             tracing::error!(?error, "a reply could not be made");
             Heard::BrokeOff
         });
-        let outcome = self.end(&lease, heard, &mut making).await;
+        let outcome = self.end(&lease, &question, heard, &mut making).await;
         making.outlets.close().await;
         outcome
     }
@@ -130,16 +133,17 @@ impl Worker {
         loop {
             tokio::select! {
                 piece = pieces.next() => match piece {
-                    Some(Piece::Text { text, tokens }) => {
-                        making.take(&text, tokens)?;
+                    Some(piece) => {
+                        if let Some(ended) = making.take(piece)? {
+                            return Ok(making.said.failure(ended).map_or(Heard::Everything, Heard::Failed));
+                        }
                         if making.bytes_in_json > MOST_BYTES {
                             return Ok(Heard::TooMuch);
                         }
                     }
-                    Some(Piece::End(_)) => return Ok(Heard::Everything),
                     None => return Ok(Heard::BrokeOff),
                 },
-                () = due(&making.pacing) => making.push_chunk()?,
+                () = due(making.due()) => making.push_chunk()?,
                 _ = checkpoints.tick() => {
                     let until = clock::now().plus_seconds(LEASE_SECONDS);
                     match self.store.checkpoint_reply(lease, &making.content(), until).await {
@@ -157,17 +161,24 @@ impl Worker {
         }
     }
 
-    async fn end(&self, lease: &Lease, heard: Heard, making: &mut Making) -> Result<()> {
-        let status = match heard {
-            Heard::Everything | Heard::TooMuch => ReplyStatus::Complete,
-            Heard::BrokeOff => ReplyStatus::Interrupted,
+    async fn end(&self, lease: &Lease, question: &Question, heard: Heard, making: &mut Making) -> Result<()> {
+        let broken = |kind: FailureKind| Error::from(Failure::from(kind));
+        let failure = match heard {
+            Heard::Everything | Heard::TooMuch => None,
+            Heard::Failed(failure) => Some(Error::from(failure)),
+            Heard::BrokeOff => Some(broken(FailureKind::BrokeOff)),
             Heard::LeaseLost => return Ok(()),
         };
+        let status = match failure {
+            None => ReplyStatus::Complete,
+            Some(_) if making.said.text.is_empty() => ReplyStatus::Failed,
+            Some(_) => ReplyStatus::Interrupted,
+        };
         making.push_chunk()?;
-        let tokens = TokenCount::try_from(making.tokens).unwrap_or_default();
+        let tokens = TokenCount::try_from(making.said.usage(question).output).unwrap_or_default();
         let ending = Ending { status, content: making.content(), tokens };
         match self.store.end_reply(lease, &ending, clock::now()).await {
-            Ok(true) => making.outlets.send(&making.last_frame(lease, &ending)),
+            Ok(true) => making.outlets.send(&making.last_frame(lease, &ending, failure)),
             Ok(false) => Ok(()),
             Err(error) => {
                 // The next turn ends the reply; the windows should not wait for that.
@@ -185,51 +196,75 @@ impl Making {
         let reply =
             Reply { message_id: place.message.clone(), conversation_id: place.conversation().cloned() };
         Self {
-            text: String::new(),
+            said: SoFar::default(),
             bytes_in_json: 0,
-            tokens: 0,
             pacing: Pacing::new(Instant::now()),
+            thoughts: Pacing::new(Instant::now()),
             outlets,
             reply,
         }
     }
 
-    fn take(&mut self, text: &str, tokens: u64) -> Result<()> {
-        self.text.push_str(text);
-        self.bytes_in_json += serde_json::to_string(text).map_err(Error::internal)?.len();
-        self.tokens += tokens;
-        self.pacing.push(text);
-        if self.pacing.is_due(Instant::now()) { self.push_chunk() } else { Ok(()) }
+    fn take(&mut self, piece: Piece) -> Result<Option<Ended>> {
+        match &piece {
+            Piece::Text { text, .. } => {
+                self.bytes_in_json += serde_json::to_string(text).map_err(Error::internal)?.len();
+                self.pacing.push(text);
+            }
+            Piece::Reasoning { text, .. } => self.thoughts.push(text),
+            _ => {}
+        }
+        let ended = self.said.take(piece);
+        let now = Instant::now();
+        if self.pacing.is_due(now) || self.thoughts.is_due(now) {
+            self.push_chunk()?;
+        }
+        Ok(ended)
     }
 
     fn content(&self) -> Content {
-        Content::of_reply(&self.text)
+        Content::of_reply(&self.said.text)
+    }
+
+    /// When the next chunk is to go; nothing, while nothing waits.
+    fn due(&self) -> Option<Instant> {
+        [self.pacing.due(), self.thoughts.due()].into_iter().flatten().min()
     }
 
     fn push_chunk(&mut self) -> Result<()> {
-        let Some((seq, content)) = self.pacing.take(Instant::now()) else { return Ok(()) };
+        let now = Instant::now();
+        if let Some((seq, content)) = self.thoughts.take(now) {
+            self.outlets.send(&ServerFrame::ChatReasoning { reply: self.reply.clone(), seq, content })?;
+        }
+        let Some((seq, content)) = self.pacing.take(now) else { return Ok(()) };
         self.outlets.send(&ServerFrame::ChatChunk { reply: self.reply.clone(), seq, content })
     }
 
-    fn last_frame(&self, lease: &Lease, ending: &Ending) -> ServerFrame {
+    fn last_frame(&self, lease: &Lease, ending: &Ending, failure: Option<Error>) -> ServerFrame {
         let reply = self.reply.clone();
-        if ending.status == ReplyStatus::Interrupted {
-            return ServerFrame::broke_off(reply, ending.status);
+        if let Some(failure) = failure {
+            return ServerFrame::failed(reply, ending.status, &failure);
         }
         ServerFrame::ChatComplete {
             reply,
             seq: Some(self.pacing.last_seq()),
             content: ending.content.as_str().to_owned(),
             tokens: ending.tokens.get(),
-            model: lease.model.clone(),
+            model: self.said.model.clone().unwrap_or_else(|| lease.model.clone()),
             status: ending.status,
         }
     }
 }
 
+/// The question of a reply for which none could be made.
+fn nothing(lease: &Lease) -> Question {
+    let (temperature, max_tokens) = (lease.temperature, lease.max_tokens);
+    Question { model: lease.model.clone(), messages: Vec::new(), temperature, max_tokens }
+}
+
 /// Returns when the next chunk is due; never, while no text waits.
-async fn due(pacing: &Pacing) {
-    match pacing.due() {
+async fn due(due: Option<Instant>) {
+    match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
     }

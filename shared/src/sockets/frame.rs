@@ -85,6 +85,16 @@ pub enum ServerFrame {
         /// The next text.
         content: String,
     },
+    /// More of what a model thinks before it answers, no part of the reply.
+    ChatReasoning {
+        /// Which reply.
+        #[serde(flatten)]
+        reply: Reply,
+        /// 0 for the first of a reply, and 1 more for each.
+        seq: u64,
+        /// The next text.
+        content: String,
+    },
     /// A reply is whole, or was stopped.
     ChatComplete {
         /// Which reply.
@@ -116,6 +126,9 @@ pub enum ServerFrame {
         detail: String,
         /// Whether the same may succeed later.
         retryable: bool,
+        /// In how many seconds, when that is known.
+        #[serde(rename = "retry_after", skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
         /// `failed` or `interrupted`.
         status: ReplyStatus,
     },
@@ -178,7 +191,22 @@ impl ServerFrame {
             code: error.code().as_str(),
             detail: error.detail().to_owned(),
             retryable: error.code().is_retryable(),
+            retry_after: error.seconds_to_wait(),
             status: ReplyStatus::Failed,
+        }
+    }
+
+    /// The last frame of a reply that failed or broke off, and why.
+    #[must_use]
+    pub fn failed(reply: Reply, status: ReplyStatus, error: &Error) -> Self {
+        Self::ChatError {
+            reply: Some(reply),
+            id: None,
+            code: error.code().as_str(),
+            detail: error.detail().to_owned(),
+            retryable: error.code().is_retryable(),
+            retry_after: error.seconds_to_wait(),
+            status,
         }
     }
 
@@ -203,7 +231,15 @@ impl ServerFrame {
     #[must_use]
     pub fn broke_off(reply: Reply, status: ReplyStatus) -> Self {
         let detail = "The reply broke off; what had come is kept.".to_owned();
-        Self::ChatError { reply: Some(reply), id: None, code: "interrupted", detail, retryable: true, status }
+        Self::ChatError {
+            reply: Some(reply),
+            id: None,
+            code: "interrupted",
+            detail,
+            retryable: true,
+            retry_after: None,
+            status,
+        }
     }
 
     /// The frame as text.

@@ -29,6 +29,8 @@ pub struct StoredTurn {
     pub content: Content,
     /// The model to ask; without one, the conversation's.
     pub model: Option<ModelName>,
+    /// The model of the conversation, should it be created without one.
+    pub default_model: ModelName,
     /// From 0 to 2.
     pub temperature: f64,
     /// The most tokens of a reply.
@@ -239,7 +241,7 @@ fn new_summary(turn: &StoredTurn, now: Millis) -> Summary {
         title: turn.title.clone(),
         created_at: now,
         updated_at: now,
-        model: turn.model.clone().unwrap_or_else(ModelName::default_of_contract),
+        model: turn.model.clone().unwrap_or_else(|| turn.default_model.clone()),
         system_prompt: None,
     }
 }

@@ -1,0 +1,28 @@
+//! `GET /api/models`: the models that can be asked, what each can do and costs.
+
+use serde::Serialize;
+use shared::Result;
+use shared::domain::ModelName;
+use shared::http::{Answer, Request};
+use shared::models::Entry;
+
+use super::Chat;
+
+#[derive(Serialize)]
+struct ModelList<'a> {
+    default: &'a ModelName,
+    /// Whether any other name is answered too, by the offline model.
+    any_name: bool,
+    models: Vec<Entry>,
+}
+
+pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
+    chat.base.caller(request).await?;
+    let offer = chat.models.offer();
+    let mut models: Vec<Entry> = offer.entries().cloned().collect();
+    let any_name = models.is_empty();
+    if any_name {
+        models.push(offer.find(offer.default_model())?);
+    }
+    Answer::ok(&ModelList { default: offer.default_model(), any_name, models })
+}

@@ -1,0 +1,216 @@
+//! The models that can be asked: what each can do and what it costs. Data, not code; configuration adds to it.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ModelName, Usage};
+
+/// The models that come with the studio.
+const SHIPPED: &str = include_str!("catalogue.json");
+/// Of a model that configuration names and says no more of.
+const MODEST_WINDOW: u64 = 8192;
+const MODEST_OUTPUT: u32 = 4096;
+const MILLION: u64 = 1_000_000;
+
+/// Whose interface a model is asked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// OpenAI's chat completions, and whoever speaks them.
+    OpenAi,
+    /// Anthropic's messages.
+    Anthropic,
+    /// The model that is built in.
+    Offline,
+}
+
+/// What a model can do beyond text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// It takes a temperature.
+    Temperature,
+    /// It thinks before it answers, and counts that as output.
+    Reasoning,
+    /// It sees pictures.
+    Vision,
+    /// It calls tools.
+    Tools,
+}
+
+/// What a million tokens cost, in micro-dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Tokens read.
+    #[serde(default)]
+    pub input: u64,
+    /// Tokens written.
+    #[serde(default)]
+    pub output: u64,
+    /// Tokens read from the provider's cache; as others, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<u64>,
+    /// Tokens put into the provider's cache; as others, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<u64>,
+}
+
+impl Price {
+    /// What `usage` costs in micro-dollars, rounded up.
+    #[must_use]
+    pub fn of(&self, usage: &Usage) -> u64 {
+        let plain = usage.input.saturating_sub(usage.cached).saturating_sub(usage.cache_written);
+        let parts = [
+            (plain, self.input),
+            (usage.cached, self.cached.unwrap_or(self.input)),
+            (usage.cache_written, self.cache_write.unwrap_or(self.input)),
+            (usage.output, self.output),
+        ];
+        let sum = parts
+            .into_iter()
+            .fold(0_u64, |sum, (tokens, price)| sum.saturating_add(tokens.saturating_mul(price)));
+        sum.div_ceil(MILLION)
+    }
+}
+
+/// One model of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// What clients call it.
+    pub id: ModelName,
+    /// Whom it is asked through.
+    pub provider: Provider,
+    /// What the provider calls it, where that differs.
+    #[serde(default, skip_serializing)]
+    pub upstream: Option<ModelName>,
+    /// How many tokens it takes, its own included.
+    #[serde(default = "modest_window")]
+    pub context_window: u64,
+    /// How many tokens it writes at most.
+    #[serde(default = "modest_output")]
+    pub max_output: u32,
+    /// What it costs.
+    #[serde(default)]
+    pub price: Price,
+    /// What it can do.
+    #[serde(default = "plain")]
+    pub capabilities: Vec<Capability>,
+}
+
+fn modest_window() -> u64 {
+    MODEST_WINDOW
+}
+
+fn modest_output() -> u32 {
+    MODEST_OUTPUT
+}
+
+fn plain() -> Vec<Capability> {
+    vec![Capability::Temperature]
+}
+
+impl Entry {
+    /// Whether the model can do this.
+    #[must_use]
+    pub fn can(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
+    /// The name by which the provider knows it.
+    pub(super) fn upstream(&self) -> &str {
+        self.upstream.as_ref().unwrap_or(&self.id).as_str()
+    }
+
+    /// The offline model, under the name by which it was asked.
+    pub(super) fn offline(id: ModelName) -> Self {
+        Self {
+            id,
+            provider: Provider::Offline,
+            upstream: None,
+            context_window: 1_000_000,
+            max_output: 131_072,
+            price: Price::default(),
+            capabilities: Vec::new(),
+        }
+    }
+}
+
+/// Models by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    entries: BTreeMap<ModelName, Entry>,
+}
+
+impl Catalogue {
+    /// The same without the models for which `usable` says no.
+    pub(super) fn retain(mut self, usable: impl Fn(Provider) -> bool) -> Self {
+        self.entries.retain(|_, entry| usable(entry.provider));
+        self
+    }
+
+    pub(super) fn add(&mut self, entry: Entry) {
+        self.entries.insert(entry.id.clone(), entry);
+    }
+
+    pub(super) fn find(&self, id: &ModelName) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+}
+
+impl Default for Catalogue {
+    /// The models that come with the studio.
+    fn default() -> Self {
+        // They are well written: a test reads them.
+        let shipped: Vec<Entry> = serde_json::from_str(SHIPPED).unwrap_or_default();
+        Self { entries: shipped.into_iter().map(|entry| (entry.id.clone(), entry)).collect() }
+    }
+}
+
+/// The models that come with the studio, and those of a JSON list like the shipped one, which come on top or take the place
+/// of one of the same name.
+impl FromStr for Catalogue {
+    type Err = serde_json::Error;
+
+    fn from_str(more: &str) -> Result<Self, Self::Err> {
+        let mut catalogue = Self::default();
+        let more: Vec<Entry> = serde_json::from_str(more)?;
+        more.into_iter()
+            .filter(|entry| entry.provider != Provider::Offline)
+            .for_each(|entry| catalogue.add(entry));
+        Ok(catalogue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_models_are_read_and_configuration_adds_and_replaces() {
+        let more = r#"[{"id": "llama3", "provider": "openai"}, {"id": "gpt-4o", "provider": "openai", "upstream": "mine"}]"#;
+        let catalogue = more.parse::<Catalogue>().unwrap();
+        let llama = catalogue.find(&"llama3".parse().unwrap()).unwrap();
+        assert_eq!((llama.context_window, llama.max_output, llama.upstream()), (8192, 4096, "llama3"));
+        assert_eq!(catalogue.find(&"gpt-4o".parse().unwrap()).unwrap().upstream(), "mine");
+        assert!(catalogue.entries().all(|entry| u64::from(entry.max_output) < entry.context_window));
+        assert!(catalogue.entries().count() > 15);
+        assert!("[{}]".parse::<Catalogue>().is_err() && "{".parse::<Catalogue>().is_err());
+    }
+
+    #[test]
+    fn a_price_counts_each_kind_of_token_and_rounds_up() {
+        let price = Price { input: 3_000_000, output: 15_000_000, cached: Some(300_000), cache_write: None };
+        let usage = Usage { input: 1000, cached: 400, cache_written: 100, output: 10 };
+        assert_eq!(price.of(&usage), (500 * 3 + 100 * 3) + 400 * 3 / 10 + 150);
+        assert_eq!(price.of(&Usage { output: 1, ..Usage::default() }), 15);
+        assert_eq!(Price { input: 1, ..Price::default() }.of(&Usage { input: 1, ..Usage::default() }), 1);
+    }
+}

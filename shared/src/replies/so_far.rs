@@ -1,0 +1,85 @@
+//! What a model has said so far, and what was counted of it.
+
+use crate::domain::usage::estimated_tokens;
+use crate::domain::{ModelName, Usage};
+use crate::error::{Error, Result};
+use crate::models::{Failure, FailureKind, Finish, Piece, Question};
+
+/// A reply ends when its text has so many bytes.
+pub(super) const LONGEST_REPLY: usize = 256 * 1024;
+
+/// Why nothing more comes from a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Finished(Finish),
+    Failed(Failure),
+}
+
+/// What a model has said so far.
+#[derive(Debug, Default)]
+pub(super) struct SoFar {
+    /// The text, without what the model thought.
+    pub(super) text: String,
+    /// The model that answers, when it is not the one that was asked.
+    pub(super) model: Option<ModelName>,
+    /// Tokens written, roughly.
+    tokens: u64,
+    counted: Option<Usage>,
+    is_counted_to_the_end: bool,
+}
+
+impl SoFar {
+    /// Takes the next piece; says so when it is the last.
+    pub(super) fn take(&mut self, piece: Piece) -> Option<Ended> {
+        match piece {
+            Piece::Text { text, tokens } => {
+                self.text.push_str(&text);
+                self.tokens += tokens;
+            }
+            Piece::Reasoning { tokens, .. } => self.tokens += tokens,
+            Piece::Model(model) => self.model = Some(model),
+            Piece::Counted(usage) => self.counted = Some(usage),
+            Piece::End { finish, usage } => {
+                self.is_counted_to_the_end = usage.is_some();
+                self.counted = usage.or(self.counted);
+                return Some(Ended::Finished(finish));
+            }
+            Piece::Failed(failure) => return Some(Ended::Failed(failure)),
+        }
+        None
+    }
+
+    /// What was used: as the provider counts it, and by estimate as far as it had no time to.
+    pub(super) fn usage(&self, question: &Question) -> Usage {
+        let read = || question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
+        match self.counted {
+            Some(usage) if self.is_counted_to_the_end => usage,
+            Some(usage) => Usage { output: usage.output.max(self.tokens), ..usage },
+            None => Usage { input: read(), output: self.tokens, ..Usage::default() },
+        }
+    }
+
+    /// What went wrong: a model that ends without a word has failed too.
+    pub(super) fn failure(&self, ended: Ended) -> Option<Failure> {
+        match ended {
+            Ended::Failed(failure) => Some(failure),
+            Ended::Finished(Finish::Filtered) if self.text.is_empty() => Some(FailureKind::Filtered.into()),
+            Ended::Finished(_) if self.text.is_empty() => Some(FailureKind::Empty.into()),
+            Ended::Finished(_) => None,
+        }
+    }
+
+    /// Why the text ends where it ends.
+    ///
+    /// # Errors
+    /// What went wrong, when there is no text at all.
+    pub(super) fn finish_reason(&self, ended: Ended) -> Result<&'static str> {
+        match (self.failure(ended), ended) {
+            (Some(failure), _) if self.text.is_empty() => Err(Error::from(failure)),
+            (None, Ended::Finished(Finish::Stop)) => Ok("stop"),
+            (None, Ended::Finished(Finish::Length)) => Ok("length"),
+            (None, Ended::Finished(Finish::Filtered)) => Ok("content_filter"),
+            _ => Ok("interrupted"),
+        }
+    }
+}
