@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
-use shared::auth::{Caller, Gate, Limiter, RefreshKey, Refusal, SecretKey, Tokens, check_allowance};
+use shared::auth::{Caller, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance};
 use shared::config::{self, AwsConfig, Variables};
 use shared::domain::{ModelName, Network, Rate, Requester, User};
 use shared::http::Request;
 use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Offer, Provider, Settings};
+use shared::secrets::Secrets;
 use shared::store::Store;
 use shared::telemetry;
 
@@ -57,20 +58,14 @@ pub fn model_settings(variables: &mut Variables) -> Result<Settings, StartError>
     })
 }
 
-fn tokens(variables: &mut Variables) -> Option<(Tokens, RefreshKey)> {
-    let minutes = variables.parsed_or("ACCESS_TOKEN_EXPIRE_MINUTES", 30);
-    let secret = variables.checked("SECRET_KEY", SecretKey::try_from)?;
-    Some((Tokens::new(&secret, minutes), RefreshKey::new(&secret)))
-}
-
 /// What every function starts with that knows callers.
 pub struct Foundation {
     /// Both tables.
     pub store: Store,
     /// Issues and verifies tokens.
     pub tokens: Tokens,
-    /// Computes the successors of refresh tokens.
-    pub refresh_key: RefreshKey,
+    /// The keys that sign tokens.
+    pub keyring: Arc<Keyring>,
     /// Lets callers in.
     pub gate: Gate,
     /// Counts requests.
@@ -83,17 +78,19 @@ impl Foundation {
     /// Reads what is common and connects. A function that keeps no connections has no `connections_table`.
     ///
     /// # Errors
-    /// Every variable that is missing or bad, those read before too.
+    /// Every variable that is missing or bad, those read before too; a signing secret that is bad or out of reach.
     pub async fn lay(mut variables: Variables, connections_table: String) -> Result<Self, StartError> {
-        let (tokens, studio_table) = (tokens(&mut variables), variables.text("STUDIO_TABLE"));
+        let (studio_table, secret) = (variables.text("STUDIO_TABLE"), variables.text("SECRET_KEY_ARN"));
+        let tokens = Tokens::new(variables.parsed_or("ACCESS_TOKEN_EXPIRE_MINUTES", 30));
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
-        let (tokens, refresh_key) = variables.done(tokens)?;
+        variables.done(Some(()))?;
         let aws = config::aws().await;
         let store = Store::connect(&aws, studio_table, connections_table);
-        let gate = Gate::new(tokens.clone(), store.clone());
+        let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
+        let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
-        Ok(Self { store, tokens, refresh_key, gate, limiter, aws })
+        Ok(Self { store, tokens, keyring, gate, limiter, aws })
     }
 
     /// The caller of `request`. What changes something counts against the user's requests, and what shows no good

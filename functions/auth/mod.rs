@@ -15,7 +15,7 @@ mod ws_ticket;
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::{Passwords, RefreshToken};
+use shared::auth::{Claim, Passwords, RefreshToken};
 use shared::clock;
 use shared::domain::session::Session;
 use shared::domain::{SessionId, UserId};
@@ -93,15 +93,16 @@ impl Auth {
             address: request.address().to_owned(),
             user_agent: request.user_agent(),
         };
-        let refresh = RefreshToken::first(user, session.id, &self.base.refresh_key)?;
+        let refresh = RefreshToken::first(user, session.id, &self.base.keyring.keys().current)?;
         Ok((NewSession { session, refresh_hash: refresh.hash() }, refresh))
     }
 
     /// The answer that carries a new access token of a session, and the refresh token to come back with.
     fn signed_in(&self, refresh: &RefreshToken, token_version: u64) -> Result<Answer> {
         let (tokens, session_id) = (&self.base.tokens, refresh.session());
-        let now = clock::now();
-        let access_token = tokens.issue(refresh.user(), session_id, token_version, now, clock::new_ulid())?;
+        let claim = Claim { user: refresh.user(), session: session_id, token_version };
+        let key = &self.base.keyring.keys().current;
+        let access_token = tokens.issue(key, &claim, clock::now(), clock::new_ulid())?;
         Answer::ok(&SignedIn {
             access_token,
             token_type: "bearer",

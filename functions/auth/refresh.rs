@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::RefreshToken;
+use shared::auth::{Keys, RefreshToken};
 use shared::clock;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
@@ -20,26 +20,37 @@ struct Refresh {
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let refresh: Refresh = request.json()?;
-    let key = &auth.base.refresh_key;
-    let presented = RefreshToken::parse(&refresh.refresh_token, key).ok_or_else(refused)?;
+    let key_id = RefreshToken::key_id(&refresh.refresh_token).ok_or_else(refused)?;
+    let keys = auth.base.keyring.keys_with(key_id).await;
+    let presented = RefreshToken::parse(&refresh.refresh_token, &keys).ok_or_else(refused)?;
+    let successor = rotate(auth, &presented, &keys).await?;
     let (user, session) = (presented.user(), presented.session());
-    let successor = presented.successor(key);
-    let (presented, next) = (presented.hash(), successor.hash());
     let store = &auth.base.store;
-    let rotation = store.rotate_refresh_token(user, session, &presented, &next, clock::now());
-    match rotation.await? {
-        Rotation::Rotated | Rotation::Repeated => {}
-        Rotation::Ended => return Err(refused()),
+    let user =
+        store.find_user(user).await?.filter(|user| user.sessions.contains(&session)).ok_or_else(refused)?;
+    auth.signed_in(&successor, user.token_version)
+}
+
+/// The token that takes the place of `presented`. A session whose token was used before ends.
+async fn rotate(auth: &Auth, presented: &RefreshToken, keys: &Keys) -> Result<RefreshToken> {
+    let (store, user, session) = (&auth.base.store, presented.user(), presented.session());
+    let successor = presented.successor(&keys.current);
+    let (hash, next) = (presented.hash(), successor.hash());
+    match store.rotate_refresh_token(user, session, &hash, &next, clock::now()).await? {
+        Rotation::Rotated => Ok(successor),
+        // Another instance may have computed it a moment ago, with another key.
+        Rotation::Repeated(stored) => {
+            let mut candidates = keys.all().map(|key| presented.successor(key));
+            candidates.find(|candidate| candidate.hash() == stored).ok_or_else(refused)
+        }
+        Rotation::Ended => Err(refused()),
         Rotation::Reused => {
             tracing::warn!(%user, %session, "a refresh token was used twice; its session ends");
             store.end_session(user, session).await?;
             auth.push.close_where(user, |ended| ended == session).await?;
-            return Err(refused());
+            Err(refused())
         }
     }
-    let user =
-        store.find_user(user).await?.filter(|user| user.sessions.contains(&session)).ok_or_else(refused)?;
-    auth.signed_in(&successor, user.token_version)
 }
 
 fn refused() -> Error {

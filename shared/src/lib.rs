@@ -1,7 +1,7 @@
 //! What the functions of AI Chat Studio have in common.
 //!
 //! The modules stand on floors, and imports only go down (a `tidy` test says so): `replies` and `http`; then
-//! `sockets` and `auth`; then `store`, `models`, `config` and `telemetry`; at the ground `domain`, `error`, `json`
+//! `sockets` and `auth`; then `store`, `models`, `secrets`, `config` and `telemetry`; at the ground `domain`, `error`, `json`
 //! and `clock`.
 
 pub mod auth;
@@ -13,6 +13,7 @@ pub mod http;
 pub mod json;
 pub mod models;
 pub mod replies;
+pub mod secrets;
 pub mod sockets;
 pub mod store;
 pub mod telemetry;

@@ -68,6 +68,7 @@ fn dynamodb_is_named_in_the_store_alone() {
     ban("shared/src", &["aws_sdk_dynamodb", "serde_dynamo"], "shared/src/store");
     ban("shared/src", &["jsonwebtoken", "argon2"], "shared/src/auth");
     ban("shared/src", &["aws_sdk_apigatewaymanagement"], "shared/src/sockets");
+    ban("shared/src", &["aws_sdk_secretsmanager"], "shared/src/secrets");
     ban("shared/src", &["lambda_http"], "shared/src/http");
     ban("shared/src", &["reqwest"], "shared/src/models");
 }
@@ -94,7 +95,7 @@ fn names_module(line: &str) -> Option<&str> {
 /// The floors of `shared`, from the ground up.
 const FLOORS: [&[&str]; 4] = [
     &["domain", "error", "clock", "json"],
-    &["store", "models", "config", "telemetry"],
+    &["store", "models", "secrets", "config", "telemetry"],
     &["auth", "sockets"],
     &["replies", "http"],
 ];

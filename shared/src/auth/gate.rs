@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Tokens;
+use super::{Claims, Keyring, Tokens};
 use crate::clock;
 use crate::domain::{Millis, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -64,6 +64,7 @@ impl From<Refusal> for Error {
 /// Lets callers in whose token counts.
 pub struct Gate {
     tokens: Tokens,
+    keyring: Arc<Keyring>,
     store: Store,
     views: Mutex<HashMap<UserId, View>>,
 }
@@ -75,10 +76,10 @@ struct View {
 }
 
 impl Gate {
-    /// A gate for tokens of `tokens` and users of `store`.
+    /// A gate for tokens of `tokens` signed with keys of `keyring`, and users of `store`.
     #[must_use]
-    pub fn new(tokens: Tokens, store: Store) -> Self {
-        Self { tokens, store, views: Mutex::default() }
+    pub fn new(tokens: Tokens, keyring: Arc<Keyring>, store: Store) -> Self {
+        Self { tokens, keyring, store, views: Mutex::default() }
     }
 
     /// The caller who holds `token`, and the user as seen in the last four seconds.
@@ -87,7 +88,7 @@ impl Gate {
     /// See [`Refusal`].
     pub async fn admit(&self, token: &str) -> Result<(Caller, Arc<User>), Refusal> {
         let now = clock::now();
-        let claims = self.tokens.verify(token, now).ok_or(Refusal::BadToken)?;
+        let claims = self.verify(token, now).await.ok_or(Refusal::BadToken)?;
         let user = self.user_in(claims.sub, claims.sid, claims.ver, now).await?;
         let caller = Caller {
             user: claims.sub,
@@ -96,6 +97,12 @@ impl Gate {
             expires_at: claims.exp,
         };
         Ok((caller, user))
+    }
+
+    async fn verify(&self, token: &str, now: Millis) -> Option<Claims> {
+        let key_id = Tokens::key_id(token)?;
+        let keys = self.keyring.keys_with(&key_id).await;
+        self.tokens.verify(keys.find(&key_id)?, token, now)
     }
 
     /// Makes sure that the session in which a connection was authenticated still lives.

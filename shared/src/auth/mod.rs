@@ -1,6 +1,7 @@
 //! Who somebody is: passwords, access tokens, and the gate that every authenticated request passes.
 
 mod gate;
+mod keyring;
 mod limiter;
 mod opaque;
 mod passwords;
@@ -11,5 +12,6 @@ pub use gate::{Caller, Gate, Refusal};
 pub use limiter::{Limiter, check_allowance};
 pub use opaque::{hash_opaque, new_opaque};
 pub use passwords::{Password, Passwords};
-pub use refresh::{RefreshKey, RefreshToken};
-pub use tokens::{Claims, SecretKey, Tokens};
+pub use keyring::{Key, Keyring, Keys, SecretKey};
+pub use refresh::RefreshToken;
+pub use tokens::{Claim, Claims, Tokens};

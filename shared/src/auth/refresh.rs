@@ -6,7 +6,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-use super::{SecretKey, hash_opaque};
+use super::{Key, Keys, hash_opaque};
 use crate::domain::{SessionId, UserId};
 use crate::error::{Error, Result};
 
@@ -24,57 +24,44 @@ pub struct RefreshToken {
     text: String,
 }
 
-/// Tags refresh tokens and computes their successors.
-#[derive(Clone)]
-pub struct RefreshKey {
-    tags: hmac::Key,
-    successors: hmac::Key,
-}
-
-impl RefreshKey {
-    /// The key that follows from the secret of the studio.
-    #[must_use]
-    pub fn new(secret: &SecretKey) -> Self {
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        // A key of its own for each use: what signs access tokens computes nothing else.
-        let derived = |purpose: &str| {
-            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref())
-        };
-        Self { tags: derived("tags of refresh tokens"), successors: derived("successors of refresh tokens") }
-    }
-}
-
 impl RefreshToken {
     /// The first token of a session.
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn first(user: UserId, session: SessionId, key: &RefreshKey) -> Result<Self> {
+    pub fn first(user: UserId, session: SessionId, key: &Key) -> Result<Self> {
         let mut secret = [0; SECRET_BYTES];
         rand::fill(&mut secret).map_err(Error::internal)?;
         Ok(Self::new(user, session, secret, key))
     }
 
-    fn new(user: UserId, session: SessionId, secret: [u8; SECRET_BYTES], key: &RefreshKey) -> Self {
-        let untagged = format!("{user}.{session}.{}", BASE64.encode(secret));
+    fn new(user: UserId, session: SessionId, secret: [u8; SECRET_BYTES], key: &Key) -> Self {
+        let untagged = format!("{}.{user}.{session}.{}", key.id, BASE64.encode(secret));
         let tag = hmac::sign(&key.tags, untagged.as_bytes());
         Self { user, session, secret, text: format!("{PREFIX}{untagged}.{}", BASE64.encode(tag)) }
     }
 
-    /// The token that `text` is, if we issued it.
+    /// The key that `text` says it is tagged with, which proves nothing yet.
     #[must_use]
-    pub fn parse(text: &str, key: &RefreshKey) -> Option<Self> {
+    pub fn key_id(text: &str) -> Option<&str> {
+        text.strip_prefix(PREFIX)?.split('.').next()
+    }
+
+    /// The token that `text` is, if we issued it with one of these keys.
+    #[must_use]
+    pub fn parse(text: &str, keys: &Keys) -> Option<Self> {
+        let key = keys.find(Self::key_id(text)?)?;
         let (untagged, tag) = text.strip_prefix(PREFIX)?.rsplit_once('.')?;
         hmac::verify(&key.tags, untagged.as_bytes(), &BASE64.decode(tag).ok()?).ok()?;
-        let mut parts = untagged.splitn(3, '.');
+        let mut parts = untagged.splitn(4, '.').skip(1);
         let (user, session) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let secret = BASE64.decode(parts.next()?).ok()?.try_into().ok()?;
         Some(Self { user, session, secret, text: text.to_owned() })
     }
 
-    /// The token that takes this one's place, always the same.
+    /// The token that takes this one's place: with one key, always the same.
     #[must_use]
-    pub fn successor(&self, key: &RefreshKey) -> Self {
+    pub fn successor(&self, key: &Key) -> Self {
         let tag = hmac::sign(&key.successors, self.text.as_bytes());
         let mut secret = [0; SECRET_BYTES];
         for (byte, of_tag) in secret.iter_mut().zip(tag.as_ref()) {
@@ -111,45 +98,58 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::Versions;
     use ulid::Ulid;
 
-    fn token(key: &RefreshKey) -> RefreshToken {
+    fn token(keys: &Keys) -> RefreshToken {
         let (user, session) = (UserId::new(Ulid::from_parts(1, 1)), SessionId::new(Ulid::from_parts(2, 2)));
-        RefreshToken::first(user, session, key).unwrap()
+        RefreshToken::first(user, session, &keys.current).unwrap()
     }
 
-    fn key(secret: &str) -> RefreshKey {
-        RefreshKey::new(&SecretKey::try_from(secret.to_owned()).unwrap())
+    fn keys(current: &str, previous: Option<&str>) -> Keys {
+        let previous = previous.map(str::to_owned);
+        Keys::new(Versions { current: current.to_owned(), previous }).ok().unwrap()
     }
 
-    fn ours() -> RefreshKey {
-        key("0123456789abcdef0123456789ABCDEF")
-    }
+    const OURS: &str = "0123456789abcdef0123456789ABCDEF";
+    const THEIRS: &str = "fedcba9876543210fedcba9876543210";
 
     #[test]
     fn a_token_is_read_back_and_one_with_anything_changed_is_not() {
-        let text = token(&ours()).text;
-        assert!(RefreshToken::parse(&text, &ours()).is_some());
-        assert!(RefreshToken::parse(&text, &key("fedcba9876543210fedcba9876543210")).is_none());
+        let ours = keys(OURS, None);
+        let text = token(&ours).text;
+        assert!(RefreshToken::parse(&text, &ours).is_some());
+        assert!(RefreshToken::parse(&text, &keys(THEIRS, None)).is_none());
         for position in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(bytes).unwrap();
-            assert!(RefreshToken::parse(&forged, &ours()).is_none(), "byte {position}");
+            assert!(RefreshToken::parse(&forged, &ours).is_none(), "byte {position}");
         }
-        for forged in ["", "rt_", "rt_...", &format!("{text}="), &format!(" {text}"), text.get(1..).unwrap()]
+        for forged in ["", "rt_", "rt_....", &format!("{text}="), &format!(" {text}"), text.get(1..).unwrap()]
         {
-            assert!(RefreshToken::parse(forged, &ours()).is_none(), "{forged}");
+            assert!(RefreshToken::parse(forged, &ours).is_none(), "{forged}");
         }
     }
 
     #[test]
     fn the_successor_is_always_the_same_and_needs_our_key() {
-        let (token, theirs) = (token(&ours()), key("fedcba9876543210fedcba9876543210"));
-        let successor = token.successor(&ours());
-        assert!(successor == token.successor(&ours()));
-        assert!(successor != token && successor.secret != token.successor(&theirs).secret);
-        assert!(successor.successor(&ours()) != successor);
+        let (ours, theirs) = (keys(OURS, None), keys(THEIRS, None));
+        let token = token(&ours);
+        let successor = token.successor(&ours.current);
+        assert!(successor == token.successor(&ours.current));
+        assert!(successor != token && successor.secret != token.successor(&theirs.current).secret);
+        assert!(successor.successor(&ours.current) != successor);
         assert_eq!((successor.user(), successor.session()), (token.user(), token.session()));
+    }
+
+    #[test]
+    fn a_token_of_the_key_before_is_good_and_its_successor_is_of_the_new_key() {
+        let old = token(&keys(THEIRS, None));
+        let rotated = keys(OURS, Some(THEIRS));
+        let read = RefreshToken::parse(&old.text, &rotated).unwrap();
+        let successor = read.successor(&rotated.current);
+        assert_eq!(RefreshToken::key_id(successor.as_str()), Some(rotated.current.id()));
+        assert!(RefreshToken::parse(successor.as_str(), &keys(OURS, None)).is_some());
     }
 }

@@ -28,12 +28,12 @@ pub struct NewSession {
 }
 
 /// What became of a refresh token that was presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotation {
     /// Its successor is good from now on.
     Rotated,
-    /// It was used a moment ago: its successor is good already.
-    Repeated,
+    /// It was used a moment ago: its successor, with this hash, is good already.
+    Repeated(String),
     /// It was used before, so two have it: the session has ended.
     Reused,
     /// There is no such session, or its time is over.
@@ -163,7 +163,7 @@ impl Store {
         };
         let in_grace = now.get().saturating_sub(item.last_used_at.get()) < GRACE_MILLIS;
         if in_grace && item.previous_hash.as_deref() == Some(presented) {
-            return Ok(Rotation::Repeated);
+            return Ok(Rotation::Repeated(item.refresh_hash));
         }
         Ok(Rotation::Reused)
     }

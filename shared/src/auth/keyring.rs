@@ -1,0 +1,187 @@
+//! The keys of the studio: those that follow from the secret as it is, and from the one before. So a rotation logs nobody
+//! out.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::{digest, hmac};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use tokio::sync::Mutex;
+
+use crate::clock;
+use crate::domain::Millis;
+use crate::error::{Error, Result};
+use crate::secrets::{Secrets, Versions};
+
+/// How often a key that is not known makes an instance read the secret again, at most.
+const PAUSE_SECONDS: u64 = 60;
+
+/// The secret from which keys follow. It is never printed.
+#[derive(Clone)]
+pub struct SecretKey(String);
+
+impl TryFrom<String> for SecretKey {
+    type Error = &'static str;
+
+    fn try_from(secret: String) -> Result<Self, Self::Error> {
+        let mut characters: Vec<char> = secret.chars().collect();
+        characters.sort_unstable();
+        characters.dedup();
+        let lower = secret.to_lowercase();
+        let is_example = ["secret-key", "secret_key", "changeme", "change-me", "your-", "example"]
+            .iter()
+            .any(|e| lower.contains(e));
+        if secret.len() < 32 || characters.len() < 10 || is_example {
+            return Err("must be at least 32 bytes of randomness; `openssl rand -hex 32` makes a good one");
+        }
+        Ok(Self(secret))
+    }
+}
+
+/// What follows from one secret: a key of its own for each use.
+#[derive(Clone)]
+pub struct Key {
+    pub(super) id: String,
+    pub(super) encoding: EncodingKey,
+    pub(super) decoding: DecodingKey,
+    pub(super) tags: hmac::Key,
+    pub(super) successors: hmac::Key,
+}
+
+impl Key {
+    /// The key that follows from `secret`.
+    #[must_use]
+    pub fn new(secret: &SecretKey) -> Self {
+        let bytes = secret.0.as_bytes();
+        let root = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let derived = |purpose: &str| {
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
+        };
+        Self {
+            id: key_id(&secret.0),
+            encoding: EncodingKey::from_secret(bytes),
+            decoding: DecodingKey::from_secret(bytes),
+            tags: derived("tags of refresh tokens"),
+            successors: derived("successors of refresh tokens"),
+        }
+    }
+
+    /// Its name, which tells nothing of the secret.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Names a secret without telling it, so that a token says which secret signed it.
+fn key_id(secret: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, format!("kid:{secret}").as_bytes());
+    digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The keys that count: the one that signs, and the one before.
+#[derive(Clone)]
+pub struct Keys {
+    /// What is issued from now on is signed with it.
+    pub current: Key,
+    previous: Option<Key>,
+}
+
+impl Keys {
+    /// Keys of these secrets.
+    ///
+    /// # Errors
+    /// When the current secret is a bad one.
+    pub fn new(versions: Versions) -> Result<Self, &'static str> {
+        let current = Key::new(&SecretKey::try_from(versions.current)?);
+        // A bad one that has just been replaced is no reason to stop.
+        let previous = versions.previous.and_then(|secret| SecretKey::try_from(secret).ok());
+        Ok(Self { current, previous: previous.as_ref().map(Key::new) })
+    }
+
+    /// The key with this name.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Key> {
+        self.all().find(|key| key.id == id)
+    }
+
+    /// All, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &Key> {
+        [Some(&self.current), self.previous.as_ref()].into_iter().flatten()
+    }
+}
+
+/// Keeps the keys, and looks for new ones when a name is not known.
+pub struct Keyring {
+    secrets: Secrets,
+    arn: String,
+    keys: RwLock<Arc<Keys>>,
+    looked_at: Mutex<Option<Millis>>,
+}
+
+impl Keyring {
+    /// Reads the secret with this ARN, once at cold start.
+    ///
+    /// # Errors
+    /// When it cannot be read or is a bad one.
+    pub async fn open(secrets: Secrets, arn: String) -> Result<Self> {
+        let keys = Keys::new(secrets.read(&arn).await?);
+        let keys = keys.map_err(|problem| Error::internal(format!("the signing secret {problem}")))?;
+        Ok(Self { secrets, arn, keys: RwLock::new(Arc::new(keys)), looked_at: Mutex::default() })
+    }
+
+    /// The keys as last read.
+    #[must_use]
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys, read again if there is none with this name, at most once a minute.
+    pub async fn keys_with(&self, id: &str) -> Arc<Keys> {
+        let known = self.keys();
+        if known.find(id).is_some() {
+            return known;
+        }
+        self.look_again().await;
+        self.keys()
+    }
+
+    async fn look_again(&self) {
+        let mut looked_at = self.looked_at.lock().await;
+        let now = clock::now();
+        if looked_at.is_some_and(|at| at.plus_seconds(PAUSE_SECONDS) > now && at <= now) {
+            return;
+        }
+        *looked_at = Some(now);
+        match self.secrets.read(&self.arn).await.map(Keys::new) {
+            Ok(Ok(keys)) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
+            Ok(Err(problem)) => tracing::error!("the new signing secret {problem}; the old one stays"),
+            Err(error) => tracing::warn!(?error, "the signing secret could not be read again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_monotonous_and_example_secrets_are_refused() {
+        for bad in ["", "short", &"a".repeat(64), "your-secret-key-change-it-in-production-0123456789"] {
+            assert!(SecretKey::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+        assert!(SecretKey::try_from("4f1d0f0c9e8b7a6d5c4b3a29181706f5".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn after_a_rotation_both_keys_are_found_and_the_new_one_signs() {
+        let (old, new) = ("4f1d0f0c9e8b7a6d5c4b3a29181706f5", "5f1d0f0c9e8b7a6d5c4b3a29181706f5");
+        let before = Keys::new(Versions { current: old.to_owned(), previous: None }).ok().unwrap();
+        let after = Versions { current: new.to_owned(), previous: Some(old.to_owned()) };
+        let after = Keys::new(after).ok().unwrap();
+        assert!(after.find(before.current.id()).is_some());
+        assert_ne!(after.current.id(), before.current.id());
+        assert!(before.find(after.current.id()).is_none());
+        let worse = Versions { current: "short".to_owned(), previous: None };
+        assert!(Keys::new(worse).is_err());
+    }
+}
