@@ -36,6 +36,8 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     };
     guess.was_right().await?;
     let (session, refresh) = auth.new_session(user.id, request)?;
-    store.create_session(&user, &session).await?;
+    if let Some(ended) = store.create_session(&user, &session).await? {
+        auth.close_session(user.id, ended).await?;
+    }
     auth.signed_in(&refresh, user.token_version)
 }

@@ -1,13 +1,14 @@
 //! `POST /api/auth/logout-all`: ends all sessions of the caller, this one too.
 
 use shared::Result;
+use shared::domain::Credential;
 use shared::http::{Answer, Request};
 
 use super::{Auth, Done};
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let caller = auth.base.caller(request).await?;
+    let (caller, _) = auth.person(request).await?;
     auth.base.store.end_all_sessions(caller.user).await?;
-    auth.push.close_where(caller.user, |_| true).await?;
+    auth.push.close_where(caller.user, |credential| matches!(credential, Credential::Session(_))).await?;
     Answer::ok(&Done { message: "Logged out everywhere" })
 }

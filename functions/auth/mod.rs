@@ -1,6 +1,9 @@
 //! Accounts: registration, login, sessions, the caller's own profile.
 
 mod guess;
+mod key_create;
+mod key_delete;
+mod keys;
 mod login;
 mod logout;
 mod logout_all;
@@ -15,10 +18,11 @@ mod ws_ticket;
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::{Claim, Passwords, RefreshToken};
+use shared::auth::{Caller, Claim, Passwords, RefreshToken};
 use shared::clock;
 use shared::domain::session::Session;
-use shared::domain::{SessionId, UserId};
+use shared::domain::{Credential, SessionId, UserId};
+use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Request};
 use shared::sockets::Push;
 use shared::store::NewSession;
@@ -58,6 +62,9 @@ impl Group for Auth {
             "GET /api/auth/sessions" => sessions::handle(self, request).await,
             "DELETE /api/auth/sessions/{id}" => session_delete::handle(self, request).await,
             "POST /api/auth/ws-ticket" => ws_ticket::handle(self, request).await,
+            "GET /api/auth/keys" => keys::handle(self, request).await,
+            "POST /api/auth/keys" => key_create::handle(self, request).await,
+            "DELETE /api/auth/keys/{id}" => key_delete::handle(self, request).await,
             "PUT /api/auth/password" => password::handle(self, request).await,
             "PATCH /api/auth/me" => profile::handle(self, request).await,
             "GET /api/auth/me" => me::handle(self, request).await,
@@ -83,6 +90,20 @@ struct Done {
 }
 
 impl Auth {
+    /// The caller, who must have logged in: an API key does not manage credentials.
+    async fn person(&self, request: &Request) -> Result<(Caller, SessionId)> {
+        let caller = self.base.caller(request).await?;
+        match caller.credential {
+            Credential::Session(session) => Ok((caller, session)),
+            Credential::Key(_) => Err(Error::new(Code::Forbidden, "An API key may not do this; please log in")),
+        }
+    }
+
+    /// Closes the windows of a session that ended.
+    async fn close_session(&self, user: UserId, ended: SessionId) -> Result<()> {
+        self.push.close_where(user, |credential| credential == Credential::Session(ended)).await
+    }
+
     /// A new session of `user`, as the request shows it, and its first refresh token.
     fn new_session(&self, user: UserId, request: &Request) -> Result<(NewSession, RefreshToken)> {
         let now = clock::now();

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use shared::Result;
 use shared::auth::{Password, Refusal};
+use shared::domain::Credential;
 use shared::error::Error;
 use shared::http::{Answer, Request};
 
@@ -17,13 +18,14 @@ struct Change {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let caller = auth.base.caller(request).await?;
+    let (caller, kept) = auth.person(request).await?;
     let change: Change = request.json()?;
     let user = auth.base.store.find_user(caller.user).await?;
     let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
     confirm(auth, &user, change.old_password).await?;
     let hash = auth.passwords.hash(change.new_password).await?;
-    auth.base.store.change_password(&user, caller.session, &hash).await?;
-    auth.push.close_where(caller.user, |session| session != caller.session).await?;
+    auth.base.store.change_password(&user, kept, &hash).await?;
+    let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
+    auth.push.close_where(caller.user, others).await?;
     Answer::ok(&Done { message: "Password changed" })
 }

@@ -29,7 +29,7 @@ where
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let caller = auth.base.caller(request).await?;
+    let (caller, _) = auth.person(request).await?;
     let change: Change = request.json()?;
     let user = auth.base.store.find_user(caller.user).await?;
     let mut user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;

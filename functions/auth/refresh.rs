@@ -47,7 +47,7 @@ async fn rotate(auth: &Auth, presented: &RefreshToken, keys: &Keys) -> Result<Re
         Rotation::Reused => {
             tracing::warn!(%user, %session, "a refresh token was used twice; its session ends");
             store.end_session(user, session).await?;
-            auth.push.close_where(user, |ended| ended == session).await?;
+            auth.close_session(user, session).await?;
             Err(refused())
         }
     }

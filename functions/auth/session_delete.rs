@@ -8,13 +8,13 @@ use shared::http::{Answer, Request};
 use super::{Auth, Done};
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let caller = auth.base.caller(request).await?;
+    let (caller, _) = auth.person(request).await?;
     let absent = || Error::new(Code::NotFound, "Session not found");
     let session: SessionId = request.path("id", absent)?;
     // Looked up as it is now: the gate's own view may be some seconds old.
     let user = auth.base.store.find_user(caller.user).await?;
     user.filter(|user| user.sessions.contains(&session)).ok_or_else(absent)?;
     auth.base.store.end_session(caller.user, session).await?;
-    auth.push.close_where(caller.user, |ended| ended == session).await?;
+    auth.close_session(caller.user, session).await?;
     Answer::ok(&Done { message: "Session ended" })
 }

@@ -21,7 +21,7 @@ struct SessionAnswer {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let caller = auth.base.caller(request).await?;
+    let (caller, current) = auth.person(request).await?;
     let gone = || Error::new(Code::Unauthenticated, "Could not validate credentials");
     let user = auth.base.store.find_user(caller.user).await?.ok_or_else(gone)?;
     let sessions = auth.base.store.list_sessions(&user, clock::now()).await?;
@@ -31,7 +31,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
         last_used_at: session.last_used_at.to_string(),
         address: session.address,
         user_agent: session.user_agent,
-        current: session.id == caller.session,
+        current: session.id == current,
     });
     Answer::ok(&sessions.collect::<Vec<_>>())
 }

@@ -12,7 +12,7 @@ use super::{Event, Sockets};
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     match authenticate(sockets, event).await {
         Ok(owner) => {
-            let frame = ServerFrame::authenticated(owner.user, owner.session);
+            let frame = ServerFrame::authenticated(owner.user, owner.credential);
             sockets.push.answer(&event.connection, &frame).await;
             Ok(())
         }

@@ -25,7 +25,7 @@ pub(super) async fn sender(sockets: &Sockets, event: &Event) -> Result<Owner> {
         let owner = connection.as_ref().and_then(|connection| connection.owner);
         match owner {
             Some(owner) if owner.token_ends > clock::now().seconds() => {
-                sockets.base.gate.check_session(&owner).await?;
+                sockets.base.gate.check_credential(&owner).await?;
                 return Ok(owner);
             }
             Some(_) => {

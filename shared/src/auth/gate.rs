@@ -1,30 +1,36 @@
-//! The gate: from a token to the caller, with a consistent look at the user at most every four seconds.
+//! The gate: from a token or an API key to the caller, with a consistent look at the user at most every four seconds.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Claims, Keyring, Tokens};
+use super::{Claims, Keyring, Tokens, hash_opaque};
 use crate::clock;
-use crate::domain::{Millis, SessionId, User, UserId};
+use crate::domain::{Credential, KeyId, Millis, User, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::{Owner, Store};
+use crate::store::{KeyOwner, Owner, Store};
+
+/// What API keys begin with, by which secret scanners know them.
+pub const API_KEY_PREFIX: &str = "sk-studio-";
 
 /// An ended session is refused everywhere within 5 s, so a look at a user counts for 4 s by the wall clock (a
 /// frozen instance's monotonic clock stands still).
 const TRUSTED_MILLIS: u64 = 4000;
-/// More users than this at once on one instance only cost it some reads.
+/// More than this at once on one instance only cost it some reads.
 const REMEMBERED: usize = 1000;
+/// How often an instance says that an API key was used.
+const TOUCHED_SECONDS: u64 = 300;
 
-/// Who is asking, proven by a token.
+/// Who is asking, proven by a token or an API key.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// The user.
     pub user: UserId,
-    /// The session.
-    pub session: SessionId,
+    /// By what the user is known.
+    pub credential: Credential,
     /// The version of the user's tokens.
     pub token_version: u64,
-    /// When the token ends, in seconds since the epoch.
+    /// When the token or the key ends, in seconds since the epoch.
     pub expires_at: u64,
 }
 
@@ -32,7 +38,7 @@ impl From<Caller> for Owner {
     fn from(caller: Caller) -> Self {
         Self {
             user: caller.user,
-            session: caller.session,
+            credential: caller.credential,
             token_version: caller.token_version,
             token_ends: caller.expires_at,
         }
@@ -61,41 +67,42 @@ impl From<Refusal> for Error {
     }
 }
 
-/// Lets callers in whose token counts.
+/// Lets callers in whose token or key counts.
 pub struct Gate {
     tokens: Tokens,
     keyring: Arc<Keyring>,
     store: Store,
-    views: Mutex<HashMap<UserId, View>>,
-}
-
-/// A user as seen at some moment.
-struct View {
-    seen_at: Millis,
-    user: Arc<User>,
+    users: Views<UserId, Arc<User>>,
+    keys: Views<String, KeyOwner>,
+    touched: Views<KeyId, ()>,
 }
 
 impl Gate {
     /// A gate for tokens of `tokens` signed with keys of `keyring`, and users of `store`.
     #[must_use]
     pub fn new(tokens: Tokens, keyring: Arc<Keyring>, store: Store) -> Self {
-        Self { tokens, keyring, store, views: Mutex::default() }
+        let (users, keys, touched) = (Views::default(), Views::default(), Views::default());
+        Self { tokens, keyring, store, users, keys, touched }
     }
 
-    /// The caller who holds `token`, and the user as seen in the last four seconds.
+    /// The caller who holds `token`, an access token or an API key, and the user as seen in the last four seconds.
     ///
     /// # Errors
     /// See [`Refusal`].
     pub async fn admit(&self, token: &str) -> Result<(Caller, Arc<User>), Refusal> {
         let now = clock::now();
-        let claims = self.verify(token, now).await.ok_or(Refusal::BadToken)?;
-        let user = self.user_in(claims.sub, claims.sid, claims.ver, now).await?;
-        let caller = Caller {
-            user: claims.sub,
-            session: claims.sid,
-            token_version: user.token_version,
-            expires_at: claims.exp,
+        let caller = if token.starts_with(API_KEY_PREFIX) {
+            self.owner_of_key(token, now).await?
+        } else {
+            let claims = self.verify(token, now).await.ok_or(Refusal::BadToken)?;
+            Caller {
+                user: claims.sub,
+                credential: Credential::Session(claims.sid),
+                token_version: claims.ver,
+                expires_at: claims.exp,
+            }
         };
+        let user = self.user_with(caller.user, caller.credential, caller.token_version, now).await?;
         Ok((caller, user))
     }
 
@@ -105,48 +112,84 @@ impl Gate {
         self.tokens.verify(keys.find(&key_id)?, token, now)
     }
 
-    /// Makes sure that the session in which a connection was authenticated still lives.
+    async fn owner_of_key(&self, secret: &str, now: Millis) -> Result<Caller, Refusal> {
+        let hash = hash_opaque(secret);
+        let found = match self.keys.recent(&hash, now, TRUSTED_MILLIS) {
+            Some(known) => known,
+            None => {
+                let found = self.store.find_key_owner(&hash).await.map_err(Refusal::Failed)?;
+                let found = found.ok_or(Refusal::BadToken)?;
+                self.keys.remember(hash, found, now);
+                found
+            }
+        };
+        if found.expires_at.is_some_and(|end| end <= now) {
+            return Err(Refusal::BadToken);
+        }
+        if self.touched.recent(&found.key, now, TOUCHED_SECONDS * 1000).is_none() {
+            self.touched.remember(found.key, (), now);
+            self.store.touch_key(found.user, found.key, now).await.map_err(Refusal::Failed)?;
+        }
+        Ok(Caller {
+            user: found.user,
+            credential: Credential::Key(found.key),
+            // A key is of no version: what ends all sessions leaves it.
+            token_version: 0,
+            expires_at: found.expires_at.map_or(u64::from(u32::MAX), Millis::seconds),
+        })
+    }
+
+    /// Makes sure that what a connection was authenticated by still counts.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn check_session(&self, owner: &Owner) -> Result<(), Refusal> {
-        self.user_in(owner.user, owner.session, owner.token_version, clock::now()).await?;
+    pub async fn check_credential(&self, owner: &Owner) -> Result<(), Refusal> {
+        self.user_with(owner.user, owner.credential, owner.token_version, clock::now()).await?;
         Ok(())
     }
 
-    async fn user_in(
+    async fn user_with(
         &self,
         id: UserId,
-        session: SessionId,
+        credential: Credential,
         token_version: u64,
         now: Millis,
     ) -> Result<Arc<User>, Refusal> {
-        let lives =
-            |user: &Arc<User>| token_version == user.token_version && user.sessions.contains(&session);
+        let counts = |user: &Arc<User>| user.has(credential, token_version);
         // A session younger than the view is not in it, so a view can only admit: to refuse takes a look.
-        if let Some(user) = self.recent_view(id, now).filter(lives) {
+        if let Some(user) = self.users.recent(&id, now, TRUSTED_MILLIS).filter(counts) {
             return Ok(user);
         }
-        Some(self.look(id, now).await?).filter(lives).ok_or(Refusal::BadToken)
-    }
-
-    async fn look(&self, id: UserId, now: Millis) -> Result<Arc<User>, Refusal> {
         let user = self.store.find_user(id).await.map_err(Refusal::Failed)?.ok_or(Refusal::UserGone)?;
         let user = Arc::new(user);
-        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        self.users.remember(id, Arc::clone(&user), now);
+        Some(user).filter(counts).ok_or(Refusal::BadToken)
+    }
+}
+
+/// What was seen a moment ago.
+struct Views<K, V>(Mutex<HashMap<K, (Millis, V)>>);
+
+impl<K, V> Default for Views<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Views<K, V> {
+    fn recent(&self, key: &K, now: Millis, trusted_millis: u64) -> Option<V> {
+        let views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (seen_at, value) = views.get(key)?;
+        // A clock that was set back must not make a view last.
+        let fresh = now >= *seen_at && now.get() - seen_at.get() < trusted_millis;
+        fresh.then(|| value.clone())
+    }
+
+    fn remember(&self, key: K, value: V, now: Millis) {
+        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if views.len() >= REMEMBERED {
             views.clear();
         }
-        views.insert(id, View { seen_at: now, user: Arc::clone(&user) });
-        drop(views);
-        Ok(user)
-    }
-
-    fn recent_view(&self, id: UserId, now: Millis) -> Option<Arc<User>> {
-        let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = views.get(&id)?;
-        // A clock that was set back must not make a view last.
-        let fresh = now >= view.seen_at && now.get() - view.seen_at.get() < TRUSTED_MILLIS;
-        fresh.then(|| Arc::clone(&view.user))
+        views.insert(key, (now, value));
     }
 }

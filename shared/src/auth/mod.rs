@@ -8,7 +8,7 @@ mod passwords;
 mod refresh;
 mod tokens;
 
-pub use gate::{Caller, Gate, Refusal};
+pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
 pub use limiter::{Limiter, check_allowance};
 pub use opaque::{hash_opaque, new_opaque};
 pub use passwords::{Password, Passwords};

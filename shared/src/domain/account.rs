@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::text::{RuleBroken, check_length, check_printable, checked_text};
-use super::{Failures, Millis, SessionId, UserId};
+use super::{Credential, Failures, KeyId, Millis, SessionId, UserId};
 
 /// A registered user. The password's hash is a part of it that never leaves `shared`.
 #[derive(Clone)]
@@ -24,10 +24,46 @@ pub struct User {
     pub token_version: u64,
     /// The sessions that live. Tokens of others do not count.
     pub sessions: BTreeSet<SessionId>,
+    /// The API keys that count.
+    pub keys: BTreeSet<KeyId>,
     /// An argon2id hash in PHC form.
     pub password_hash: String,
     /// Wrong guesses at the password since the last right one.
     pub failures: Failures,
+}
+
+impl User {
+    /// Whether the user still has this credential. A session's tokens must be of the current version, too.
+    #[must_use]
+    pub fn has(&self, credential: Credential, token_version: u64) -> bool {
+        match credential {
+            Credential::Session(id) => token_version == self.token_version && self.sessions.contains(&id),
+            Credential::Key(id) => self.keys.contains(&id),
+        }
+    }
+}
+
+checked_text!(
+    /// What the owner calls an API key: 1 to 64 characters.
+    KeyName,
+    |text| check_length(text, 1, 64).and_then(|()| check_printable(text))
+);
+
+/// An API key, as its owner sees it after it was made.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// Names it.
+    pub id: KeyId,
+    /// What the owner calls it.
+    pub name: KeyName,
+    /// Its last characters, by which the owner knows it again.
+    pub ending: String,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it ends, if it does.
+    pub expires_at: Option<Millis>,
+    /// When it was last used, to a few minutes.
+    pub last_used_at: Option<Millis>,
 }
 
 checked_text!(

@@ -70,6 +70,31 @@ our_id!(
     "sess_"
 );
 
+our_id!(
+    /// An API key's name for itself, which is no secret: `key_01J…`.
+    KeyId,
+    "key_"
+);
+
+/// By what a caller is known: a session of a person, or an API key of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Credential {
+    /// A session, which began with a login.
+    Session(SessionId),
+    /// An API key.
+    Key(KeyId),
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(id) => id.fmt(f),
+            Self::Key(id) => id.fmt(f),
+        }
+    }
+}
+
 fn check_client_id(text: &str) -> Result<(), RuleBroken> {
     check_length(text, 1, 128)?;
     // In the path of a URL these two mean something else.

@@ -11,9 +11,9 @@ mod text;
 pub mod time;
 pub mod usage;
 
-pub use account::{DisplayName, Email, User, Username};
+pub use account::{ApiKey, DisplayName, Email, KeyName, User, Username};
 pub use conversation::{Conversation, Summary};
-pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
+pub use id::{ConnectionId, ConversationId, Credential, KeyId, MessageId, SessionId, UserId};
 pub use limit::{Allowance, Failures, Network, Rate, Requester};
 pub use message::{Message, ReplyStatus, Role};
 pub use text::{Content, ModelName, Prompt, RuleBroken, SystemPrompt, Title, TokenCount};

@@ -22,7 +22,7 @@ pub async fn greet(store: &Store, push: &Push, connection: &ConnectionId) -> Res
     let found = store.find_connection(connection).await?;
     // It can be gone already.
     let Some(owner) = found.and_then(|connection| connection.owner_at(clock::now())) else { return Ok(()) };
-    let frame = ServerFrame::authenticated(owner.user, owner.session);
+    let frame = ServerFrame::authenticated(owner.user, owner.credential);
     let deadline = Instant::now() + OPENS_WITHIN;
     while push.to(connection, &frame).await? == Delivery::Gone {
         if Instant::now() >= deadline {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, Message, MessageId, ModelName, Prompt, ReplyStatus, SessionId, TokenCount, UserId,
+    ConversationId, Credential, Message, MessageId, ModelName, Prompt, ReplyStatus, TokenCount, UserId,
 };
 use crate::error::Error;
 
@@ -153,7 +153,7 @@ pub enum ServerFrame {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Authenticated {
     /// The session of the token.
-    pub session_id: SessionId,
+    pub session_id: Credential,
     /// The user.
     pub user_id: UserId,
 }
@@ -172,7 +172,7 @@ pub struct Reply {
 impl ServerFrame {
     /// Tells that a connection is authenticated.
     #[must_use]
-    pub fn authenticated(user_id: UserId, session_id: SessionId) -> Self {
+    pub fn authenticated(user_id: UserId, session_id: Credential) -> Self {
         Self::AuthSuccess { message: "Authenticated", data: Authenticated { session_id, user_id } }
     }
 

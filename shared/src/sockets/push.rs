@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 
 use super::ServerFrame;
 use crate::clock;
-use crate::domain::{ConnectionId, Millis, SessionId, UserId};
+use crate::domain::{ConnectionId, Credential, Millis, UserId};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -146,12 +146,12 @@ impl Push {
         }
     }
 
-    /// Closes the connections of `user` that authenticated in one of these sessions.
+    /// Closes the connections of `user` that authenticated with one of these credentials.
     ///
     /// # Errors
     /// When the connections cannot be listed.
-    pub async fn close_where(&self, user: UserId, sessions: impl Fn(SessionId) -> bool) -> Result<()> {
-        let connections = self.store.connections_in(user, sessions).await?;
+    pub async fn close_where(&self, user: UserId, credentials: impl Fn(Credential) -> bool) -> Result<()> {
+        let connections = self.store.connections_in(user, credentials).await?;
         join_all(connections.iter().map(|connection| self.close(connection))).await;
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
 use super::transaction::{failed, from_item, to_item};
 use super::{Store, key};
-use crate::domain::{ConnectionId, Millis, SessionId, UserId};
+use crate::domain::{ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};
 
 /// Rows outlive their connection at most by this.
@@ -18,11 +18,11 @@ const KEPT_SECONDS: u64 = 2 * 3600;
 pub struct Owner {
     /// The user.
     pub user: UserId,
-    /// The session of the token.
-    pub session: SessionId,
+    /// By what it authenticated.
+    pub credential: Credential,
     /// The version of the user's tokens.
     pub token_version: u64,
-    /// When the token ends, in seconds: nothing is pushed after that.
+    /// When the token, or the key, ends, in seconds: nothing is pushed after that.
     pub token_ends: u64,
 }
 
@@ -120,23 +120,27 @@ impl Store {
         let renewed = Expression::default()
             .when_exists("pk")
             .set("token_ends", number(owner.token_ends))
-            .set("session", text(owner.session.to_string()));
+            .set("credential", text(owner.credential.to_string()));
         Ok(vec![
             Write::update(&self.connections, row, expression),
             Write::update(&self.connections, by_user, renewed),
-            self.session_lives(owner.user, owner.session, owner.token_version),
+            self.credential_counts(owner.user, owner.credential, owner.token_version),
         ])
     }
 
     /// The writes by which a connection belongs to somebody, besides those on its own row.
     fn ownership(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
-        let row = Row { id: connection.id.clone(), session: owner.session, token_ends: owner.token_ends };
+        let row = Row {
+            id: connection.id.clone(),
+            credential: owner.credential,
+            token_ends: owner.token_ends,
+        };
         let mut item = item_at(key::user_connection(owner.user, &connection.id), "user_connection", &row)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
         Ok([
             Write::put(&self.connections, item),
             self.count_connection(connection.connected_at, 1),
-            self.session_lives(owner.user, owner.session, owner.token_version),
+            self.credential_counts(owner.user, owner.credential, owner.token_version),
         ])
     }
 
@@ -159,17 +163,17 @@ impl Store {
         Ok(rows.filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
     }
 
-    /// The connections of `user` that authenticated in one of these sessions, read consistently.
+    /// The connections of `user` that authenticated with one of these credentials, read consistently.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn connections_in(
         &self,
         user: UserId,
-        sessions: impl Fn(SessionId) -> bool,
+        credentials: impl Fn(Credential) -> bool,
     ) -> Result<Vec<ConnectionId>> {
         let rows = self.rows_of_user(user).await?.into_iter();
-        Ok(rows.filter(|row| sessions(row.session)).map(|row| row.id).collect())
+        Ok(rows.filter(|row| credentials(row.credential)).map(|row| row.id).collect())
     }
 
     async fn rows_of_user(&self, user: UserId) -> Result<Vec<Row>> {
@@ -234,7 +238,7 @@ impl Store {
 #[derive(Serialize, Deserialize)]
 struct Row {
     id: ConnectionId,
-    session: SessionId,
+    credential: Credential,
     token_ends: u64,
 }
 

@@ -9,7 +9,7 @@ use super::expression::text;
 use super::key::{self, Key};
 use super::transaction::to_item;
 use crate::domain::{
-    Content, Conversation, ConversationId, DisplayName, Email, Failures, Message, MessageId, Millis,
+    Content, Conversation, ConversationId, DisplayName, Email, Failures, KeyId, Message, MessageId, Millis,
     ModelName, ReplyStatus, Role, SessionId, Summary, SystemPrompt, Title, TokenCount, User, UserId,
     Username,
 };
@@ -39,6 +39,8 @@ pub(super) struct UserItem {
     /// A set cannot be empty in DynamoDB, so without sessions there is none.
     #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
     sessions: BTreeSet<SessionId>,
+    #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
+    keys: BTreeSet<KeyId>,
     password_hash: String,
     #[serde(default, skip_serializing_if = "is_none")]
     failures: u32,
@@ -61,6 +63,7 @@ impl From<User> for UserItem {
             created_at: user.created_at,
             token_version: user.token_version,
             sessions: user.sessions,
+            keys: user.keys,
             password_hash: user.password_hash,
             failures: user.failures.count,
             failed_at: (user.failures.count > 0).then_some(user.failures.last_at),
@@ -78,6 +81,7 @@ impl From<UserItem> for User {
             created_at: item.created_at,
             token_version: item.token_version,
             sessions: item.sessions,
+            keys: item.keys,
             password_hash: item.password_hash,
             failures: Failures { count: item.failures, last_at: item.failed_at.unwrap_or_default() },
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::{
-    ConnectionId, ConversationId, Day, Email, MessageId, Millis, ModelName, Requester, SessionId, UserId,
+    ConnectionId, ConversationId, Day, Email, KeyId, MessageId, Millis, ModelName, Requester, SessionId, UserId,
     Username,
 };
 
@@ -59,6 +59,13 @@ pub(super) const SESSIONS: &str = "SESSION#";
 
 pub(super) fn session(user: UserId, session: SessionId) -> Key {
     Key::new(user_partition(user), format!("{SESSIONS}{session}"))
+}
+
+/// What the sort keys of a user's API keys begin with.
+pub(super) const API_KEYS: &str = "KEY#";
+
+pub(super) fn api_key(user: UserId, id: KeyId) -> Key {
+    Key::new(user_partition(user), format!("{API_KEYS}{id}"))
 }
 
 /// What the sort keys of a user's statistics begin with.

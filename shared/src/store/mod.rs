@@ -1,5 +1,6 @@
 //! The only door to DynamoDB. Each operation says what it promises when others work at the same time.
 
+mod api_keys;
 mod attempts;
 mod bulk;
 mod connections;
@@ -23,6 +24,7 @@ mod users;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
+pub use api_keys::{KeyOwner, NewKey};
 pub use attempts::Attempts;
 pub use connections::{Connection, Owner};
 pub use conversations::{Cursor, Listed};

@@ -79,28 +79,39 @@ impl From<SessionItem> for Session {
 }
 
 impl Store {
-    /// Begins a session of a user, as long as the user's tokens still have the version that was seen.
+    /// Begins a session of a user, as long as the user's tokens still have the version that was seen. Beyond 50, the
+    /// one that was not used for longest ends, and is answered.
     ///
     /// # Errors
     /// [`Code::WrongCredentials`] when all sessions were ended meanwhile: the credentials may have changed.
-    pub async fn create_session(&self, user: &User, new: &NewSession) -> Result<()> {
-        let mut expression = Expression::default()
+    pub async fn create_session(&self, user: &User, new: &NewSession) -> Result<Option<SessionId>> {
+        let mut ended = None;
+        if user.sessions.len() >= MOST_SESSIONS {
+            ended = self.least_used_session(user).await?;
+            if let Some(ended) = ended {
+                // One attribute cannot be added to and deleted from at once, so it goes by its own update.
+                self.end_session(user.id, ended).await?;
+            }
+        }
+        let named = Expression::default()
             .add_to_set("sessions", ids([new.session.id.to_string()]))
             // The password was right.
             .remove("failures")
             .remove("failed_at")
-            .when_equal("token_version", number(user.token_version));
-        let mut writes = vec![self.new_session(user.id, new)?];
-        if let Some(oldest) = user.sessions.first().filter(|_| user.sessions.len() >= MOST_SESSIONS) {
-            // One attribute cannot be added to and deleted from at once, so the oldest goes by its own update.
-            self.end_session(user.id, *oldest).await?;
-        }
-        expression = expression.when_exists("pk");
-        writes.push(Write::update(&self.studio, key::user(user.id), expression));
+            .when_equal("token_version", number(user.token_version))
+            .when_exists("pk");
+        let writes = vec![self.new_session(user.id, new)?, Write::update(&self.studio, key::user(user.id), named)];
         if self.transact(writes).await?.is_committed() {
-            return Ok(());
+            return Ok(ended);
         }
         Err(Error::new(Code::WrongCredentials, "Incorrect username or password"))
+    }
+
+    /// The session that was used longest ago; one whose item has expired before all others.
+    async fn least_used_session(&self, user: &User) -> Result<Option<SessionId>> {
+        let items = self.session_items(user.id).await?;
+        let used = |session: &SessionId| items.iter().find(|item| item.id == *session).map(|item| item.last_used_at);
+        Ok(user.sessions.iter().copied().min_by_key(used))
     }
 
     /// The write that keeps a new session; the user's own item must name it too.

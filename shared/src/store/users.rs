@@ -6,7 +6,7 @@ use super::expression::{Expression, Write, number, text};
 use super::items::{UserItem, item_at};
 use super::transaction::{Outcome, failed, from_item, random_below};
 use super::{Attempts, NewSession, Store, key};
-use crate::domain::{Email, Failures, Millis, SessionId, User, UserId, Username};
+use crate::domain::{Credential, Email, Failures, Millis, User, UserId, Username};
 use crate::error::{Code, Error, Result};
 
 /// What registration stores.
@@ -49,6 +49,7 @@ impl Store {
             created_at: new.created_at,
             token_version: 1,
             sessions: BTreeSet::from([new.session.session.id]),
+            keys: BTreeSet::new(),
             password_hash: new.password_hash,
             failures: Failures::default(),
         };
@@ -119,11 +120,15 @@ impl Store {
         answer.item.map(from_item).transpose()
     }
 
-    /// The condition that a session still lives, for writes that must not escape its end.
-    pub(super) fn session_lives(&self, user: UserId, session: SessionId, token_version: u64) -> Write {
-        let lives = Expression::default()
-            .when_equal("token_version", number(token_version))
-            .when_contains("sessions", text(session.to_string()));
-        Write::check(&self.studio, key::user(user), lives)
+    /// The condition that a credential still counts, for writes that must not escape its end.
+    pub(super) fn credential_counts(&self, user: UserId, credential: Credential, token_version: u64) -> Write {
+        let id = text(credential.to_string());
+        let counts = match credential {
+            Credential::Session(_) => Expression::default()
+                .when_equal("token_version", number(token_version))
+                .when_contains("sessions", id),
+            Credential::Key(_) => Expression::default().when_contains("keys", id),
+        };
+        Write::check(&self.studio, key::user(user), counts)
     }
 }

@@ -1,0 +1,53 @@
+//! `POST /api/auth/keys`: makes an API key for a program of the caller's. It is shown here and never again.
+
+use serde::{Deserialize, Serialize};
+use shared::Result;
+use shared::auth::{API_KEY_PREFIX, Refusal, hash_opaque, new_opaque};
+use shared::clock;
+use shared::domain::{ApiKey, KeyId, KeyName};
+use shared::error::Error;
+use shared::http::{Answer, Request};
+use shared::store::NewKey;
+
+use super::Auth;
+use super::keys::KeyAnswer;
+
+/// Ten years.
+const MOST_DAYS: u64 = 3650;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    name: KeyName,
+    /// Without it, the key does not end by itself.
+    expires_in_days: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Made {
+    key: String,
+    #[serde(flatten)]
+    shown: KeyAnswer,
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let (caller, _) = auth.person(request).await?;
+    let wanted: Wanted = request.json()?;
+    if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+        return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
+    }
+    let user = auth.base.store.find_user(caller.user).await?;
+    let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
+    let key = ApiKey {
+        id: KeyId::new(clock::new_ulid()),
+        name: wanted.name,
+        ending: secret.chars().skip(secret.len() - 4).collect(),
+        created_at: now,
+        expires_at: wanted.expires_in_days.map(|days| now.plus_seconds(days * 86_400)),
+        last_used_at: None,
+    };
+    let new = NewKey { hash: hash_opaque(&secret), key };
+    auth.base.store.create_key(&user, &new).await?;
+    Answer::ok(&Made { key: secret, shown: new.key.into() })
+}

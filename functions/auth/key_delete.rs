@@ -1,0 +1,16 @@
+//! `DELETE /api/auth/keys/{id}`: ends an API key of the caller's, and closes its windows.
+
+use shared::Result;
+use shared::domain::{Credential, KeyId};
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+
+use super::{Auth, Done};
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let (caller, _) = auth.person(request).await?;
+    let key: KeyId = request.path("id", || Error::new(Code::NotFound, "Key not found"))?;
+    auth.base.store.delete_key(caller.user, key).await?;
+    auth.push.close_where(caller.user, |credential| credential == Credential::Key(key)).await?;
+    Answer::ok(&Done { message: "Key deleted" })
+}

@@ -1,0 +1,42 @@
+//! `GET /api/auth/keys`: the caller's API keys, the last made first; never the keys themselves.
+
+use serde::Serialize;
+use shared::Result;
+use shared::auth::Refusal;
+use shared::domain::{ApiKey, KeyId, KeyName};
+use shared::error::Error;
+use shared::http::{Answer, Request};
+
+use super::Auth;
+
+/// An API key, as its owner sees it after it was made.
+#[derive(Serialize)]
+pub(super) struct KeyAnswer {
+    id: KeyId,
+    name: KeyName,
+    ending: String,
+    created_at: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+impl From<ApiKey> for KeyAnswer {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            id: key.id,
+            name: key.name,
+            ending: key.ending,
+            created_at: key.created_at.to_string(),
+            expires_at: key.expires_at.map(|at| at.to_string()),
+            last_used_at: key.last_used_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let (caller, _) = auth.person(request).await?;
+    let user = auth.base.store.find_user(caller.user).await?;
+    let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let keys = auth.base.store.list_keys(&user).await?;
+    Answer::ok(&keys.into_iter().map(KeyAnswer::from).collect::<Vec<_>>())
+}

@@ -1,0 +1,159 @@
+//! API keys: found by the hash of what their owner has, and listed with their owner.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Expression, Write, ids, number, text};
+use super::items::item_at;
+use super::transaction::{failed, from_item};
+use super::{Store, key};
+use crate::domain::{ApiKey, KeyId, KeyName, Millis, User, UserId};
+use crate::error::{Code, Error, Result};
+
+/// A user has at most so many keys.
+const MOST_KEYS: usize = 50;
+
+/// What making a key stores.
+pub struct NewKey {
+    /// What the owner sees of it later.
+    pub key: ApiKey,
+    /// The hash of what the owner has.
+    pub hash: String,
+}
+
+/// Whose a key is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct KeyOwner {
+    /// The user.
+    pub user: UserId,
+    /// The key.
+    pub key: KeyId,
+    /// When it ends, if it does.
+    #[serde(rename = "ends_at", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Millis>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyItem {
+    id: KeyId,
+    name: KeyName,
+    ending: String,
+    hash: String,
+    created_at: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<Millis>,
+}
+
+impl From<KeyItem> for ApiKey {
+    fn from(item: KeyItem) -> Self {
+        Self {
+            id: item.id,
+            name: item.name,
+            ending: item.ending,
+            created_at: item.created_at,
+            expires_at: item.ends_at,
+            last_used_at: item.last_used_at,
+        }
+    }
+}
+
+impl Store {
+    /// Keeps a new key of `user`, as long as the user's tokens still have the version that was seen.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] when there are 50 already; [`Code::Unauthenticated`] when all sessions were ended meanwhile.
+    pub async fn create_key(&self, user: &User, new: &NewKey) -> Result<()> {
+        if user.keys.len() >= MOST_KEYS {
+            return Err(Error::new(Code::Conflict, format!("There are {MOST_KEYS} keys already")));
+        }
+        let key = new.key.clone();
+        let owner = KeyOwner { user: user.id, key: key.id, expires_at: key.expires_at };
+        let item = KeyItem {
+            id: key.id,
+            name: key.name,
+            ending: key.ending,
+            hash: new.hash.clone(),
+            created_at: key.created_at,
+            ends_at: key.expires_at,
+            last_used_at: None,
+        };
+        let named = Expression::default()
+            .add_to_set("keys", ids([key.id.to_string()]))
+            .when_equal("token_version", number(user.token_version));
+        let writes = vec![
+            Write::create(&self.studio, item_at(key::secret(&new.hash), "api_key", &owner)?),
+            Write::create(&self.studio, item_at(key::api_key(user.id, key.id), "key", &item)?),
+            Write::update(&self.studio, key::user(user.id), named),
+        ];
+        if self.transact(writes).await?.is_committed() {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unauthenticated, "Could not validate credentials"))
+    }
+
+    /// Whose the key with this hash is, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_key_owner(&self, hash: &str) -> Result<Option<KeyOwner>> {
+        self.find_item(key::secret(hash)).await
+    }
+
+    /// Remembers that a key was used.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn touch_key(&self, user: UserId, id: KeyId, now: Millis) -> Result<()> {
+        let used = Expression::default().set("last_used_at", number(now.get())).when_exists("pk");
+        self.update(key::api_key(user, id), &used, ReturnValue::None).await?;
+        Ok(())
+    }
+
+    /// The keys of a user, the last made first.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn list_keys(&self, user: &User) -> Result<Vec<ApiKey>> {
+        let items = self.key_items(user.id).await?;
+        let mut keys: Vec<ApiKey> =
+            items.into_iter().map(ApiKey::from).filter(|key| user.keys.contains(&key.id)).collect();
+        keys.sort_by_key(|key| std::cmp::Reverse(key.id));
+        Ok(keys)
+    }
+
+    /// Ends a key: it does not count any more.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when the user has no such key.
+    pub async fn delete_key(&self, user: UserId, id: KeyId) -> Result<()> {
+        let absent = || Error::new(Code::NotFound, "Key not found");
+        let item = self.find_item::<KeyItem>(key::api_key(user, id)).await?.ok_or_else(absent)?;
+        let forgotten = Expression::default().delete_from_set("keys", ids([id.to_string()])).when_exists("pk");
+        let writes = vec![
+            Write::delete(&self.studio, key::api_key(user, id), Expression::default()),
+            Write::delete(&self.studio, key::secret(&item.hash), Expression::default()),
+            Write::update(&self.studio, key::user(user), forgotten),
+        ];
+        // Refused means that the user is gone, and the key with it.
+        self.transact(writes).await?;
+        Ok(())
+    }
+
+    async fn key_items(&self, user: UserId) -> Result<Vec<KeyItem>> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.studio)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :keys)")
+            .expression_attribute_values(":pk", text(key::user_partition(user)))
+            .expression_attribute_values(":keys", text(key::API_KEYS))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        items.into_iter().map(from_item).collect()
+    }
+}
