@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::Password;
+use shared::auth::{Password, Passwords};
 use shared::domain::Username;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
@@ -29,14 +29,19 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let account = store.find_account(&username).await?;
     let guess = Guess::at(store, &account, request.address()).await?;
     let stored = account.user.as_ref().map(|user| user.password_hash.clone());
-    let matches = auth.passwords.verify(password, stored).await?;
+    let matches = auth.passwords.verify(password.clone(), stored).await?;
     let Some(user) = account.user.filter(|_| matches) else {
         guess.was_wrong().await?;
         return Err(wrong());
     };
     guess.was_right().await?;
     let (session, refresh) = auth.new_session(user.id, request)?;
-    if let Some(ended) = store.create_session(&user, &session).await? {
+    let stronger = if Passwords::is_outdated(&user.password_hash) {
+        Some(auth.passwords.hash(password).await?)
+    } else {
+        None
+    };
+    if let Some(ended) = store.create_session(&user, &session, stronger).await? {
         auth.close_session(user.id, ended).await?;
     }
     auth.signed_in(&refresh, user.token_version)

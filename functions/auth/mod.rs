@@ -95,7 +95,9 @@ impl Auth {
         let caller = self.base.caller(request).await?;
         match caller.credential {
             Credential::Session(session) => Ok((caller, session)),
-            Credential::Key(_) => Err(Error::new(Code::Forbidden, "An API key may not do this; please log in")),
+            Credential::Key(_) => {
+                Err(Error::new(Code::Forbidden, "An API key may not do this; please log in"))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::{Password, Refusal};
+use shared::auth::{NewPassword, Refusal};
 use shared::domain::Credential;
 use shared::error::Error;
 use shared::http::{Answer, Request};
@@ -14,7 +14,7 @@ use super::{Auth, Done};
 #[serde(deny_unknown_fields)]
 struct Change {
     old_password: String,
-    new_password: Password,
+    new_password: NewPassword,
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
@@ -23,7 +23,8 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let user = auth.base.store.find_user(caller.user).await?;
     let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
     confirm(auth, &user, change.old_password).await?;
-    let hash = auth.passwords.hash(change.new_password).await?;
+    let password = change.new_password.of_user(&user.username, &user.email, "new_password")?;
+    let hash = auth.passwords.hash(password).await?;
     auth.base.store.change_password(&user, kept, &hash).await?;
     let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
     auth.push.close_where(caller.user, others).await?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::Password;
+use shared::auth::NewPassword;
 use shared::clock;
 use shared::domain::{Email, UserId, Username};
 use shared::http::{Answer, Request};
@@ -14,23 +14,18 @@ use super::Auth;
 struct Registration {
     username: Username,
     email: Email,
-    password: Password,
+    password: NewPassword,
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let registration: Registration = request.json()?;
-    let password_hash = auth.passwords.hash(registration.password).await?;
+    let Registration { username, email, password } = registration;
+    let password = password.of_user(&username, &email, "password")?;
+    let password_hash = auth.passwords.hash(password).await?;
     let id = UserId::new(clock::new_ulid());
     let (session, refresh) = auth.new_session(id, request)?;
-    let new = NewUser {
-        id,
-        username: registration.username,
-        email: registration.email,
-        created_at: clock::now(),
-        password_hash,
-        session,
-    };
+    let new = NewUser { id, username, email, created_at: clock::now(), password_hash, session };
     let user = auth.base.store.create_user(new).await?;
     auth.signed_in(&refresh, user.token_version)
 }

@@ -53,9 +53,8 @@ impl Key {
     pub fn new(secret: &SecretKey) -> Self {
         let bytes = secret.0.as_bytes();
         let root = hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        let derived = |purpose: &str| {
-            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
-        };
+        let derived =
+            |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref());
         Self {
             id: key_id(&secret.0),
             encoding: EncodingKey::from_secret(bytes),
@@ -124,8 +123,7 @@ impl Keyring {
     /// # Errors
     /// When it cannot be read or is a bad one.
     pub async fn open(secrets: Secrets, arn: String) -> Result<Self> {
-        let keys = Keys::new(secrets.read(&arn).await?);
-        let keys = keys.map_err(|problem| Error::internal(format!("the signing secret {problem}")))?;
+        let keys = read(&secrets, &arn).await?;
         Ok(Self { secrets, arn, keys: RwLock::new(Arc::new(keys)), looked_at: Mutex::default() })
     }
 
@@ -152,12 +150,16 @@ impl Keyring {
             return;
         }
         *looked_at = Some(now);
-        match self.secrets.read(&self.arn).await.map(Keys::new) {
-            Ok(Ok(keys)) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
-            Ok(Err(problem)) => tracing::error!("the new signing secret {problem}; the old one stays"),
-            Err(error) => tracing::warn!(?error, "the signing secret could not be read again"),
+        match read(&self.secrets, &self.arn).await {
+            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
+            Err(error) => tracing::error!(?error, "the new signing secret is of no use; the old one stays"),
         }
     }
+}
+
+async fn read(secrets: &Secrets, arn: &str) -> Result<Keys> {
+    let keys = Keys::new(secrets.read(arn).await?);
+    keys.map_err(|problem| Error::internal(format!("the signing secret {problem}")))
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ mod opaque;
 mod passwords;
 mod refresh;
 mod tokens;
+mod well_known;
 
 pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
+pub use keyring::{Key, Keyring, Keys, SecretKey};
 pub use limiter::{Limiter, check_allowance};
 pub use opaque::{hash_opaque, new_opaque};
-pub use passwords::{Password, Passwords};
-pub use keyring::{Key, Keyring, Keys, SecretKey};
+pub use passwords::{NewPassword, Password, Passwords};
 pub use refresh::RefreshToken;
 pub use tokens::{Claim, Claims, Tokens};

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Argon2, Params};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::domain::RuleBroken;
+use super::well_known::is_well_known;
+use crate::domain::{Email, RuleBroken, Username};
 use crate::error::{Error, Result};
 
 /// A password that a client sent: 8 to 256 characters, at most 1,024 bytes, in normal form C.
@@ -26,6 +27,39 @@ impl TryFrom<String> for Password {
             return Err(RuleBroken("must have 8 to 256 characters, at most 1024 bytes".to_owned()));
         }
         Ok(Self(text.nfc().collect()))
+    }
+}
+
+/// A password that is to be somebody's: a [`Password`] that is none of the 500 most common ones.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NewPassword(Password);
+
+impl TryFrom<String> for NewPassword {
+    type Error = RuleBroken;
+
+    fn try_from(text: String) -> Result<Self, RuleBroken> {
+        let password = Password::try_from(text)?;
+        if is_well_known(&password.0) {
+            return Err(RuleBroken("must not be one of the most common passwords".to_owned()));
+        }
+        Ok(Self(password))
+    }
+}
+
+impl NewPassword {
+    /// The password, unless it is the user's own name or address.
+    ///
+    /// # Errors
+    /// The rule, for the field with this name.
+    pub fn of_user(self, username: &Username, email: &Email, field: &str) -> Result<Password> {
+        let canonical: String = self.0.0.nfkc().collect::<String>().to_lowercase().nfkc().collect();
+        let email = email.canonical();
+        let mailbox = email.rsplit_once('@').map_or("", |(mailbox, _)| mailbox);
+        if [username.canonical().as_str(), email.as_str(), mailbox].contains(&canonical.as_str()) {
+            return Err(Error::invalid_field(field, "must not be the name or the address of its user"));
+        }
+        Ok(self.0)
     }
 }
 
@@ -52,6 +86,14 @@ impl Passwords {
     /// When the operating system has no randomness.
     pub async fn hash(&self, password: Password) -> Result<String> {
         tokio::task::spawn_blocking(move || hash(&password.0)).await.map_err(Error::internal)?
+    }
+
+    /// Whether a stored hash was made with less work than hashes are made with today.
+    #[must_use]
+    pub fn is_outdated(stored: &str) -> bool {
+        let Ok(stored) = PasswordHash::new(stored) else { return false };
+        let (today, made) = (Params::default(), Params::try_from(&stored));
+        made.is_ok_and(|made| made.m_cost() < today.m_cost() || made.t_cost() < today.t_cost())
     }
 
     /// Whether `password` is the one behind `stored`. Without `stored` (the user is unknown) it does the same
@@ -104,6 +146,25 @@ mod tests {
     async fn an_unknown_user_never_passes_even_with_the_dummy_password() {
         let passwords = Passwords::new().unwrap();
         assert!(!passwords.verify(password("nobody has this password"), None).await.unwrap());
+    }
+
+    #[test]
+    fn a_hash_made_with_less_work_is_outdated() {
+        let params = Params::new(8192, 2, 1, None).unwrap();
+        let old = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        assert!(Passwords::is_outdated(&old.hash_password(b"a password").unwrap().to_string()));
+        assert!(!Passwords::is_outdated(&hash("a password").unwrap()));
+    }
+
+    #[test]
+    fn nobodys_name_or_address_is_the_password() {
+        let new = |text: &str| NewPassword::try_from(text.to_owned());
+        let (name, email) = ("Ada.Lovelace".parse().unwrap(), "Countess@Example.com".parse().unwrap());
+        for bad in ["ada.lovelace", "countess@example.com", "COUNTESS", "ＡＤＡ.lovelace"] {
+            assert!(new(bad).unwrap().of_user(&name, &email, "password").is_err(), "{bad}");
+        }
+        assert!(new("ada.lovelace!").unwrap().of_user(&name, &email, "password").is_ok());
+        assert!(new("Password1").is_err() && new("password123").is_ok());
     }
 
     #[test]

@@ -75,13 +75,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Only when the cryptography library fails.
-    pub fn issue(
-        &self,
-        key: &Key,
-        claim: &Claim,
-        now: Millis,
-        id: Ulid,
-    ) -> Result<String> {
+    pub fn issue(&self, key: &Key, claim: &Claim, now: Millis, id: Ulid) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),

@@ -130,7 +130,8 @@ impl Store {
     pub async fn delete_key(&self, user: UserId, id: KeyId) -> Result<()> {
         let absent = || Error::new(Code::NotFound, "Key not found");
         let item = self.find_item::<KeyItem>(key::api_key(user, id)).await?.ok_or_else(absent)?;
-        let forgotten = Expression::default().delete_from_set("keys", ids([id.to_string()])).when_exists("pk");
+        let forgotten =
+            Expression::default().delete_from_set("keys", ids([id.to_string()])).when_exists("pk");
         let writes = vec![
             Write::delete(&self.studio, key::api_key(user, id), Expression::default()),
             Write::delete(&self.studio, key::secret(&item.hash), Expression::default()),

@@ -130,11 +130,8 @@ impl Store {
 
     /// The writes by which a connection belongs to somebody, besides those on its own row.
     fn ownership(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
-        let row = Row {
-            id: connection.id.clone(),
-            credential: owner.credential,
-            token_ends: owner.token_ends,
-        };
+        let row =
+            Row { id: connection.id.clone(), credential: owner.credential, token_ends: owner.token_ends };
         let mut item = item_at(key::user_connection(owner.user, &connection.id), "user_connection", &row)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
         Ok([

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::{
-    ConnectionId, ConversationId, Day, Email, KeyId, MessageId, Millis, ModelName, Requester, SessionId, UserId,
-    Username,
+    ConnectionId, ConversationId, Day, Email, KeyId, MessageId, Millis, ModelName, Requester, SessionId,
+    UserId, Username,
 };
 
 /// The index that lists a user's conversations by their last change.

@@ -79,12 +79,17 @@ impl From<SessionItem> for Session {
 }
 
 impl Store {
-    /// Begins a session of a user, as long as the user's tokens still have the version that was seen. Beyond 50, the
-    /// one that was not used for longest ends, and is answered.
+    /// Begins a session of a user, as long as the user's password and token version are those that were seen. Beyond 50, the
+    /// one that was not used for longest ends, and is answered. With it may come a stronger hash of the same password.
     ///
     /// # Errors
     /// [`Code::WrongCredentials`] when all sessions were ended meanwhile: the credentials may have changed.
-    pub async fn create_session(&self, user: &User, new: &NewSession) -> Result<Option<SessionId>> {
+    pub async fn create_session(
+        &self,
+        user: &User,
+        new: &NewSession,
+        stronger_hash: Option<String>,
+    ) -> Result<Option<SessionId>> {
         let mut ended = None;
         if user.sessions.len() >= MOST_SESSIONS {
             ended = self.least_used_session(user).await?;
@@ -93,14 +98,20 @@ impl Store {
                 self.end_session(user.id, ended).await?;
             }
         }
-        let named = Expression::default()
+        let named = match stronger_hash {
+            Some(hash) => Expression::default().set("password_hash", text(hash)),
+            None => Expression::default(),
+        };
+        let named = named
             .add_to_set("sessions", ids([new.session.id.to_string()]))
             // The password was right.
             .remove("failures")
             .remove("failed_at")
-            .when_equal("token_version", number(user.token_version))
-            .when_exists("pk");
-        let writes = vec![self.new_session(user.id, new)?, Write::update(&self.studio, key::user(user.id), named)];
+            // It is still the password, too.
+            .when_equal("password_hash", text(user.password_hash.clone()))
+            .when_equal("token_version", number(user.token_version));
+        let writes =
+            vec![self.new_session(user.id, new)?, Write::update(&self.studio, key::user(user.id), named)];
         if self.transact(writes).await?.is_committed() {
             return Ok(ended);
         }
@@ -110,7 +121,8 @@ impl Store {
     /// The session that was used longest ago; one whose item has expired before all others.
     async fn least_used_session(&self, user: &User) -> Result<Option<SessionId>> {
         let items = self.session_items(user.id).await?;
-        let used = |session: &SessionId| items.iter().find(|item| item.id == *session).map(|item| item.last_used_at);
+        let used =
+            |session: &SessionId| items.iter().find(|item| item.id == *session).map(|item| item.last_used_at);
         Ok(user.sessions.iter().copied().min_by_key(used))
     }
 

@@ -121,7 +121,12 @@ impl Store {
     }
 
     /// The condition that a credential still counts, for writes that must not escape its end.
-    pub(super) fn credential_counts(&self, user: UserId, credential: Credential, token_version: u64) -> Write {
+    pub(super) fn credential_counts(
+        &self,
+        user: UserId,
+        credential: Credential,
+        token_version: u64,
+    ) -> Write {
         let id = text(credential.to_string());
         let counts = match credential {
             Credential::Session(_) => Expression::default()
