@@ -52,6 +52,7 @@ impl Auth {
 }
 
 impl Group for Auth {
+    #[expect(clippy::cognitive_complexity, reason = "it is a list")]
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "POST /api/auth/register" => register::handle(self, request).await,
