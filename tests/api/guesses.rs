@@ -18,6 +18,18 @@ fn told(answer: &Answer) -> (u16, String) {
     (answer.status, body.to_string())
 }
 
+/// Guesses until there is a wait that outlasts what the test does next; the refusal.
+async fn blocked(client: &Client, username: &str) -> Answer {
+    for number in 0..100 {
+        let answer = client.post("/api/auth/login", &guess(username, number)).await;
+        if answer.body["retry_after"].as_u64().is_some_and(|seconds| seconds > 3) {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("a hundred guesses were not refused");
+}
+
 #[tokio::test]
 async fn a_thousand_guesses_from_fifty_addresses_are_bounded_and_the_owner_is_unaffected() {
     let studio = studio().await;
@@ -48,7 +60,8 @@ async fn a_thousand_guesses_from_fifty_addresses_are_bounded_and_the_owner_is_un
     // The owner's session lives, and so does where the owner comes from.
     ada.get("/api/auth/me").await.expect(200);
     studio.visitor().post("/api/auth/refresh", &json!({"refresh_token": refresh})).await.expect(200);
-    let elsewhere = studio.visitor_at([127, 0, 2, 1]).post("/api/auth/login", &credentials).await;
+    blocked(&studio.visitor_at([127, 0, 2, 1]), "ada").await;
+    let elsewhere = studio.visitor_at([127, 0, 2, 3]).post("/api/auth/login", &credentials).await;
     assert_eq!(elsewhere.expect(429).body["code"], "too_many_attempts");
     studio.visitor().post("/api/auth/login", &credentials).await.expect(200);
     // That login was right, so the account's failures are forgotten, everywhere.
@@ -92,12 +105,15 @@ async fn known_and_unknown_users_get_the_same_bytes_guess_after_guess() {
     let studio = studio().await;
     studio.user("ada").await;
     let (known, unknown) = (studio.visitor_at([127, 0, 4, 1]), studio.visitor_at([127, 0, 4, 2]));
-    for number in 0..7 {
+    for number in 0..5 {
         let known = told(&known.post("/api/auth/login", &guess("ada", number)).await);
         let unknown = told(&unknown.post("/api/auth/login", &guess("nobody", number)).await);
-        assert_eq!(known, unknown, "guess {number}");
-        assert_eq!(known.0, if number < 5 { 401 } else { 429 });
+        assert_eq!((known.0, &known), (401, &unknown), "guess {number}");
     }
+    let without_numbers = |answer: &Answer| told(answer).1.replace(|c: char| c.is_ascii_digit(), "");
+    let (known, unknown) = (blocked(&known, "ada").await, blocked(&unknown, "nobody").await);
+    assert_eq!(without_numbers(&known), without_numbers(&unknown));
+    assert_eq!((known.status, unknown.status), (429, 429));
 }
 
 async fn milliseconds(client: &Client, username: &str) -> f64 {
