@@ -35,4 +35,5 @@ mod rotation;
 mod sessions;
 mod sockets;
 mod statistics;
+mod template;
 mod tidy;

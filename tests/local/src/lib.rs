@@ -6,7 +6,7 @@
 //! It is as strict as AWS, limits and error bodies included, and it can let things go wrong
 //! ([`Studio::faults`]). `cargo run` runs one; tests run many at once.
 //!
-//! What it does not have: IAM, throttling of its own, cold starts as slow as the cloud's, eventual
+//! What it does not have: throttling of its own, cold starts as slow as the cloud's, eventual
 //! consistency.
 
 mod clock;
@@ -22,6 +22,7 @@ mod lambda;
 mod listener;
 mod mailbox;
 mod options;
+mod permissions;
 mod places;
 mod queues;
 mod secrets;
@@ -37,4 +38,4 @@ pub use lambda::InvokeError;
 pub use mailbox::Mail;
 pub use options::{Data, Echo, Limits, Options};
 pub use studio::Studio;
-pub use template::{Route, TemplateError, routes};
+pub use template::{Route, TemplateError, document, routes};

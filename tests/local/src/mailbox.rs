@@ -13,9 +13,11 @@ use serde_json::json;
 
 use crate::{
     clock,
+    dynamodb::Guards,
     faults::{Faults, MailFault},
     http1::{self, Answer},
     lambda::request_id,
+    permissions::{self, Permissions},
     sync::lock,
 };
 
@@ -51,11 +53,13 @@ pub struct Mail {
 pub(crate) struct Mailbox {
     mails: Arc<Mutex<VecDeque<Mail>>>,
     faults: Faults,
+    permissions: Permissions,
 }
 
 impl Mailbox {
-    pub(crate) fn new(faults: Faults) -> Self {
-        Self { mails: Arc::default(), faults }
+    pub(crate) fn new(guards: &Guards) -> Self {
+        let (faults, permissions) = (guards.faults.clone(), guards.permissions.clone());
+        Self { mails: Arc::default(), faults, permissions }
     }
 
     /// The last mails, the newest first.
@@ -68,7 +72,8 @@ impl Mailbox {
         if request.method() != Method::POST {
             return refusal("NotFoundException", "SendEmail is the only operation here");
         }
-        let body = http1::read_body(request.into_body(), MAIL_LIMIT).await.unwrap_or_default();
+        let (head, body) = request.into_parts();
+        let body = http1::read_body(body, MAIL_LIMIT).await.unwrap_or_default();
         match self.faults.mail() {
             Some(MailFault::TooMany) => {
                 let (status, kind) = (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
@@ -83,6 +88,10 @@ impl Mailbox {
         }
         match mail(&body) {
             Ok(mail) => {
+                let sender = permissions::sender(&mail.from);
+                if let Some(denied) = self.permissions.refusal(&head.headers, "ses:SendEmail", &sender) {
+                    return http1::aws_error(StatusCode::FORBIDDEN, "AccessDeniedException", &denied);
+                }
                 let mut mails = lock(&self.mails);
                 if mails.len() == KEPT_MAILS {
                     mails.pop_front();

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use http::{Request, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     http1::{self, Answer},
     lambda::request_id,
+    permissions::Permissions,
     sync::lock,
     template::{ACCOUNT, REGION, SecretName, Template},
 };
@@ -32,6 +33,7 @@ const ARN_END: &str = "-studio";
 pub(crate) struct Secrets(Arc<Inner>);
 
 struct Inner {
+    permissions: Permissions,
     by_name: Mutex<BTreeMap<String, Secret>>,
     /// Where the kept ones are.
     file: Option<PathBuf>,
@@ -52,6 +54,9 @@ struct Secret {
     /// Whether it stays in the data folder. A provider's key never does.
     #[serde(skip)]
     is_kept: bool,
+    /// What refers to it in the template.
+    #[serde(skip)]
+    reference: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -68,6 +73,11 @@ impl Version {
 }
 
 impl Secret {
+    fn new(value: String) -> Self {
+        let (current, reference) = (Version::new(value), String::new());
+        Self { current, previous: None, set: None, is_kept: false, reference }
+    }
+
     /// Makes `value` the current one, and the one before it the previous.
     fn rotate(&mut self, value: String) {
         if self.current.value != value {
@@ -80,7 +90,7 @@ impl Secret {
         let value = || set.cloned().map_or_else(new_secret, Ok);
         let mut secret = match kept {
             Some(kept) => kept,
-            None => Self { current: Version::new(value()?), previous: None, set: None, is_kept: true },
+            None => Self::new(value()?),
         };
         if let Some(value) = set.filter(|_| secret.set.as_ref() != set) {
             secret.rotate(value.clone());
@@ -98,6 +108,7 @@ impl Secrets {
         template: &Template,
         variables: &BTreeMap<String, String>,
         folder: Option<&DataFolder>,
+        permissions: Permissions,
     ) -> Result<Self, Error> {
         let file = folder.map(DataFolder::secrets);
         let mut kept: BTreeMap<String, Secret> = match &file {
@@ -105,17 +116,16 @@ impl Secrets {
             None => BTreeMap::new(),
         };
         let mut by_name = BTreeMap::new();
-        for SecretName { name, is_made } in template.secret_names() {
+        for SecretName { name, is_made, reference } in template.secret_names() {
             let set = variables.get(&name).filter(|value| !value.is_empty());
-            if is_made {
-                let secret = Secret::at_start(kept.remove(&name), set)?;
-                by_name.insert(name, secret);
-            } else if let Some(value) = set {
-                let current = Version::new(value.clone());
-                by_name.insert(name, Secret { current, previous: None, set: None, is_kept: false });
-            }
+            let secret = match (is_made, set) {
+                (true, set) => Secret::at_start(kept.remove(&name), set)?,
+                (false, Some(value)) => Secret::new(value.clone()),
+                (false, None) => continue,
+            };
+            by_name.insert(name, Secret { reference, ..secret });
         }
-        let secrets = Self(Arc::new(Inner { by_name: Mutex::new(by_name), file }));
+        let secrets = Self(Arc::new(Inner { permissions, by_name: Mutex::new(by_name), file }));
         secrets.keep(&lock(&secrets.0.by_name))?;
         Ok(secrets)
     }
@@ -154,18 +164,22 @@ impl Secrets {
         }
         let body = http1::read_body(body, REQUEST_LIMIT).await.unwrap_or_default();
         match serde_json::from_slice::<Wanted>(&body) {
-            Ok(wanted) => self.get(&wanted),
+            Ok(wanted) => self.get(&wanted, &head.headers),
             Err(_) => refusal("ValidationException", "SecretId must be text"),
         }
     }
 
-    fn get(&self, wanted: &Wanted) -> Answer {
+    fn get(&self, wanted: &Wanted, headers: &HeaderMap) -> Answer {
         let by_name = lock(&self.0.by_name);
         let found =
             by_name.iter().find(|(name, _)| **name == wanted.secret_id || arn(name) == wanted.secret_id);
         let Some((name, secret)) = found else {
             return refusal(NOT_FOUND, "Secrets Manager can't find the specified secret.");
         };
+        let denied = self.0.permissions.refusal(headers, "secretsmanager:GetSecretValue", &secret.reference);
+        if let Some(denied) = denied {
+            return refusal("AccessDeniedException", &denied);
+        }
         let stage = wanted.version_stage.as_deref().unwrap_or(CURRENT);
         let version = match stage {
             CURRENT => Some(&secret.current),

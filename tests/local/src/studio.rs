@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     data_folder::DataFolder,
-    dynamodb::{self, Meter, Reading},
+    dynamodb::{self, Guards, Reading},
     error::Error,
     faults::Faults,
     gateway::{Connections, CorsHeaders, Gateway, HttpApi, Routes, WebSocketApi},
@@ -20,6 +20,7 @@ use crate::{
     listener::{listen, reachable},
     mailbox::{Mail, Mailbox},
     options::{Data, Options},
+    permissions::Permissions,
     places::Places,
     queues::Queues,
     secrets::Secrets,
@@ -46,8 +47,7 @@ pub struct Studio {
     secrets: Secrets,
     mailbox: Mailbox,
     queues: Queues,
-    faults: Faults,
-    meter: Meter,
+    guards: Guards,
     /// Closes the WebSockets.
     closing: CancellationToken,
     sessions: TaskTracker,
@@ -69,13 +69,13 @@ impl Studio {
             Data::Memory => None,
             Data::Directory(path) => Some(DataFolder::take(path)?),
         };
-        let secrets = Secrets::provide(&template, &options.variables, folder.as_ref())?;
-        let faults = Faults::default();
-        let meter = Meter::default();
+        let guards = Guards::new(Permissions::new(&template.functions));
+        let allowed = guards.permissions.clone();
+        let secrets = Secrets::provide(&template, &options.variables, folder.as_ref(), allowed)?;
         let (ending, tasks) = (CancellationToken::new(), TaskTracker::new());
         let database =
             dynamodb::open(folder.as_ref().map(DataFolder::database).as_deref(), &template.tables)?;
-        let dynamodb = dynamodb::serve(database, faults.clone(), meter.clone(), &ending, &tasks).await?;
+        let dynamodb = dynamodb::serve(database, guards.clone(), &ending, &tasks).await?;
         let guardian = Guardian::start();
         let surroundings = Surroundings {
             internal: &internal.to_string(),
@@ -90,13 +90,12 @@ impl Studio {
             internal,
             dynamodb,
             stage: template.websocket.as_ref().map(|api| api.stage.clone()).unwrap_or_default(),
-            connections: Connections::new(faults.clone()),
+            connections: Connections::new(&guards, template.websocket.as_ref()),
             functions,
             secrets,
-            mailbox: Mailbox::new(faults.clone()),
+            mailbox: Mailbox::new(&guards),
             queues: Queues::new(template.queues.clone()),
-            faults,
-            meter,
+            guards,
             closing: CancellationToken::new(),
             sessions: TaskTracker::new(),
             ending,
@@ -126,7 +125,7 @@ impl Studio {
             asynchronous: Asynchronous {
                 functions: self.functions.clone(),
                 queues: self.queues.clone(),
-                faults: self.faults.clone(),
+                guards: self.guards.clone(),
                 retry_delay: options.limits.retry_delay,
             },
             secrets: self.secrets.clone(),
@@ -239,17 +238,17 @@ impl Studio {
 
     /// What is to go wrong.
     pub fn faults(&self) -> &Faults {
-        &self.faults
+        &self.guards.faults
     }
 
     /// What the functions have asked of DynamoDB since the start or the last [`Studio::reset_meter`].
     pub fn meter(&self) -> Reading {
-        self.meter.read()
+        self.guards.meter.read()
     }
 
     /// Sets the meter to nothing.
     pub fn reset_meter(&self) {
-        self.meter.reset();
+        self.guards.meter.reset();
     }
 
     /// The names of the functions.

@@ -1,5 +1,6 @@
 //! DynamoDB: the embedded database, its tables, and the proxy the functions reach it through.
 
+mod actions;
 mod meter;
 mod proxy;
 mod tables;
@@ -9,11 +10,11 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use dynoxide::Database;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use meter::Meter;
 pub use meter::{Reading, Usage};
+pub(crate) use proxy::Guards;
 use proxy::Proxy;
 
-use crate::{error::Error, faults::Faults, http1, listener::listen, template::TableDefinition};
+use crate::{error::Error, http1, listener::listen, template::TableDefinition};
 
 /// How often expired items are deleted. (The cloud takes up to days; a reader must filter in any case.)
 const TTL_SWEEP: Duration = Duration::from_secs(30);
@@ -34,8 +35,7 @@ pub(crate) fn open(path: Option<&Path>, tables: &[TableDefinition]) -> Result<Da
 /// Serves the database, and the proxy before it, until `stop`; answers the proxy's address.
 pub(crate) async fn serve(
     database: Database,
-    faults: Faults,
-    meter: Meter,
+    guards: Guards,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<SocketAddr, Error> {
@@ -47,7 +47,7 @@ pub(crate) async fn serve(
         // It ends when it is told to; an accept error leaves the functions with a clear error of their own.
         dynoxide::server::serve_with_shutdown(backend, database, until).await.ok();
     });
-    let proxy = Proxy::new(backend_address, faults, meter);
+    let proxy = Proxy::new(backend_address, guards);
     tasks.spawn(http1::serve(front, stop.clone(), tasks.clone(), move |request, _peer| {
         proxy.clone().handle(request)
     }));

@@ -16,10 +16,11 @@ use hyper_util::{
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::json;
 
-use super::meter::Meter;
+use super::{actions, meter::Meter};
 use crate::{
     faults::{DynamoDbFault, Faults},
     http1::{self, Answer, Cut},
+    permissions::Permissions,
 };
 
 /// The largest request DynamoDB takes.
@@ -30,20 +31,32 @@ const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
 pub(crate) struct Proxy {
     client: Client<HttpConnector, Full<Bytes>>,
     backend: Uri,
-    faults: Faults,
-    meter: Meter,
+    guards: Guards,
+}
+
+/// What every call goes past.
+#[derive(Clone, Debug)]
+pub(crate) struct Guards {
+    pub(crate) faults: Faults,
+    pub(crate) meter: Meter,
+    pub(crate) permissions: Permissions,
+}
+
+impl Guards {
+    pub(crate) fn new(permissions: Permissions) -> Self {
+        Self { faults: Faults::default(), meter: Meter::default(), permissions }
+    }
 }
 
 impl Proxy {
-    pub(crate) fn new(backend: SocketAddr, faults: Faults, meter: Meter) -> Self {
+    pub(crate) fn new(backend: SocketAddr, guards: Guards) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let uri = Uri::builder().scheme("http").authority(backend.to_string()).path_and_query("/").build();
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             backend: uri.unwrap_or_default(),
-            faults,
-            meter,
+            guards,
         }
     }
 
@@ -57,8 +70,13 @@ impl Proxy {
             return Ok(http1::empty(StatusCode::PAYLOAD_TOO_LARGE));
         };
         let table = table_of(&body).to_owned();
-        let fault = self.faults.dynamodb_call(&operation, &body);
-        let (status, answer) = match fault.and_then(|fault| refusal(fault, &operation, &body)) {
+        let denied = actions::of(&operation, &body)
+            .into_iter()
+            .find_map(|(action, table)| self.guards.permissions.refusal(&head.headers, &action, &table));
+        let fault = self.guards.faults.dynamodb_call(&operation, &body);
+        let denied = denied.map(|reason| error("AccessDeniedException", &reason));
+        let refused = || fault.and_then(|fault| refusal(fault, &operation, &body));
+        let (status, answer) = match denied.or_else(refused) {
             Some((status, answer)) => (status, answer),
             None => {
                 if let Some(DynamoDbFault::Delay(delay)) = fault {
@@ -67,7 +85,7 @@ impl Proxy {
                 self.forward(head.headers, with_capacity(&operation, body)).await
             }
         };
-        self.meter.count(&operation, &table, !status.is_success(), &answer);
+        self.guards.meter.count(&operation, &table, !status.is_success(), &answer);
         if fault == Some(DynamoDbFault::AnswerLost) {
             return Err(Cut);
         }

@@ -17,9 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock,
+    dynamodb::Guards,
     faults::{ConnectionFault, Faults},
     http1::{self, Answer, BodyError},
+    permissions::Permissions,
     sync::lock,
+    template::{ACCOUNT, REGION, WebSocketDefinition},
 };
 
 /// The largest message, either way.
@@ -82,11 +85,16 @@ impl Connection {
 pub(crate) struct Connections {
     open: Arc<Mutex<HashMap<String, Arc<Connection>>>>,
     faults: Faults,
+    permissions: Permissions,
+    /// The ARN of the stage, which those of the operations begin with.
+    stage_arn: Arc<str>,
 }
 
 impl Connections {
-    pub(crate) fn new(faults: Faults) -> Self {
-        Self { open: Arc::default(), faults }
+    pub(crate) fn new(guards: &Guards, api: Option<&WebSocketDefinition>) -> Self {
+        let arn = api.map(|api| format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{}/{}", api.id, api.stage));
+        let (faults, permissions) = (guards.faults.clone(), guards.permissions.clone());
+        Self { open: Arc::default(), faults, permissions, stage_arn: arn.unwrap_or_default().into() }
     }
 
     /// How many are open.
@@ -135,6 +143,11 @@ impl Connections {
     /// Answers a call of `/{stage}/@connections/{id}`.
     pub(crate) async fn handle(&self, request: Request<Incoming>, id: &str) -> Answer {
         let id = percent_decode_str(id).decode_utf8_lossy();
+        let operation = format!("{}/{}/@connections/{id}", self.stage_arn, request.method());
+        let denied = self.permissions.refusal(request.headers(), "execute-api:ManageConnections", &operation);
+        if let Some(denied) = denied {
+            return http1::aws_error(StatusCode::FORBIDDEN, "ForbiddenException", &denied);
+        }
         match self.faults.connection(&id) {
             Some(ConnectionFault::Gone) => return gone(),
             Some(ConnectionFault::LimitExceeded) => {

@@ -22,6 +22,11 @@ pub(crate) async fn handle(queue: &Asynchronous, request: Request<Incoming>) -> 
         let message = format!("Function not found: {name}");
         return http1::aws_error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };
+    if let Some(denied) =
+        queue.guards.permissions.refusal(&head.headers, "lambda:InvokeFunction", &function.arn)
+    {
+        return http1::aws_error(StatusCode::FORBIDDEN, "AccessDeniedException", &denied);
+    }
     let Ok(payload) = http1::read_body(body, PAYLOAD_LIMIT).await else {
         return too_large();
     };

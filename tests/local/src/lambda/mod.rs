@@ -170,7 +170,8 @@ fn environment(
     let log_group = format!("/aws/lambda/{}", definition.name);
     let internal_url = format!("http://{}", surroundings.internal);
     let fixed = [
-        ("AWS_ACCESS_KEY_ID", "local"),
+        // It tells whose permissions a signed call has.
+        ("AWS_ACCESS_KEY_ID", definition.name.as_str()),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ENDPOINT_URL_DYNAMODB", surroundings.dynamodb_url),
         ("AWS_ENDPOINT_URL_LAMBDA", internal_url.as_str()),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     AsynchronousCalls, FailureDestination, FunctionDefinition, QueueSource, RouteDefinition, TemplateError,
-    node::Node, queues, resolve::Resolver, resources,
+    node::Node, permissions, queues, resolve::Resolver, resources,
 };
 
 /// SAM's own default where neither the function nor `Globals` says.
@@ -60,6 +60,7 @@ impl Reader<'_> {
             routes: self.routes()?,
             asynchronous: self.asynchronous()?,
             queues: self.queues()?,
+            permissions: permissions::read(self.properties, self.resolver),
         })
     }
 

@@ -1,8 +1,10 @@
-//! The routes of a template, for tests that hold them against the code.
+//! The routes of a template, and the template as it is, for tests that hold them against the code and against rules.
 
 use std::collections::BTreeMap;
 
-use super::{Template, TemplateError};
+use serde_json::{Value, json};
+
+use super::{Template, TemplateError, node::Node};
 
 /// A route, and the executable that serves it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,4 +31,22 @@ pub fn routes(source: &str) -> Result<Vec<Route>, TemplateError> {
     }
     routes.sort();
     Ok(routes)
+}
+
+/// A template as JSON, unevaluated: every scalar is text, and CloudFormation's functions are in their long form.
+///
+/// # Errors
+/// When it is not YAML.
+pub fn document(source: &str) -> Result<Value, TemplateError> {
+    Node::parse(source).map(|node| json_of(&node))
+}
+
+fn json_of(node: &Node) -> Value {
+    match node {
+        Node::Text(text) => json!(text),
+        Node::List(items) => items.iter().map(json_of).collect(),
+        Node::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json_of(value))).collect(),
+        Node::Call(name, argument) if name == "Ref" => json!({ "Ref": json_of(argument) }),
+        Node::Call(name, argument) => json!({ format!("Fn::{name}"): json_of(argument) }),
+    }
 }

@@ -7,6 +7,7 @@ mod functions;
 mod http_api;
 mod listing;
 mod node;
+mod permissions;
 mod queues;
 mod resolve;
 mod secrets;
@@ -17,7 +18,7 @@ mod websocket_api;
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-pub use listing::{Route, routes};
+pub use listing::{Route, document, routes};
 use node::Node;
 use resolve::Resolver;
 pub(crate) use resolve::{ACCOUNT, REGION};
@@ -65,6 +66,14 @@ pub(crate) struct FunctionDefinition {
     pub(crate) asynchronous: AsynchronousCalls,
     /// The queues it gets the messages of.
     pub(crate) queues: Vec<QueueSource>,
+    pub(crate) permissions: Vec<Permission>,
+}
+
+/// What a function may do. Actions and resources are patterns, whose `*` stand for anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Permission {
+    pub(crate) actions: Vec<String>,
+    pub(crate) resources: Vec<String>,
 }
 
 /// A queue that is an event source of a function.

@@ -11,6 +11,8 @@ pub(crate) struct SecretName {
     pub(crate) name: String,
     /// Whether the template makes it (`GenerateSecretString`).
     pub(crate) is_made: bool,
+    /// What refers to it in the template, its permissions included.
+    pub(crate) reference: String,
 }
 
 /// The logical ids of the secrets that the template makes.
@@ -26,7 +28,8 @@ impl Template {
     pub(crate) fn secret_named_by(&self, variable: &str, value: &str) -> Option<SecretName> {
         let is_of_a_resource = value.starts_with("arn:") && value.contains(&format!(":{ACCOUNT}:"));
         let name = variable.strip_suffix("_ARN").filter(|_| !is_of_a_resource)?;
-        Some(SecretName { name: name.to_owned(), is_made: self.made_secrets.iter().any(|id| id == value) })
+        let is_made = self.made_secrets.iter().any(|id| id == value);
+        Some(SecretName { name: name.to_owned(), is_made, reference: value.to_owned() })
     }
 
     /// Every secret that a function's variable names, once. (A dynamic reference is one in the variable itself.)
@@ -35,13 +38,15 @@ impl Template {
         for (variable, value) in self.functions.iter().flat_map(|function| &function.variables) {
             let resolved = value.starts_with("{{resolve:") && variable == "SECRET_KEY";
             let secret = match self.secret_named_by(variable, value) {
-                _ if resolved => Some(SecretName { name: variable.clone(), is_made: true }),
+                _ if resolved => {
+                    Some(SecretName { name: variable.clone(), is_made: true, reference: value.clone() })
+                }
                 named => named,
             };
-            if let Some(SecretName { name, is_made }) = secret {
-                *names.entry(name).or_insert(false) |= is_made;
+            if let Some(secret) = secret {
+                names.entry(secret.name.clone()).or_insert(secret);
             }
         }
-        names.into_iter().map(|(name, is_made)| SecretName { name, is_made }).collect()
+        names.into_values().collect()
     }
 }

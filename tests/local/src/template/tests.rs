@@ -55,7 +55,7 @@ fn a_failure_destination_must_be_there() {
         );
         Template::parse(&source, &BTreeMap::new()).unwrap_err().to_string()
     };
-    assert_eq!(with("{ Type: SQS, Destination: !GetAtt F.Arn }"), "F: `function:F` is no queue");
+    assert_eq!(with("{ Type: SQS, Destination: !GetAtt F.Arn }"), "F: `F` is no queue");
     assert_eq!(
         with("{ Type: SNS, Destination: x }"),
         "F: OnFailure: wants a Type of Lambda or SQS, and a Destination"

@@ -14,6 +14,7 @@ mod database;
 mod functions;
 mod http;
 mod mailbox;
+mod permissions;
 mod processes;
 mod push;
 mod queues;

@@ -1,0 +1,172 @@
+//! What the template promises of a deployment: few permissions, protected data, logs that end and tell no secret.
+
+use std::collections::BTreeSet;
+
+use local::Options;
+use serde_json::{Map, Value, json};
+
+use crate::actors::{PASSWORD, studio_with};
+
+/// The template, unevaluated.
+fn template() -> Value {
+    let path = format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"));
+    local::document(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The resources of one type: logical id and the whole resource.
+fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let all = template["Resources"].as_object().unwrap();
+    all.iter()
+        .filter(move |(_, resource)| resource["Type"] == kind)
+        .map(|(id, resource)| (id.as_str(), resource))
+}
+
+fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    resources(template, "AWS::Serverless::Function").map(|(id, function)| (id, &function["Properties"]))
+}
+
+/// A value, or each of a list of them.
+fn each(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
+/// The statements of a function's own policies.
+fn statements(function: &Value) -> impl Iterator<Item = &Value> {
+    let policies = function["Policies"].as_array().map(Vec::as_slice).unwrap_or_default();
+    policies.iter().flat_map(|policy| each(&policy["Statement"]))
+}
+
+/// The logical ids of the resources and parameters that a value refers to.
+fn ids(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(map) => map.iter().flat_map(|(name, argument)| called_ids(name, argument)).collect(),
+        Value::Array(items) => items.iter().flat_map(ids).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+fn called_ids(name: &str, argument: &Value) -> BTreeSet<String> {
+    let text = argument.as_str().unwrap_or_default();
+    let first = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
+    match name {
+        "Ref" | "Fn::GetAtt" => BTreeSet::from([first(text)]),
+        "Fn::Sub" => {
+            let names = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+            names.filter(|name| !name.starts_with("AWS::")).map(first).collect()
+        }
+        _ => ids(argument),
+    }
+}
+
+#[test]
+fn no_permission_is_wider_than_aws_requires() {
+    for (id, function) in functions(&template()) {
+        assert_eq!(function.get("Role"), None, "{id}");
+        for statement in statements(function) {
+            assert_eq!(statement["Effect"], "Allow", "{id}");
+            assert!(
+                each(&statement["Action"]).iter().all(|it| !it.as_str().unwrap().contains('*')),
+                "{id}: {statement}"
+            );
+            for resource in each(&statement["Resource"]) {
+                let text = resource.to_string();
+                // Whoever pushes cannot know the id of a connection before it is there.
+                let connections = text.ends_with(r#":${SocketsApi}/ws/*"}"#);
+                assert!(!text.contains('*') || connections, "{id}: {text}");
+                assert!(!ids(resource).is_empty(), "{id}: {text} is no resource of the template");
+            }
+        }
+    }
+}
+
+#[test]
+fn data_is_encrypted_and_what_must_last_is_backed_up_and_kept() {
+    let template = template();
+    for (id, table) in resources(&template, "AWS::DynamoDB::Table") {
+        let properties = &table["Properties"];
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], "true", "{id}");
+        assert_eq!(properties["TimeToLiveSpecification"]["Enabled"], "true", "{id}");
+        assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{id}");
+    }
+    let studio = &template["Resources"]["StudioTable"];
+    let properties = &studio["Properties"];
+    assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], "true");
+    assert_eq!(properties["DeletionProtectionEnabled"], "true");
+    let secrets = resources(&template, "AWS::SecretsManager::Secret").map(|(_, secret)| secret);
+    for kept in secrets.chain([studio]) {
+        assert_eq!(
+            (&kept["DeletionPolicy"], &kept["UpdateReplacePolicy"]),
+            (&"Retain".into(), &"Retain".into())
+        );
+    }
+    for (id, queue) in resources(&template, "AWS::SQS::Queue") {
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], "true", "{id}");
+    }
+}
+
+#[test]
+fn every_log_ends() {
+    let template = template();
+    let mut logged = BTreeSet::new();
+    for (id, group) in resources(&template, "AWS::Logs::LogGroup") {
+        assert_eq!(group["Properties"]["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
+        logged.extend(ids(&group["Properties"]["LogGroupName"]));
+    }
+    for (id, _) in functions(&template) {
+        assert!(logged.contains(id), "{id} has no log group, and Lambda would make one that never ends");
+    }
+}
+
+/// The stages of both APIs.
+fn stages(template: &Value) -> [&Value; 2] {
+    ["HttpApi", "SocketsStage"].map(|id| &template["Resources"][id]["Properties"])
+}
+
+#[test]
+fn both_apis_are_throttled() {
+    for stage in stages(&template()) {
+        let settings = &stage["DefaultRouteSettings"];
+        assert_eq!(settings["ThrottlingRateLimit"]["Ref"], "RequestsPerSecond");
+        assert_eq!(settings["ThrottlingBurstLimit"]["Ref"], "RequestsBurst");
+    }
+}
+
+#[test]
+fn access_logs_are_json_and_tell_no_secret() {
+    let harmless = [
+        "requestTime",
+        "requestId",
+        "routeKey",
+        "status",
+        "identity.sourceIp",
+        "responseLength",
+        "responseLatency",
+        "integrationLatency",
+        "integrationErrorMessage",
+        "connectionId",
+        "eventType",
+    ];
+    for stage in stages(&template()) {
+        let settings = &stage["AccessLogSettings"];
+        assert_eq!(ids(&settings["DestinationArn"]).len(), 1);
+        let format: Map<String, Value> = serde_json::from_str(settings["Format"].as_str().unwrap()).unwrap();
+        for (name, value) in &format {
+            let field = value.as_str().unwrap().strip_prefix("$context.").unwrap();
+            assert!(harmless.contains(&field), "{name}: {field}");
+        }
+        assert!(format.contains_key("id") && format.contains_key("status"));
+    }
+}
+
+#[tokio::test]
+async fn a_function_can_do_nothing_that_the_template_does_not_permit() {
+    let source = std::fs::read_to_string(format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let path = std::env::temp_dir().join(format!("ai-chat-studio-template-{}", std::process::id()));
+    std::fs::write(&path, source.replace("dynamodb:PutItem, ", "")).unwrap();
+    let studio = studio_with(|options| Options { template: path.clone(), ..options }).await;
+    let registration = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
+    studio.visitor().post("/api/auth/register", &registration).await.expect(500);
+    let logs = studio.logs("auth").join("\n");
+    assert!(logs.contains("not authorized to perform: dynamodb:PutItem"), "{logs}");
+    std::fs::remove_file(&path).unwrap();
+}

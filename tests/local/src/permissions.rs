@@ -1,0 +1,90 @@
+//! IAM: what the template permits a function to do, and nothing else.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::template::{ACCOUNT, FunctionDefinition, Permission, REGION};
+
+/// The permissions of every function. A clone has the same ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Permissions(Arc<BTreeMap<String, Vec<Permission>>>);
+
+impl Permissions {
+    pub(crate) fn new(functions: &[FunctionDefinition]) -> Self {
+        let of = |function: &FunctionDefinition| (function.name.clone(), function.permissions.clone());
+        Self(Arc::new(functions.iter().map(of).collect()))
+    }
+
+    /// Says why the sender of a call may not do `action` to `resource`, in the words of AWS. Whoever signs as no
+    /// function, such as a test, may do anything.
+    pub(crate) fn refusal(&self, headers: &HeaderMap, action: &str, resource: &str) -> Option<String> {
+        let caller = signer(headers)?;
+        let permissions = self.0.get(caller)?;
+        let permits = |permission: &Permission| {
+            permission.actions.iter().any(|pattern| matches(pattern, action))
+                && permission.resources.iter().any(|pattern| matches(pattern, resource))
+        };
+        if permissions.iter().any(permits) {
+            return None;
+        }
+        Some(format!(
+            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{caller} is not authorized to perform: {action} on resource: \
+             {resource} because no identity-based policy allows the {action} action"
+        ))
+    }
+}
+
+/// The access key a call is signed with. A function's is its name.
+fn signer(headers: &HeaderMap) -> Option<&str> {
+    let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    signature.split_once("Credential=")?.1.split('/').next()
+}
+
+/// Whether `text` is what `pattern` says, whose `*` stand for anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut is_open = false;
+    let mut last = "";
+    for part in parts {
+        let Some(position) = rest.find(part) else {
+            return false;
+        };
+        rest = rest.get(position + part.len()..).unwrap_or_default();
+        (is_open, last) = (true, part);
+    }
+    rest.is_empty() || (is_open && (last.is_empty() || text.ends_with(last)))
+}
+
+/// The ARN of a table, or of one of its indexes.
+pub(crate) fn table(name: &str, index: Option<&str>) -> String {
+    let index = index.map(|index| format!("/index/{index}")).unwrap_or_default();
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}{index}")
+}
+
+/// The ARN of the identity that a mail is sent as: the address in `Name <address>`.
+pub(crate) fn sender(from: &str) -> String {
+    let address = from.rsplit('<').next().unwrap_or(from).trim_end_matches('>');
+    format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, text) in
+            [("*", "x"), ("a", "a"), ("a*", "abc"), ("a*", "a"), ("*c", "abcc"), ("a*c*e", "abcde")]
+        {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("a", "ab"), ("a*", "ba"), ("*c", "cb"), ("a*c*e", "aec"), ("", "a")] {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+}
