@@ -80,6 +80,50 @@ fn no_permission_is_wider_than_aws_requires() {
 }
 
 #[test]
+fn a_function_may_use_what_its_variables_name_and_nothing_else() {
+    let template = template();
+    let kinds = [
+        "AWS::ApiGatewayV2::Api",
+        "AWS::DynamoDB::Table",
+        "AWS::SecretsManager::Secret",
+        "AWS::Serverless::Function",
+    ];
+    let mut guarded: BTreeSet<String> =
+        kinds.iter().flat_map(|kind| resources(&template, kind)).map(|(id, _)| id.to_owned()).collect();
+    let parameters = template["Parameters"].as_object().unwrap().keys();
+    guarded.extend(parameters.filter(|name| name.ends_with("Arn")).cloned());
+    for (id, function) in functions(&template) {
+        let named = ids(&function["Environment"]["Variables"]);
+        let named: BTreeSet<_> = named.intersection(&guarded).cloned().collect();
+        let permitted: BTreeSet<_> = statements(function).flat_map(|it| ids(&it["Resource"])).collect();
+        assert_eq!(named, permitted, "{id}");
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_variable_and_in_no_output() {
+    let template = template();
+    assert!(
+        !template.to_string().contains("{{resolve:"),
+        "a dynamic reference shows in the function's configuration"
+    );
+    let secrets: BTreeSet<String> =
+        resources(&template, "AWS::SecretsManager::Secret").map(|(id, _)| id.to_owned()).collect();
+    assert!(!secrets.is_empty());
+    for (id, function) in functions(&template) {
+        for (name, value) in function["Environment"]["Variables"].as_object().unwrap_or(&Map::new()) {
+            let is_secret = ids(value).intersection(&secrets).next().is_some();
+            assert!(!is_secret || name.ends_with("_ARN"), "{id}: {name}");
+        }
+    }
+    assert!(ids(&template["Outputs"]).is_disjoint(&secrets));
+    for (name, parameter) in template["Parameters"].as_object().unwrap() {
+        let is_of_a_secret = ["secret", "key", "password"].iter().any(|it| name.to_lowercase().contains(it));
+        assert!(!is_of_a_secret || name.ends_with("Arn"), "{name}: {parameter}");
+    }
+}
+
+#[test]
 fn data_is_encrypted_and_what_must_last_is_backed_up_and_kept() {
     let template = template();
     for (id, table) in resources(&template, "AWS::DynamoDB::Table") {

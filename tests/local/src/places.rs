@@ -34,9 +34,6 @@ impl Places {
     /// A value with the local secret for a reference to the stored one (none for one that is not there), and a
     /// local address for a deployed API's.
     fn local(&self, name: &str, value: &str, template: &Template) -> String {
-        if value.starts_with("{{resolve:") {
-            return self.secrets.value(name).unwrap_or_default();
-        }
         if let Some(secret) = template.secret_named_by(name, value) {
             return self.secrets.arn(&secret.name).unwrap_or_default();
         }

@@ -138,11 +138,6 @@ impl Secrets {
         data_folder::write_private(file, &json!(kept).to_string())
     }
 
-    /// The value of a secret.
-    pub(crate) fn value(&self, name: &str) -> Option<String> {
-        lock(&self.0.by_name).get(name).map(|secret| secret.current.value.clone())
-    }
-
     /// The ARN of a secret that is there.
     pub(crate) fn arn(&self, name: &str) -> Option<String> {
         lock(&self.0.by_name).contains_key(name).then(|| arn(name))

@@ -32,21 +32,11 @@ impl Template {
         Some(SecretName { name: name.to_owned(), is_made, reference: value.to_owned() })
     }
 
-    /// Every secret that a function's variable names, once. (A dynamic reference is one in the variable itself.)
+    /// Every secret that a function's variable names, once.
     pub(crate) fn secret_names(&self) -> Vec<SecretName> {
-        let mut names = BTreeMap::new();
-        for (variable, value) in self.functions.iter().flat_map(|function| &function.variables) {
-            let resolved = value.starts_with("{{resolve:") && variable == "SECRET_KEY";
-            let secret = match self.secret_named_by(variable, value) {
-                _ if resolved => {
-                    Some(SecretName { name: variable.clone(), is_made: true, reference: value.clone() })
-                }
-                named => named,
-            };
-            if let Some(secret) = secret {
-                names.entry(secret.name.clone()).or_insert(secret);
-            }
-        }
-        names.into_values().collect()
+        let variables = self.functions.iter().flat_map(|function| &function.variables);
+        let named = variables.filter_map(|(variable, value)| self.secret_named_by(variable, value));
+        let by_name: BTreeMap<_, _> = named.map(|secret| (secret.name.clone(), secret)).collect();
+        by_name.into_values().collect()
     }
 }

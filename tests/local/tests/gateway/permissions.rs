@@ -12,7 +12,8 @@ async fn send(caller: &str, method: Method, url: &str, target: &str, body: &Valu
         "AWS4-HMAC-SHA256 Credential={caller}/20261122/us-east-1/any/aws4_request, SignedHeaders=host, Signature=0"
     );
     let request = Client::new().request(method, url).header("authorization", signature);
-    let request = request.header("content-type", "application/x-amz-json-1.0");
+    let request =
+        request.header("content-type", "application/x-amz-json-1.0").header("x-amz-date", "20261122T000000Z");
     request.header("x-amz-target", target).body(body.to_string()).send().await.unwrap()
 }
 

@@ -40,5 +40,5 @@ async fn many_studios_run_at_once() {
     assert_ne!(one.url(), two.url());
     let event = json!({ "do": "environment" });
     let (first, second) = tokio::join!(one.invoke("Web", event.clone()), two.invoke("Web", event));
-    assert_ne!(first.unwrap()["SECRET_KEY"], second.unwrap()["SECRET_KEY"]);
+    assert_ne!(first.unwrap()["PUSH"], second.unwrap()["PUSH"]);
 }
