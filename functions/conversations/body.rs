@@ -1,18 +1,24 @@
-//! Conversations and messages as they are on the wire, both ways.
+//! Conversations and messages as clients send them.
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer};
 use shared::Result;
 use shared::clock;
 use shared::domain::{
-    Content, Conversation, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary,
-    SystemPrompt, Title, TokenCount, UserId,
+    Content, Conversation, ConversationId, Filing, Message, MessageId, Millis, ModelName, Role, Summary,
+    SystemPrompt, Title, TokenCount,
 };
 use shared::error::Error;
 
-/// As many as are surely written before the HTTP API gives up waiting.
-const MOST_MESSAGES: usize = 5000;
+/// As many as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a second,
+/// two for each.
+const MOST_MESSAGES: usize = 10_000;
+
+/// A field that may be null, which is not the same as left out.
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
 
 /// A conversation as a client sends it. What else it sends, `userId` too, is ignored.
 #[derive(Deserialize)]
@@ -57,6 +63,7 @@ impl ConversationBody {
             updated_at: self.updated_at.unwrap_or(now),
             model: self.model.unwrap_or_else(ModelName::default_of_contract),
             system_prompt: self.system_prompt,
+            filing: Filing::default(),
         };
         Ok(Conversation { summary, messages })
     }
@@ -72,66 +79,6 @@ impl MessageBody {
             model: self.model,
             tokens: self.tokens,
             status: None,
-        }
-    }
-}
-
-/// A conversation as clients get it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ConversationAnswer {
-    id: ConversationId,
-    title: Title,
-    messages: Vec<MessageAnswer>,
-    created_at: Millis,
-    updated_at: Millis,
-    model: ModelName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_prompt: Option<SystemPrompt>,
-    user_id: UserId,
-}
-
-#[derive(Serialize)]
-struct MessageAnswer {
-    id: MessageId,
-    content: Content,
-    role: Role,
-    timestamp: Millis,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<ModelName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<TokenCount>,
-    /// Only of replies that we made or are making.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<ReplyStatus>,
-}
-
-impl ConversationAnswer {
-    pub(super) fn new(user_id: UserId, conversation: Conversation) -> Self {
-        let Conversation { summary, messages } = conversation;
-        Self {
-            id: summary.id,
-            title: summary.title,
-            messages: messages.into_iter().map(MessageAnswer::from).collect(),
-            created_at: summary.created_at,
-            updated_at: summary.updated_at,
-            model: summary.model,
-            system_prompt: summary.system_prompt,
-            user_id,
-        }
-    }
-}
-
-impl From<Message> for MessageAnswer {
-    fn from(message: Message) -> Self {
-        Self {
-            id: message.id,
-            content: message.content,
-            role: message.role,
-            timestamp: message.timestamp,
-            model: message.model,
-            tokens: message.tokens,
-            status: message.status,
         }
     }
 }

@@ -3,16 +3,21 @@
 use shared::Result;
 use shared::clock;
 use shared::domain::ConversationId;
+use shared::error::Error;
 use shared::http::{Answer, Request};
+use shared::store::Made;
 
 use super::Conversations;
-use super::body::{ConversationAnswer, ConversationBody};
+use super::body::ConversationBody;
+use super::read::{show, show_whole};
 
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let caller = group.base.caller(request).await?;
+    let user = group.base.caller(request).await?.user;
     let mut body: ConversationBody = request.large_json()?;
     let id = body.id.take().unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
-    let conversation = body.conversation(id, clock::now())?;
-    group.base.store.create_conversation(caller.user, &conversation).await?;
-    Answer::ok(&ConversationAnswer::new(caller.user, conversation))
+    let (conversation, once) = (body.conversation(id, clock::now())?, request.once()?);
+    match group.base.store.create_conversation(user, &conversation, once.as_ref()).await? {
+        Made::Now(version) => show_whole(group, user, conversation, &version).await,
+        Made::Before(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
+    }
 }

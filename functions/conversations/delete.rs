@@ -13,6 +13,7 @@ struct Deleted {
 
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let caller = group.base.caller(request).await?;
-    group.base.store.delete_conversation(caller.user, &named(request)?).await?;
+    let (id, expected) = (named(request)?, request.expected()?);
+    group.base.store.delete_conversation(caller.user, &id, &expected).await?;
     Answer::ok(&Deleted { message: "Conversation deleted" })
 }

@@ -1,77 +1,181 @@
-//! `GET /api/conversations`: the caller's conversations, the last changed first, each with its messages; all of
-//! them, up to 4 MB, with a `Link` to the rest.
+//! `GET /api/conversations`: the caller's conversations, the last changed first. Without `limit` all of them, up to
+//! 4 MB, with a `Link` to the rest.
 
-use serde_json::value::{RawValue, to_raw_value};
+use futures_util::StreamExt as _;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use shared::Result;
-use shared::domain::UserId;
-use shared::error::Error;
-use shared::http::{Answer, Request};
-use shared::store::{Cursor, Listed};
-use tokio::task::JoinSet;
+use shared::clock;
+use shared::domain::{ConversationId, Millis, ModelName, Title, UserId};
+use shared::error::Code;
+use shared::http::{Answer, Request, cursor};
+use shared::store::{Filter, ListPage, ListPlace, Listed, Wanted};
 
 use super::Conversations;
-use super::body::ConversationAnswer;
+use super::answers::{ConversationAnswer, FilingAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
+use super::parameters::{Limit, View, filter, repeated, with};
 
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// Lambda takes answers of 6 MB, in which our JSON is a string.
-const MOST_WRAPPED_BYTES: usize = 6_000_000;
-/// Conversations that are read at once.
-const AT_ONCE: i32 = 25;
+/// Conversations that one request asks the index for, where there is no limit.
+const PAGE: usize = 100;
+/// Conversations that one request with a filter looks at.
+const LOOKED_AT: usize = 500;
+/// Conversations that are read, and held in memory, at once.
+const AT_ONCE: usize = 8;
+
+/// A conversation without its messages.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SummaryAnswer {
+    id: ConversationId,
+    title: Title,
+    created_at: Millis,
+    updated_at: Millis,
+    model: ModelName,
+    user_id: UserId,
+    #[serde(flatten)]
+    filing: FilingAnswer,
+    #[serde(rename = "message_count")]
+    message_count: u64,
+    preview: String,
+}
+
+/// What a list has so far.
+#[derive(Default)]
+struct List {
+    entries: Vec<Box<RawValue>>,
+    bytes: usize,
+    wrapped_bytes: usize,
+    /// The place of the last conversation that was looked at.
+    last: Option<ListPlace>,
+    /// Whether the next conversation did not fit.
+    full: bool,
+}
 
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let caller = group.base.caller(request).await?;
-    let mut after: Option<Cursor> = request.query("cursor")?;
-    let mut list = Vec::new();
-    let (mut bytes, mut wrapped_bytes) = (0, 0);
-    loop {
-        let page = group.base.store.list_conversations(caller.user, after.as_ref(), AT_ONCE).await?;
-        if page.is_empty() {
-            return Answer::ok(&list);
+    let user = group.base.caller(request).await?.user;
+    let (filter, view) = (filter(request)?, request.query("view")?.unwrap_or(View::Full));
+    let limit = request.query::<Limit>("limit")?.map(|Limit(limit)| limit);
+    let repeat = repeated(request, &["limit", "view", "archived", "pinned", "tag", "folder"]);
+    let scope = format!("conversations {user} {repeat}");
+    let mut list = List { last: request.cursor(&scope)?, ..List::default() };
+    let rest = loop {
+        let ListPage { conversations, next } = page(group, user, &filter, &list, limit).await?;
+        match view {
+            View::Summary => list.push_summaries(user, conversations)?,
+            View::Full => list.push_conversations(group, user, conversations).await?,
         }
-        let read = read_all(group, caller.user, &page).await?;
-        for (listed, json) in page.into_iter().zip(read) {
-            let Some(json) = json else {
-                // Deleted since the index was written; the list goes on behind it all the same.
-                after = Some(listed.cursor);
-                continue;
-            };
-            bytes += json.get().len() + 1;
-            wrapped_bytes += wrapped_length(json.get()) + 1;
-            if (bytes > MOST_BYTES || wrapped_bytes > MOST_WRAPPED_BYTES)
-                && let Some(after) = after.filter(|_| !list.is_empty())
-            {
-                return Ok(Answer::ok(&list)?.with_next_page(&format!("/api/conversations?cursor={after}")));
-            }
-            list.push(json);
-            after = Some(listed.cursor);
+        if list.full {
+            break list.last;
         }
-    }
+        if next.is_none() || limit.is_some() {
+            break next;
+        }
+        list.last = next;
+    };
+    let answer = Answer::ok(&list.entries)?;
+    Ok(match rest {
+        Some(rest) => {
+            let query = with(repeat, "cursor", &cursor::seal(&scope, &rest));
+            answer.with_next_page(&format!("/api/conversations{query}"))
+        }
+        None => answer,
+    })
 }
 
-/// How long JSON is as a string within other JSON, where each quote and backslash has a backslash before it.
-fn wrapped_length(json: &str) -> usize {
-    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
-}
-
-/// The conversations of a page in their order; none where one was deleted meanwhile.
-async fn read_all(
+async fn page(
     group: &Conversations,
     user: UserId,
-    page: &[Listed],
-) -> Result<Vec<Option<Box<RawValue>>>> {
-    let mut reads = JoinSet::new();
-    for (position, listed) in page.iter().enumerate() {
-        let (store, id) = (group.base.store.clone(), listed.id.clone());
-        reads.spawn(async move { (position, store.find_conversation(user, &id).await) });
+    filter: &Filter,
+    list: &List,
+    limit: Option<usize>,
+) -> Result<ListPage> {
+    let most = limit.unwrap_or(PAGE);
+    group.base.store.list_filtered(user, filter, list.last.as_ref(), most, LOOKED_AT).await
+}
+
+impl List {
+    /// Adds a conversation, unless the list is full.
+    fn push(&mut self, json: Box<RawValue>, place: ListPlace) {
+        let (bytes, wrapped) = (json.get().len() + 1, wrapped_length(json.get()) + 1);
+        let fits = self.bytes + bytes <= MOST_BYTES && self.wrapped_bytes + wrapped <= MOST_WRAPPED_BYTES;
+        if !fits && !self.entries.is_empty() {
+            self.full = true;
+            return;
+        }
+        (self.bytes, self.wrapped_bytes) = (self.bytes + bytes, self.wrapped_bytes + wrapped);
+        self.entries.push(json);
+        self.last = Some(place);
     }
-    let mut conversations = vec![None; page.len()];
-    while let Some(read) = reads.join_next().await {
-        let (position, conversation) = read.map_err(Error::internal)?;
-        let answer = conversation?.map(|conversation| ConversationAnswer::new(user, conversation));
-        let json = answer.map(|answer| to_raw_value(&answer)).transpose().map_err(Error::internal)?;
-        if let Some(place) = conversations.get_mut(position) {
-            *place = json;
+
+    fn push_summaries(&mut self, user: UserId, conversations: Vec<Listed>) -> Result<()> {
+        for listed in conversations {
+            if self.full {
+                break;
+            }
+            let place = listed.place.clone();
+            self.push(raw(&SummaryAnswer::new(user, listed))?, place);
+        }
+        Ok(())
+    }
+
+    /// Reads conversations and adds them, in their order. One that was deleted since the index was written is left out; of
+    /// one that is too large for an answer, its newest messages are there.
+    async fn push_conversations(
+        &mut self,
+        group: &Conversations,
+        user: UserId,
+        conversations: Vec<Listed>,
+    ) -> Result<()> {
+        let reads = conversations.into_iter().map(|listed| read(group, user, listed));
+        let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
+        while let Some(read) = reads.next().await {
+            let (json, place) = read?;
+            match json {
+                Some(json) => self.push(json, place),
+                None => self.last = Some(place),
+            }
+            if self.full {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn read(
+    group: &Conversations,
+    user: UserId,
+    listed: Listed,
+) -> Result<(Option<Box<RawValue>>, ListPlace)> {
+    let wanted = Wanted::whole(MOST_BYTES);
+    match group.base.store.get_part(user, &listed.id, &wanted, clock::now()).await {
+        Ok(part) => {
+            let (answer, _) = ConversationAnswer::part(user, part, MOST_BYTES, false)?;
+            Ok((Some(raw(&answer)?), listed.place))
+        }
+        Err(error) if error.code() == Code::NotFound => Ok((None, listed.place)),
+        Err(error) => Err(error),
+    }
+}
+
+impl SummaryAnswer {
+    fn new(user_id: UserId, listed: Listed) -> Self {
+        Self {
+            id: listed.id,
+            title: listed.title,
+            created_at: listed.created_at,
+            updated_at: listed.updated_at,
+            model: listed.model,
+            user_id,
+            filing: FilingAnswer {
+                pinned: listed.pinned,
+                archived: listed.archived,
+                tags: listed.tags.into(),
+                folder: listed.folder,
+            },
+            message_count: listed.message_count,
+            preview: listed.preview.unwrap_or_default(),
         }
     }
-    Ok(conversations)
 }

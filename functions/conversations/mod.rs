@@ -1,15 +1,24 @@
 //! Conversations: listed, created, read, replaced, deleted.
 
+mod answers;
+mod append;
 mod body;
 mod create;
 mod delete;
+mod delete_many;
+mod edit;
+mod fork;
 mod list;
+mod messages;
+mod parameters;
+mod patch;
 mod read;
+mod remove;
 mod replace;
 
 use shared::Result;
-use shared::domain::ConversationId;
-use shared::error::Error;
+use shared::domain::{ConversationId, MessageId};
+use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Request};
 
 use crate::start::{self, Foundation, StartError};
@@ -37,6 +46,13 @@ impl Group for Conversations {
             "GET /api/conversations/{id}" => read::handle(self, request).await,
             "PUT /api/conversations/{id}" => replace::handle(self, request).await,
             "DELETE /api/conversations/{id}" => delete::handle(self, request).await,
+            "PATCH /api/conversations/{id}" => patch::handle(self, request).await,
+            "POST /api/conversations/delete" => delete_many::handle(self, request).await,
+            "POST /api/conversations/{id}/fork" => fork::handle(self, request).await,
+            "GET /api/conversations/{id}/messages" => messages::handle(self, request).await,
+            "POST /api/conversations/{id}/messages" => append::handle(self, request).await,
+            "PATCH /api/conversations/{id}/messages/{messageId}" => edit::handle(self, request).await,
+            "DELETE /api/conversations/{id}/messages/{messageId}" => remove::handle(self, request).await,
             _ => Err(request.unrouted()),
         }
     }
@@ -45,4 +61,9 @@ impl Group for Conversations {
 /// The conversation that the path names.
 fn named(request: &Request) -> Result<ConversationId> {
     request.path("id", Error::no_conversation)
+}
+
+/// The message that the path names.
+fn named_message(request: &Request) -> Result<MessageId> {
+    request.path("messageId", || Error::new(Code::NotFound, "Message not found"))
 }

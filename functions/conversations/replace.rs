@@ -5,17 +5,19 @@ use shared::clock;
 use shared::error::Error;
 use shared::http::{Answer, Request};
 
-use super::body::{ConversationAnswer, ConversationBody};
+use super::body::ConversationBody;
+use super::read::show_whole;
 use super::{Conversations, named};
 
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let caller = group.base.caller(request).await?;
-    let id = named(request)?;
+    let user = group.base.caller(request).await?.user;
+    let (id, expected) = (named(request)?, request.expected()?);
     let body: ConversationBody = request.large_json()?;
     if body.id.as_ref().is_some_and(|in_body| *in_body != id) {
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let conversation = body.conversation(id, clock::now())?;
-    let stored = group.base.store.replace_conversation(caller.user, &conversation, clock::now()).await?;
-    Answer::ok(&ConversationAnswer::new(caller.user, stored))
+    let stored = group.base.store.replace_conversation(user, &conversation, &expected, clock::now()).await?;
+    let (conversation, version) = stored;
+    show_whole(group, user, conversation, &version).await
 }

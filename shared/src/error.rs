@@ -32,6 +32,12 @@ pub enum Code {
     ConversationExists,
     /// The caller deleted the conversation with this id.
     ConversationDeleted,
+    /// Another message of the conversation has this id.
+    MessageExists,
+    /// The conversation is not as the client saw it.
+    PreconditionFailed,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
     /// A reply is being made in this conversation.
     ReplyRunning,
     /// More requests than the limit allows; the next window brings new ones.
@@ -81,6 +87,9 @@ impl Code {
             Self::EmailTaken => "email_taken",
             Self::ConversationExists => "conversation_exists",
             Self::ConversationDeleted => "conversation_deleted",
+            Self::MessageExists => "message_exists",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::ReplyRunning => "reply_running",
             Self::RateLimited => "rate_limited",
             Self::TooManyAttempts => "too_many_attempts",

@@ -61,7 +61,8 @@ async fn every_sample_event_is_answered_as_its_name_says() {
     // What ends something comes after what needs it, and a connection before its frames.
     samples.sort_by_key(|sample| match sample.case.as_str() {
         "connect" => 0,
-        "delete" | "disconnect" | "logout_all" => 2,
+        "replace" => 2,
+        "delete" | "disconnect" | "logout_all" => 3,
         _ => 1,
     });
     for sample in &samples {

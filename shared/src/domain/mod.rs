@@ -1,6 +1,7 @@
 //! The nouns of the product, in plain Rust: no AWS, no HTTP, no clock, no I/O.
 
 pub mod account;
+pub mod branch;
 pub mod conversation;
 pub mod id;
 pub mod limit;
@@ -12,7 +13,8 @@ pub mod time;
 pub mod usage;
 
 pub use account::{ApiKey, DisplayName, Email, KeyName, User, Username};
-pub use conversation::{Conversation, Summary};
+pub use branch::Branch;
+pub use conversation::{Conversation, Filing, Folder, Summary, Tag, Tags};
 pub use id::{ConnectionId, ConversationId, Credential, KeyId, MessageId, SessionId, UserId};
 pub use limit::{Allowance, Failures, Network, Rate, Requester};
 pub use message::{Message, ReplyStatus, Role};

@@ -75,19 +75,6 @@ impl Tally {
         }
     }
 
-    /// The same without the days, which are counted with the message items themselves.
-    #[must_use]
-    pub fn without_days(mut self) -> Self {
-        self.days.clear();
-        self
-    }
-
-    /// The same with nothing but the days.
-    #[must_use]
-    pub fn only_days(self) -> Self {
-        Self { days: self.days, ..Self::default() }
-    }
-
     /// Whether any counter but those of days and models changes.
     #[must_use]
     pub fn changes_totals(&self) -> bool {

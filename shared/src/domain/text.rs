@@ -8,6 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleBroken(pub(crate) String);
 
+impl RuleBroken {
+    /// The rule, in words that do not repeat the input.
+    #[must_use]
+    pub fn new(rule: impl Into<String>) -> Self {
+        Self(rule.into())
+    }
+}
+
 impl fmt::Display for RuleBroken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

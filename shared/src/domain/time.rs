@@ -97,13 +97,24 @@ impl Day {
     pub fn minus(self, days: u32) -> Self {
         Self(self.0.saturating_sub(days))
     }
+
+    /// The day this many days later.
+    #[must_use]
+    pub fn plus(self, days: u32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// When it begins.
+    #[must_use]
+    pub fn start(self) -> Millis {
+        Millis::saturating(u64::from(self.0) * 86_400_000)
+    }
 }
 
 /// `YYYY-MM-DD`.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start = Millis::saturating(u64::from(self.0) * 86_400_000);
-        write!(f, "{}", start.timestamp().to_zoned(TimeZone::UTC).date())
+        write!(f, "{}", self.start().timestamp().to_zoned(TimeZone::UTC).date())
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTP: requests parsed into types, answers and errors turned into JSON with their status and headers.
 
 mod answer;
+pub mod cursor;
+mod precondition;
 mod problem;
 mod request;
 mod serve;

@@ -14,17 +14,21 @@ pub(super) fn status(code: Code) -> StatusCode {
         Code::UsernameTaken | Code::EmailTaken => StatusCode::BAD_REQUEST,
         Code::Invalid
         | Code::MalformedJson
+        | Code::IdempotencyKeyReused
         | Code::UnknownModel
         | Code::ModelRefused
         | Code::ContentFiltered => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Unauthenticated | Code::WrongCredentials => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
-        Code::ConversationExists | Code::ConversationDeleted | Code::ReplyRunning | Code::Conflict => {
-            StatusCode::CONFLICT
-        }
+        Code::ConversationExists
+        | Code::ConversationDeleted
+        | Code::MessageExists
+        | Code::ReplyRunning
+        | Code::Conflict => StatusCode::CONFLICT,
         Code::RateLimited | Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable | Code::ModelOverloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::ModelUnavailable | Code::ModelMisconfigured | Code::EmptyReply | Code::Interrupted => {

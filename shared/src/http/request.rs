@@ -115,6 +115,31 @@ impl Request {
         value.map_err(|rule| Error::invalid_field(name, rule.to_string()))
     }
 
+    /// A parameter of the query as it is, percent-decoded.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.inner.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
+    }
+
+    /// A header that is there.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] when it is no visible ASCII text.
+    pub(super) fn header(&self, name: &http::HeaderName) -> Result<Option<&str>> {
+        let refused = |_| Error::invalid_field(name.as_str(), "must be visible ASCII text");
+        self.inner.headers().get(name).map(|value| value.to_str().map_err(refused)).transpose()
+    }
+
+    /// The path as it came.
+    pub(super) fn raw_path(&self) -> &str {
+        self.inner.uri().path()
+    }
+
+    /// The body as it came.
+    pub(super) fn body(&self) -> &[u8] {
+        self.inner.body()
+    }
+
     /// The body, up to 256 KB.
     ///
     /// # Errors

@@ -102,14 +102,14 @@ impl Worker {
     /// What the model is asked: what the conversation holds before the reply.
     async fn question(&self, lease: &Lease) -> Result<Question> {
         let mut messages = Vec::new();
-        if let Some((id, _)) = &lease.place.within {
-            let conversation = self.store.find_conversation(lease.place.user, id).await?;
-            let conversation = conversation.ok_or_else(Error::no_conversation)?;
-            let system = conversation.summary.system_prompt.map(|prompt| Content::of_reply(prompt.as_str()));
+        if lease.place.within.is_some() {
+            let history = self.store.find_history(&lease.place).await?;
+            let (summary, before) = history.ok_or_else(Error::no_conversation)?;
+            let system = summary.system_prompt.map(|prompt| Content::of_reply(prompt.as_str()));
             messages.extend(system.map(|content| Said { role: Role::System, content }));
-            let before =
-                conversation.messages.into_iter().take_while(|message| message.id != lease.place.message);
-            messages.extend(before.map(|message| Said { role: message.role, content: message.content }));
+            messages.extend(
+                before.into_iter().map(|message| Said { role: message.role, content: message.content }),
+            );
         }
         messages.extend(lease.prompt.clone().map(|content| Said { role: Role::User, content }));
         Ok(Question {

@@ -1,215 +1,175 @@
-//! Conversations too large for one transaction. Their messages are written first, under a revision of their own
-//! that no reader follows; then one transaction makes that revision the current one. So they are all or nothing
-//! to readers.
-//!
-//! Counters by day change with the message items, in the same transactions; all other counters change when the
-//! revision becomes current.
+//! Conversations too large for one transaction. Their messages are written first, under a revision of their own that
+//! no reader follows; then one transaction makes that revision the current one, with all counters. So they are all or
+//! nothing to readers.
 
-use std::collections::HashSet;
+use aws_sdk_dynamodb::types::ReturnValue;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-
-use super::conversations::summary_expression;
+use super::conversation_items::{Revision, StoredConversation, StoredMessage};
+use super::conversations::{reference_item, summary_expression};
 use super::expression::{Expression, Write, number, text};
-use super::items::{ConversationItem, StoredConversation, StoredMessage};
+use super::filing::filing_expression;
+use super::query::Item;
+use super::requests::{Made, Once};
 use super::statistics::integer;
+use super::unfinished::{Unfinished, soon};
+use super::version::Version;
 use super::{Store, key};
 use crate::clock;
+use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, Message, MessageId, Summary, UserId};
-use crate::error::{Error, Result};
+use crate::domain::{Branch, Conversation, ConversationId, Message, Summary, UserId};
+use crate::error::Result;
 
-/// Messages and their references in one transaction, beside the days they fall on.
-const MOST_MESSAGES: usize = 30;
-/// DynamoDB takes 4 MB in one transaction; this leaves room for keys and encoding.
-const MOST_BYTES: usize = 2_000_000;
+/// A revision that is written before anybody follows it.
+pub(super) struct Draft {
+    revision: Revision,
+    /// The number of its first message.
+    first: u64,
+    messages: Vec<StoredMessage>,
+    /// How many of them, the first ones, are the current branch.
+    shown: u64,
+}
+
+impl Draft {
+    /// `line` in a line, and behind them `others` on other branches, with the place of the message they follow
+    /// among all of them, which is before their own.
+    pub(super) fn new(line: &[Message], others: Vec<(Message, Option<usize>)>) -> Self {
+        let revision = Revision::random();
+        let places = line.iter().enumerate().map(|(place, message)| (message.clone(), place.checked_sub(1)));
+        let messages = places.chain(others).zip(0..).map(|((message, parent), number)| StoredMessage {
+            number,
+            revision: revision.clone(),
+            parent: parent.map(|place| place as u64),
+            message,
+        });
+        let messages = messages.collect();
+        Self { revision, first: 0, messages, shown: line.len() as u64 }
+    }
+
+    /// The same with numbers from `first`.
+    fn numbered_from(mut self, first: u64) -> Self {
+        self.first = first;
+        for stored in &mut self.messages {
+            stored.number += first;
+            stored.parent = stored.parent.map(|parent| parent + first);
+        }
+        self
+    }
+
+    /// How the conversation's own item changes when this becomes its current revision.
+    fn current(&self, expression: Expression) -> Expression {
+        let last = self.shown.checked_sub(1).and_then(|last| usize::try_from(last).ok());
+        let leaf = last.and_then(|last| self.messages.get(last));
+        let has_others = self.messages.len() as u64 > self.shown;
+        let branch = has_others.then(|| Branch::default().followed_by(self.first, self.shown));
+        expression
+            .set("kind", text("conversation"))
+            .set("revision", text(self.revision.as_str()))
+            .set("message_count", number(self.shown))
+            .set_or_remove("leaf", leaf.map(|leaf| number(leaf.number)))
+            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+            .set_or_remove("preview", leaf.map(|leaf| text(preview(&leaf.message))))
+            .remove("writing_until")
+            .add("version", 1)
+    }
+
+    fn items(&self, user: UserId, id: &ConversationId) -> Result<Vec<Item>> {
+        let mut items = Vec::with_capacity(self.messages.len() * 2);
+        for stored in &self.messages {
+            items.push(stored.item(user, id)?);
+            items.extend(reference_item(user, id, &self.revision, &stored.message.id, stored.number)?);
+        }
+        Ok(items)
+    }
+}
 
 impl Store {
-    /// See [`Store::create_conversation`].
+    /// See [`Store::create_conversation`]. Counts `change`.
     pub(super) async fn create_large_conversation(
         &self,
         user: UserId,
         conversation: &Conversation,
-    ) -> Result<()> {
-        let id = &conversation.summary.id;
+        change: &Tally,
+        once: Option<&Once>,
+    ) -> Result<Made<Version>> {
+        let Conversation { summary, messages } = conversation;
+        let draft = Draft::new(messages, Vec::new());
+        let note = Unfinished::new(&summary.id, vec![draft.revision.clone()], clock::now());
         // The shell holds the place and hands out numbers, so that two at once do not write over each other.
-        let kept = number(clock::now().plus_seconds(86_400).seconds());
         let shell = Expression::default()
             .set("kind", text("shell"))
-            .set("expires_at", kept)
+            .set("writing_until", number(note.until()))
             .when_absent_or_equal("kind", text("shell"));
-        let count = conversation.messages.len() as u64;
-        let Some(first) = self.reserve_numbers(user, id, count, shell).await? else {
-            return Err(self.why_not_created(user, id).await?);
-        };
-        self.write_revision(user, &conversation.summary, &conversation.messages, first).await?;
-        let mut change = Tally::default();
-        change.count_messages(&conversation.messages, 1);
-        let mut change = change.without_days();
-        change.count_conversation(&conversation.summary, 1);
-        let current = summary_expression(user, &conversation.summary)
-            .set("kind", text("conversation"))
-            .set("revision", number(first))
-            .set("message_count", number(count))
-            .set_or_remove("leaf", leaf(&conversation.messages))
-            .set("version", number(1))
-            .remove("expires_at")
-            .when_equal("kind", text("shell"));
-        let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
-        writes.extend(self.count(user, &change));
-        writes.push(self.count_conversations(1));
-        if self.transact(writes).await?.is_committed() {
-            return Ok(());
+        self.note(user, &note).await?;
+        let mut made = None;
+        if let Some(draft) = self.write_draft(user, &summary.id, draft, shell).await? {
+            let current = filing_expression(summary_expression(user, summary), &summary.filing);
+            let current = draft.current(current).when_equal("kind", text("shell"));
+            let mut writes = vec![Write::update(&self.studio, key::conversation(user, &summary.id), current)];
+            writes.extend(self.count(user, change));
+            writes.push(self.count_conversations(1));
+            if let Some(once) = once {
+                writes.push(self.remember(user, once, summary.id.as_str())?);
+            }
+            if self.transact(writes).await?.is_committed() {
+                self.count_far_days(user, change).await?;
+                made = Some(Version::new(1, &draft.revision));
+            } else {
+                // Unless another one has taken it over.
+                self.delete_shell(user, &summary.id, note.until()).await?;
+            }
         }
-        self.withdraw_revision(user, id, &conversation.messages, first).await?;
-        Err(self.why_not_created(user, id).await?)
+        self.finish(user, &note, false, soon()).await?;
+        match made {
+            Some(version) => Ok(Made::Now(version)),
+            None => self.made_before(user, once, &self.standing(user, &summary.id).await?).await,
+        }
     }
 
-    /// Replaces all messages of `stored` by those of `new`. False when the conversation changed meanwhile.
-    pub(super) async fn replace_large_conversation(
+    /// Makes `draft` the current revision of `stored`, with `summary`, and counts `change`. None when the conversation
+    /// changed meanwhile.
+    pub(super) async fn replace_revision(
         &self,
         user: UserId,
         stored: &StoredConversation,
-        new: &Conversation,
-    ) -> Result<bool> {
-        let id = &stored.item.id;
-        let count = new.messages.len() as u64;
-        let unchanged = Expression::default().when_equal("version", number(stored.item.version));
-        let Some(first) = self.reserve_numbers(user, id, count, unchanged).await? else { return Ok(false) };
-        self.write_revision(user, &new.summary, &new.messages, first).await?;
-        let mut change = Tally::default();
-        change.count_messages(stored.messages.iter().map(|stored| &stored.message), -1);
-        change.count_messages(&new.messages, 1);
-        let mut change = change.without_days();
-        change.count_conversation(&stored.item.summary(), -1);
-        change.count_conversation(&new.summary, 1);
-        let current = summary_expression(user, &new.summary)
-            .set("revision", number(first))
-            .set("message_count", number(count))
-            .set_or_remove("leaf", leaf(&new.messages))
-            .add("version", 1)
-            .when_equal("version", number(stored.item.version));
-        let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
-        writes.extend(self.count(user, &change));
-        let committed = self.transact(writes).await?.is_committed();
-        if committed {
-            let kept: HashSet<&MessageId> = new.messages.iter().map(|message| &message.id).collect();
-            self.delete_messages(user, id, &stored.messages, &kept).await?;
-        } else {
-            self.withdraw_revision(user, id, &new.messages, first).await?;
+        summary: &Summary,
+        draft: Draft,
+        change: &Tally,
+    ) -> Result<Option<Version>> {
+        let (id, seen) = (&stored.item.id, &stored.item);
+        let unchanged = || Expression::default().when_equal("version", number(seen.version));
+        let note = Unfinished::new(id, vec![draft.revision.clone(), seen.revision.clone()], clock::now());
+        self.note(user, &note).await?;
+        let mut made = None;
+        if let Some(draft) = self.write_draft(user, id, draft, unchanged()).await? {
+            let current = draft.current(summary_expression(user, summary));
+            let current = current.when_equal("version", number(seen.version));
+            let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
+            writes.extend(self.count(user, change));
+            if self.transact(writes).await?.is_committed() {
+                self.count_far_days(user, change).await?;
+                made = Some(Version::new(seen.version + 1, &draft.revision));
+            }
         }
-        Ok(committed)
+        self.finish(user, &note, false, soon()).await?;
+        Ok(made)
     }
 
-    /// Takes `count` numbers from the conversation under the conditions of `expression`: the first of them, or
-    /// none when the conditions failed.
-    async fn reserve_numbers(
+    /// Writes a draft under numbers that the conversation hands out, if the conditions of `expression` hold.
+    async fn write_draft(
         &self,
         user: UserId,
         id: &ConversationId,
-        count: u64,
+        draft: Draft,
         expression: Expression,
-    ) -> Result<Option<u64>> {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
+    ) -> Result<Option<Draft>> {
+        let count = i64::try_from(draft.messages.len()).unwrap_or(i64::MAX);
         let expression = expression.add("next_number", count);
         let updated = self.update(key::conversation(user, id), &expression, ReturnValue::UpdatedNew).await?;
-        Ok(updated.and_then(|now| u64::try_from(integer(&now, "next_number") - count).ok()))
+        let first = updated.and_then(|now| u64::try_from(integer(&now, "next_number") - count).ok());
+        let Some(first) = first else { return Ok(None) };
+        let draft = draft.numbered_from(first);
+        self.put_batches(draft.items(user, id)?).await?;
+        Ok(Some(draft))
     }
-
-    async fn write_revision(
-        &self,
-        user: UserId,
-        summary: &Summary,
-        messages: &[Message],
-        first: u64,
-    ) -> Result<()> {
-        let item = ConversationItem { revision: first, ..ConversationItem::new(user, summary) };
-        let mut number = first;
-        let mut parent = None;
-        for chunk in chunks(messages) {
-            let mut writes = self.new_messages(user, &item, chunk, number, parent)?;
-            let mut change = Tally::default();
-            change.count_messages(chunk, 1);
-            writes.extend(self.count(user, &change.only_days()));
-            self.transact(writes).await?;
-            number += chunk.len() as u64;
-            parent = chunk.last().map(|message| message.id.clone());
-        }
-        Ok(())
-    }
-
-    /// Deletes the messages of a revision that lost to another one, which would else be counted by day for ever.
-    /// References stay: they may be the other's by now.
-    async fn withdraw_revision(
-        &self,
-        user: UserId,
-        id: &ConversationId,
-        messages: &[Message],
-        first: u64,
-    ) -> Result<()> {
-        let written = messages.iter().zip(first..).map(|(message, number)| StoredMessage {
-            number,
-            revision: first,
-            parent_id: None,
-            message: message.clone(),
-        });
-        let kept = messages.iter().map(|message| &message.id).collect();
-        self.delete_messages(user, id, &written.collect::<Vec<_>>(), &kept).await
-    }
-
-    /// Deletes message items that are no longer part of the conversation, and the references to those not `kept`.
-    async fn delete_messages(
-        &self,
-        user: UserId,
-        id: &ConversationId,
-        messages: &[StoredMessage],
-        kept: &HashSet<&MessageId>,
-    ) -> Result<()> {
-        for chunk in messages.chunks(MOST_MESSAGES) {
-            let mut change = Tally::default();
-            change.count_messages(chunk.iter().map(|stored| &stored.message), -1);
-            let mut writes = self.count(user, &change.only_days());
-            for stored in chunk {
-                let there = Expression::default().when_exists("pk");
-                writes.push(Write::delete(&self.studio, key::message(user, id, stored.number), there));
-                if !kept.contains(&stored.message.id) {
-                    let reference = key::reference(user, id, &stored.message.id);
-                    writes.push(Write::delete(&self.studio, reference, Expression::default()));
-                }
-            }
-            // Refused means that somebody else is deleting the conversation; they take care of the rest.
-            if !self.transact(writes).await?.is_committed() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The id of the last message, as the conversation keeps it.
-fn leaf(messages: &[Message]) -> Option<AttributeValue> {
-    messages.last().map(|message| text(message.id.as_str()))
-}
-
-/// Cuts messages into parts that fit one transaction each.
-fn chunks(mut messages: &[Message]) -> Vec<&[Message]> {
-    let mut chunks = Vec::new();
-    while !messages.is_empty() {
-        let mut bytes = 0;
-        let fitting = messages.iter().take(MOST_MESSAGES).take_while(|message| {
-            bytes += message.content.as_str().len();
-            bytes <= MOST_BYTES
-        });
-        // One message is at most 256 KB, so at least one fits.
-        let (chunk, rest) = messages.split_at(fitting.count().max(1));
-        chunks.push(chunk);
-        messages = rest;
-    }
-    chunks
-}
-
-/// Refuses to go on with a conversation that kept changing.
-pub(super) fn kept_changing() -> Error {
-    let detail = "The conversation kept changing. Please try again.";
-    Error::new(crate::error::Code::Conflict, detail)
 }

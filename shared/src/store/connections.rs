@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
+use super::query::Stretch;
 use super::transaction::{failed, from_item, to_item};
 use super::{Store, key};
 use crate::domain::{ConnectionId, Credential, Millis, UserId};
@@ -174,18 +175,8 @@ impl Store {
     }
 
     async fn rows_of_user(&self, user: UserId) -> Result<Vec<Row>> {
-        let pages = self
-            .client
-            .query()
-            .table_name(&self.connections)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :rows)")
-            .expression_attribute_values(":pk", text(key::user_partition(user)))
-            .expression_attribute_values(":rows", text(key::USER_CONNECTIONS))
-            .into_paginator()
-            .items()
-            .send();
-        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        let (from, to) = (key::USER_CONNECTIONS, key::AFTER_USER_CONNECTIONS);
+        let items = self.query(&Stretch::new(&self.connections, key::user_partition(user), from, to)).await?;
         items.into_iter().map(from_item::<Row>).collect()
     }
 

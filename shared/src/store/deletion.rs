@@ -1,108 +1,183 @@
-//! Deleting a conversation: gone for every reader at once, its items soon after.
+//! Deleting conversations: gone for every reader and every counter at once, their items soon after.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use serde_json::json;
 
-use super::bulk::kept_changing;
+use super::conversation_items::{ConversationItem, Standing, stored_message};
+use super::conversations::kept_changing;
 use super::expression::{Expression, Write, number, text};
-use super::items::{StoredConversation, item_at};
-use super::statistics::sort_key;
-use super::transaction::failed;
-use super::{Store, conversations, key};
+use super::items::item_at;
+use super::query::Stretch;
+use super::unfinished::{Unfinished, soon};
+use super::version::Expected;
+use super::{Store, key};
 use crate::clock;
 use crate::domain::statistics::Tally;
 use crate::domain::{ConversationId, Millis, UserId};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
-/// How long it is remembered that a conversation was deleted, so that a late message does not bring it back.
-const REMEMBERED_SECONDS: u64 = 86_400;
-/// Items deleted in one transaction, beside the days their messages fall on.
-const PAGE: i32 = 48;
-const MOST_TRIES: usize = 5;
+const MOST_TRIES: usize = 8;
+/// Conversations that are deleted at once.
+const AT_ONCE: usize = 4;
+/// Conversations that are looked at in one request.
+const PAGE: i32 = 100;
+
+/// How a conversation was buried, or not.
+enum Burial {
+    Done(Unfinished),
+    Changed,
+}
 
 impl Store {
-    /// Deletes a conversation. One transaction takes it out of every list and statistic and leaves a tombstone for
-    /// a day; then its items go. Deleting it again finishes what an interrupted deletion left.
+    /// Deletes a conversation. One transaction takes it out of every list and statistic and leaves a tombstone, which
+    /// stays for a day after its items went; those go at once, or, when that takes too long or dies, with whatever the
+    /// user deletes next. Deleting it again finishes it, too.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`] when there is none (any more).
-    pub async fn delete_conversation(&self, user: UserId, id: &ConversationId) -> Result<()> {
+    /// [`Code::NotFound`] when there is none (any more); [`Code::PreconditionFailed`].
+    pub async fn delete_conversation(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        expected: &Expected,
+    ) -> Result<()> {
         for _ in 0..MOST_TRIES {
-            let Some(stored) = self.find_stored_conversation(user, id).await? else {
-                if self.is_deleted(user, id).await? {
-                    self.sweep(user, id).await?;
+            match self.standing(user, id).await? {
+                Standing::Conversation(item) => {
+                    expected.check(&item.seen())?;
+                    if let Burial::Done(note) = self.bury(user, &item).await? {
+                        self.finish(user, &note, false, soon()).await?;
+                        return Ok(());
+                    }
                 }
-                return Err(Error::no_conversation());
-            };
-            if self.bury(user, &stored, clock::now()).await? {
-                return self.sweep(user, id).await;
+                Standing::Tombstone => {
+                    self.sweep(user, id, soon()).await?;
+                    return Err(Error::no_conversation());
+                }
+                Standing::Absent | Standing::Shell(_) => {
+                    self.finish_unfinished(user, soon()).await?;
+                    return Err(Error::no_conversation());
+                }
             }
         }
         Err(kept_changing())
     }
 
-    async fn is_deleted(&self, user: UserId, id: &ConversationId) -> Result<bool> {
-        let item = self.find_item::<HashMap<String, serde_json::Value>>(key::conversation(user, id)).await?;
-        Ok(item.is_some_and(|item| item.get("kind").is_some_and(|kind| kind == "tombstone")))
-    }
-
-    /// Puts a tombstone in the conversation's place. False when the conversation changed meanwhile.
-    async fn bury(&self, user: UserId, stored: &StoredConversation, now: Millis) -> Result<bool> {
-        let mut messages = Tally::default();
-        messages.count_messages(stored.messages.iter().map(|stored| &stored.message), -1);
-        let mut change = messages.without_days();
-        change.count_conversation(&stored.item.summary(), -1);
-        let tombstone = json!({ "expires_at": now.plus_seconds(REMEMBERED_SECONDS).seconds() });
-        let tombstone = item_at(key::conversation(user, &stored.item.id), "tombstone", &tombstone)?;
-        let unchanged = Expression::default()
-            .when_equal("version", number(stored.item.version))
-            .when_equal("kind", text("conversation"));
-        let mut writes = vec![Write::replace(&self.studio, tombstone, unchanged)];
-        writes.extend(self.count(user, &change));
-        writes.push(self.count_conversations(-1));
-        Ok(self.transact(writes).await?.is_committed())
-    }
-
-    /// Deletes all that hangs on a buried conversation. Counters by day change with the messages.
-    async fn sweep(&self, user: UserId, id: &ConversationId) -> Result<()> {
-        loop {
-            let page = self.page_behind_tombstone(user, id).await?;
-            if page.is_empty() {
-                return Ok(());
+    /// Deletes all of these conversations, until `deadline`: how many of the first were looked at, and how many of
+    /// those were there.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn delete_conversations(
+        &self,
+        user: UserId,
+        ids: &[ConversationId],
+        deadline: Millis,
+    ) -> Result<(usize, usize)> {
+        let (mut looked_at, mut deleted) = (0, 0);
+        for ids in ids.chunks(AT_ONCE) {
+            if clock::now() >= deadline {
+                break;
             }
-            let mut change = Tally::default();
-            let mut writes = Vec::new();
-            for item in page {
-                let key = key::within_conversation(user, id, sort_key(&item));
-                let there = Expression::default().when_exists("pk");
-                writes.push(Write::delete(&self.studio, key, there));
-                if let Some(stored) = conversations::stored_message(item)? {
-                    change.count_message(&stored.message, -1);
+            let there = try_join_all(ids.iter().map(|id| self.delete_one(user, id))).await?;
+            looked_at += there.len();
+            deleted += there.into_iter().filter(|there| *there).count();
+        }
+        Ok((looked_at, deleted))
+    }
+
+    /// Deletes all conversations of `user` until `deadline`: how many, and whether nothing is left. Called again, it goes
+    /// on, so that any number is deleted in the end. An account whose statistics are gone already is not counted for.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn delete_all_conversations(&self, user: UserId, deadline: Millis) -> Result<(usize, bool)> {
+        let mut deleted = 0;
+        loop {
+            let before = deleted;
+            let mut after = None;
+            loop {
+                let page = self.list_conversations(user, after.as_ref(), PAGE).await?;
+                let ids: Vec<ConversationId> = page.iter().map(|listed| listed.id.clone()).collect();
+                let (looked_at, there) = self.delete_conversations(user, &ids, deadline).await?;
+                deleted += there;
+                if looked_at < ids.len() {
+                    return Ok((deleted, false));
+                }
+                match page.into_iter().last() {
+                    Some(last) => after = Some(last.place),
+                    None => break,
                 }
             }
-            writes.extend(self.count(user, &change.only_days()));
-            // Refused means that somebody else deletes the same items; the next page tells what is left.
-            self.transact(writes).await?;
+            // The list lags behind; what it still names and is gone does not count.
+            if deleted == before {
+                return Ok((deleted, self.finish_unfinished(user, deadline).await?));
+            }
         }
     }
 
-    async fn page_behind_tombstone(
+    async fn delete_one(&self, user: UserId, id: &ConversationId) -> Result<bool> {
+        match self.delete_conversation(user, id, &Expected::Anything).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == Code::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts a tombstone in the conversation's place.
+    async fn bury(&self, user: UserId, item: &ConversationItem) -> Result<Burial> {
+        let mut change = self.tally_of(user, item).await?;
+        change.count_conversation(&item.summary(), -1);
+        let note = Unfinished::new(&item.id, Vec::new(), clock::now());
+        let counts = self.count(user, &change);
+        if self.transact(self.burial(user, item, &note, counts)?).await?.is_committed() {
+            self.count_far_days(user, &change).await?;
+            return Ok(Burial::Done(note));
+        }
+        // Of an account that is being deleted, nothing is counted any more.
+        let gone = Expression::default().when_absent("pk");
+        let uncounted = vec![Write::check(&self.studio, key::statistics(user), gone)];
+        if self.transact(self.burial(user, item, &note, uncounted)?).await?.is_committed() {
+            return Ok(Burial::Done(note));
+        }
+        Ok(Burial::Changed)
+    }
+
+    fn burial(
         &self,
         user: UserId,
-        id: &ConversationId,
-    ) -> Result<Vec<HashMap<String, AttributeValue>>> {
-        let request = self
-            .client
-            .query()
-            .table_name(&self.studio)
-            .consistent_read(true)
-            .limit(PAGE)
-            .key_condition_expression("pk = :pk AND sk > :tombstone")
-            .expression_attribute_values(":pk", text(key::conversation_partition(user, id)))
-            .expression_attribute_values(":tombstone", text(key::CONVERSATION));
-        let answer = request.send().await.map_err(failed)?;
-        Ok(answer.items.unwrap_or_default())
+        item: &ConversationItem,
+        note: &Unfinished,
+        counts: Vec<Write>,
+    ) -> Result<Vec<Write>> {
+        let tombstone = item_at(key::conversation(user, &item.id), "tombstone", &json!({}))?;
+        let unchanged = Expression::default()
+            .when_equal("version", number(item.version))
+            .when_equal("kind", text("conversation"));
+        let mut writes =
+            vec![Write::replace(&self.studio, tombstone, unchanged), self.note_write(user, note)?];
+        writes.extend(counts);
+        writes.push(self.count_conversations(-1));
+        Ok(writes)
+    }
+
+    /// What the messages of a conversation amount to, counted out. They are read a page at a time, so there may be more
+    /// than memory holds.
+    async fn tally_of(&self, user: UserId, item: &ConversationItem) -> Result<Tally> {
+        let partition = key::conversation_partition(user, &item.id);
+        let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, key::AFTER_MESSAGES);
+        let mut change = Tally::default();
+        let mut after = None;
+        loop {
+            let page = self.query_page(&stretch, after, None).await?;
+            for message in page.items {
+                let stored = stored_message(message)?.filter(|stored| item.owns(stored));
+                change.count_messages(stored.iter().map(|stored| &stored.message), -1);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(change),
+            }
+        }
     }
 }

@@ -61,6 +61,14 @@ impl Expression {
         }
     }
 
+    /// Sets the attribute if there is a value.
+    pub(super) fn set_or_keep(self, attribute: &str, value: Option<AttributeValue>) -> Self {
+        match value {
+            Some(value) => self.set(attribute, value),
+            None => self,
+        }
+    }
+
     pub(super) fn add(mut self, attribute: &str, change: i64) -> Self {
         if change != 0 {
             let clause = format!("{} {}", self.name(attribute), self.value(number(change)));
@@ -116,6 +124,13 @@ impl Expression {
     pub(super) fn when_absent_or_equal(mut self, attribute: &str, value: AttributeValue) -> Self {
         let name = self.name(attribute);
         let clause = format!("(attribute_not_exists({name}) OR {name} = {})", self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_absent_or_less(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let name = self.name(attribute);
+        let clause = format!("(attribute_not_exists({name}) OR {name} < {})", self.value(value));
         self.conditions.push(clause);
         self
     }

@@ -56,6 +56,8 @@ pub(super) fn email(email: &Email) -> Key {
 
 /// What the sort keys of a user's sessions begin with.
 pub(super) const SESSIONS: &str = "SESSION#";
+/// The first sort key after all sessions.
+pub(super) const AFTER_SESSIONS: &str = "SESSION$";
 
 pub(super) fn session(user: UserId, session: SessionId) -> Key {
     Key::new(user_partition(user), format!("{SESSIONS}{session}"))
@@ -104,7 +106,8 @@ pub(super) fn conversation_partition(user: UserId, id: &ConversationId) -> Strin
 }
 
 pub(super) const CONVERSATION: &str = "CONVERSATION";
-const MESSAGE: &str = "MESSAGE#";
+/// What the sort keys of messages begin with.
+pub(super) const MESSAGE: &str = "MESSAGE#";
 /// Sorts after every message, so that a Query of a conversation with its messages ends before it.
 const REFERENCE: &str = "REF#";
 const REPLY: &str = "REPLY";
@@ -129,9 +132,26 @@ pub(super) fn message_number(sort_key: &str) -> Option<u64> {
     sort_key.strip_prefix(MESSAGE)?.parse().ok()
 }
 
-/// Leads from the id that a client chose to the message.
-pub(super) fn reference(user: UserId, id: &ConversationId, message: &MessageId) -> Key {
-    Key::new(conversation_partition(user, id), format!("{REFERENCE}{message}"))
+/// Leads from the id that a client chose to the message, within one revision.
+pub(super) fn reference(user: UserId, id: &ConversationId, revision: &str, message: &MessageId) -> Key {
+    Key::new(conversation_partition(user, id), format!("{REFERENCE}{revision}#{message}"))
+}
+
+/// The revision of a reference.
+pub(super) fn revision_of_reference(sort_key: &str) -> Option<&str> {
+    sort_key.strip_prefix(REFERENCE)?.split_once('#').map(|(revision, _)| revision)
+}
+
+/// The first sort key after all of a conversation.
+pub(super) const AFTER_CONVERSATION: &str = "S";
+
+/// What the sort keys begin with of what somebody may have left unfinished in a user's conversations.
+pub(super) const UNFINISHED: &str = "UNFINISHED#";
+/// The first sort key after those.
+pub(super) const AFTER_UNFINISHED: &str = "UNFINISHED$";
+
+pub(super) fn unfinished(user: UserId, token: &str) -> Key {
+    Key::new(user_partition(user), format!("{UNFINISHED}{token}"))
 }
 
 /// What a worker needs about the reply with this number, and writes while it makes it.
@@ -142,6 +162,12 @@ pub(super) fn reply(user: UserId, id: &ConversationId, number: u64) -> Key {
 /// The same for a reply that belongs to no conversation.
 pub(super) fn loose_reply(user: UserId, id: &MessageId) -> Key {
     Key::new(format!("{REPLY}#{user}#{id}"), REPLY)
+}
+
+/// What a client's request made, by the key that the client gave it.
+pub(super) fn request(user: UserId, idempotency_key: &str) -> Key {
+    let key = format!("REQUEST#{user}#{idempotency_key}");
+    Key::new(key.clone(), key)
 }
 
 /// A ticket and the like, found by the hash of what its owner has.
@@ -190,6 +216,8 @@ pub(super) fn connection(id: &ConnectionId) -> Key {
 
 /// What the sort keys of a user's connections begin with.
 pub(super) const USER_CONNECTIONS: &str = "CONNECTION#";
+/// The first sort key after all connections of a user.
+pub(super) const AFTER_USER_CONNECTIONS: &str = "CONNECTION$";
 
 pub(super) fn user_connection(user: UserId, id: &ConnectionId) -> Key {
     Key::new(user_partition(user), format!("{USER_CONNECTIONS}{id}"))

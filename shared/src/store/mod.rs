@@ -2,24 +2,39 @@
 
 mod api_keys;
 mod attempts;
+mod batch;
+mod branches;
 mod bulk;
 mod connections;
+mod conversation_items;
 mod conversations;
 mod deletion;
+mod edits;
 mod expression;
+mod filing;
 mod items;
 mod key;
 mod limits;
+mod listing;
+mod message_changes;
+mod messages;
+mod packing;
 mod profile;
+mod query;
+mod reading;
 mod replacement;
 mod replies;
+mod requests;
+mod revision;
 mod sessions;
 mod statistics;
 mod tickets;
 mod totals;
 mod transaction;
 mod turns;
+mod unfinished;
 mod users;
+mod version;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -27,13 +42,19 @@ use aws_sdk_dynamodb::Client;
 pub use api_keys::{KeyOwner, NewKey};
 pub use attempts::Attempts;
 pub use connections::{Connection, Owner};
-pub use conversations::{Cursor, Listed};
+pub use listing::{Filter, ListPage, ListPlace, Listed};
+pub use message_changes::RevisedMessage;
+pub use messages::{Follows, NewMessage, ShownMessage};
+pub use reading::{MessagePlace, Part, Placed, Wanted};
 pub use replies::{Ending, Lease, ReplyPlace};
+pub use requests::{IdempotencyKey, Made, Once};
+pub use revision::Revised;
 pub use sessions::{NewSession, Rotation};
 pub use statistics::Statistics;
 pub use totals::Totals;
 pub use turns::{LooseTurn, StartedTurn, StoredTurn};
 pub use users::{Account, NewUser};
+pub use version::{Expected, Version};
 
 /// A client of both tables. Cloning it is cheap.
 #[derive(Clone)]

@@ -1,73 +1,91 @@
 //! Replacing a whole conversation, writing only what differs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::bulk::kept_changing;
-use super::conversations::{fits_one_transaction, reply_running, summary_expression};
+use super::bulk::Draft;
+use super::conversation_items::{StoredConversation, StoredMessage};
+use super::conversations::{kept_changing, reply_running, summary_expression};
+use super::edits::Edits;
 use super::expression::{Expression, Write, number, text};
-use super::items::{MessageItem, StoredConversation, StoredMessage, item_at};
+use super::version::{Expected, Version};
 use super::{Store, key};
+use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, Message, MessageId, Millis, UserId};
+use crate::domain::{Conversation, ConversationId, MessageId, Millis, UserId};
 use crate::error::{Error, Result};
 
 /// How often a replacement starts anew when the conversation changes under it.
 const MOST_TRIES: usize = 5;
 
 impl Store {
-    /// Replaces a conversation by `new`, all or nothing to readers. A message keeps its place when its id does; a reply
-    /// that is being made is not touched, and stands before what is new. Gives back what is stored.
+    /// Replaces a conversation's current branch by `new`, all or nothing to readers; where the user keeps it, and other
+    /// branches, stay. A message keeps its place when its id does; a reply that is being made is not touched, and stands
+    /// before what is new. Gives back what is stored.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::ReplyRunning`] when the messages are in another order while a reply is made;
-    /// [`Code::Conflict`] when the conversation kept changing.
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::ReplyRunning`] when the messages are in another order
+    /// while a reply is made; [`Code::Conflict`] when the conversation kept changing.
     ///
     /// [`Code::NotFound`]: crate::error::Code::NotFound
+    /// [`Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
     /// [`Code::ReplyRunning`]: crate::error::Code::ReplyRunning
     /// [`Code::Conflict`]: crate::error::Code::Conflict
     pub async fn replace_conversation(
         &self,
         user: UserId,
         new: &Conversation,
+        expected: &Expected,
         now: Millis,
-    ) -> Result<Conversation> {
+    ) -> Result<(Conversation, Version)> {
         for _ in 0..MOST_TRIES {
             let stored = self.find_stored_conversation(user, &new.summary.id).await?;
-            let mut stored = stored.ok_or_else(Error::no_conversation)?;
+            let stored = stored.ok_or_else(Error::no_conversation)?;
+            expected.check(&stored.item.seen())?;
             if let Some(number) = stored.item.running
                 && self.end_abandoned_reply(user, &stored.item.id, number, now).await?
             {
                 continue;
             }
-            let running = take_running(&mut stored);
             let mut new = new.clone();
-            new.messages.retain(|message| running.iter().all(|running| running.message.id != message.id));
+            new.summary.filing = stored.item.summary().filing;
+            let running = stored
+                .messages
+                .iter()
+                .find(|stored_message| stored.item.running == Some(stored_message.number));
+            new.messages.retain(|message| running.is_none_or(|running| running.message.id != message.id));
             keep_statuses(&stored, &mut new);
-            if let Some(appended) = self.try_replace(user, &stored, &new, &running).await? {
+            if let Some((version, appended)) = self.try_replace(user, &stored, &new, running).await? {
                 let place = new.messages.len() - appended;
-                new.messages.splice(place..place, running.into_iter().map(|running| running.message));
-                return Ok(new);
+                let running = running.filter(|running| stored.item.shows(running.number));
+                new.messages.splice(place..place, running.map(|running| running.message.clone()));
+                return Ok((new, version));
             }
         }
         Err(kept_changing())
     }
 
-    /// How many messages were appended; none when the conversation changed meanwhile.
+    /// What it is then, and how many messages were appended; none when the conversation changed meanwhile.
     async fn try_replace(
         &self,
         user: UserId,
         stored: &StoredConversation,
         new: &Conversation,
-        running: &[StoredMessage],
-    ) -> Result<Option<usize>> {
-        let (replaced, appended) = match Edits::new(&stored.messages, &new.messages) {
-            Some(edits) if edits.fit(stored, new) => {
-                (self.write_edits(user, stored, new, &edits, running).await?, edits.appended.len())
+        running: Option<&StoredMessage>,
+    ) -> Result<Option<(Version, usize)>> {
+        let Some(edits) = Edits::new(stored, &new.messages, running).filter(|it| it.fit(stored, new)) else {
+            if running.is_some() {
+                return Err(reply_running());
             }
-            _ if running.is_empty() => (self.replace_large_conversation(user, stored, new).await?, 0),
-            _ => return Err(reply_running()),
+            let (draft, change) = rewritten(stored, new);
+            let version = self.replace_revision(user, stored, &new.summary, draft, &change).await?;
+            return Ok(version.map(|version| (version, 0)));
         };
-        Ok(replaced.then_some(appended))
+        let appended = edits.appended.len();
+        if edits.is_empty() && stored.item.summary() == new.summary {
+            return Ok(Some((stored.item.seen(), appended)));
+        }
+        let version = self.write_edits(user, stored, new, &edits).await?;
+        Ok(version.map(|version| (version, appended)))
     }
 
     async fn write_edits(
@@ -76,113 +94,90 @@ impl Store {
         stored: &StoredConversation,
         new: &Conversation,
         edits: &Edits<'_>,
-        running: &[StoredMessage],
-    ) -> Result<bool> {
+    ) -> Result<Option<Version>> {
         let (id, seen) = (&stored.item.id, &stored.item);
-        let appended = edits.appended.len() as u64;
-        // What is new follows the reply that is being made, and that follows what stays.
-        let parent = running.last().map(|reply| &reply.message.id).or(edits.parent);
-        let last = edits.appended.last().map(|message| &message.id).or(parent);
+        let change = edits.change(stored, new);
+        let line = edits.line(seen.next_number);
+        let branch = seen.branch.as_ref().and_then(|_| edits.branch(stored, &line));
+        let last = edits.last_message();
         let conversation = summary_expression(user, &new.summary)
-            .set("message_count", number(new.messages.len() + running.len()))
-            .set("next_number", number(seen.next_number + appended))
-            .set_or_remove("leaf", last.map(|id| text(id.as_str())))
+            .set("message_count", number(line.len()))
+            .set("next_number", number(seen.next_number + edits.appended.len() as u64))
+            .set_or_remove("leaf", line.last().map(number))
+            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+            .set_or_remove("preview", last.map(|last| text(preview(last))))
             .add("version", 1)
             .when_equal("version", number(seen.version))
             .when_equal("next_number", number(seen.next_number));
         let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), conversation)];
-        for Changed { old, message, parent } in &edits.changed {
-            let item = MessageItem::new(message, seen.revision, parent.cloned());
-            let key = key::message(user, id, old.number);
-            writes.push(Write::put(&self.studio, item_at(key, "message", &item)?));
+        for changed in &edits.changed {
+            writes.push(changed.put(&self.studio, user, id)?);
+        }
+        for (moved, parent) in &edits.moved {
+            let parent = Expression::default().set_or_remove("after", parent.map(number)).when_exists("pk");
+            writes.push(Write::update(&self.studio, key::message(user, id, *moved), parent));
         }
         for removed in &edits.removed {
-            let there = Expression::default();
-            writes.push(Write::delete(&self.studio, key::message(user, id, removed.number), there.clone()));
-            writes.push(Write::delete(&self.studio, key::reference(user, id, &removed.message.id), there));
+            writes.extend(self.message_deletion(user, id, removed));
         }
-        writes.extend(self.new_messages(user, seen, edits.appended, seen.next_number, parent.cloned())?);
-        writes.extend(self.count(user, &edits.change(stored, new)));
-        Ok(self.transact(writes).await?.is_committed())
-    }
-}
-
-/// What turns the stored messages into the new ones when those that stay keep their order, and new ones come last.
-struct Edits<'a> {
-    changed: Vec<Changed<'a>>,
-    removed: Vec<&'a StoredMessage>,
-    /// The last message that stays, which the first appended one follows.
-    parent: Option<&'a MessageId>,
-    appended: &'a [Message],
-}
-
-/// A message that stays, but says something else or follows another one.
-struct Changed<'a> {
-    old: &'a StoredMessage,
-    message: &'a Message,
-    parent: Option<&'a MessageId>,
-}
-
-impl Changed<'_> {
-    fn is_one(&self) -> bool {
-        !self.old.message.says_the_same_as(self.message) || self.old.parent_id.as_ref() != self.parent
-    }
-}
-
-impl<'a> Edits<'a> {
-    fn new(stored: &'a [StoredMessage], new: &'a [Message]) -> Option<Self> {
-        let places: HashMap<&MessageId, usize> =
-            stored.iter().enumerate().map(|(place, stored)| (&stored.message.id, place)).collect();
-        let staying = new.iter().take_while(|message| places.contains_key(&message.id)).count();
-        let (staying, appended) = new.split_at(staying);
-        let kept: Vec<usize> =
-            staying.iter().filter_map(|message| places.get(&message.id).copied()).collect();
-        let in_order = kept.is_sorted_by(|one, next| one < next);
-        if !in_order || appended.iter().any(|message| places.contains_key(&message.id)) {
-            return None;
+        let parent =
+            line.len().checked_sub(edits.appended.len() + 1).and_then(|last| line.get(last)).copied();
+        writes.extend(self.new_messages(user, seen, edits.appended, seen.next_number, parent)?);
+        writes.extend(self.count(user, &change));
+        if !self.transact(writes).await?.is_committed() {
+            return Ok(None);
         }
-        let parents = std::iter::once(None).chain(staying.iter().map(|message| Some(&message.id)));
-        let pairs = kept.iter().filter_map(|place| stored.get(*place)).zip(staying).zip(parents);
-        let changed = pairs.map(|((old, message), parent)| Changed { old, message, parent });
-        let changed = changed.filter(Changed::is_one).collect();
-        let kept: HashSet<usize> = kept.into_iter().collect();
-        let removed = stored.iter().enumerate().filter(|(place, _)| !kept.contains(place));
-        let removed = removed.map(|(_, stored)| stored).collect();
-        Some(Self { changed, removed, parent: staying.last().map(|message| &message.id), appended })
+        self.count_far_days(user, &change).await?;
+        Ok(Some(Version::new(seen.version + 1, &seen.revision)))
     }
 
-    fn change(&self, stored: &StoredConversation, new: &Conversation) -> Tally {
-        let mut change = Tally::default();
-        change.count_conversation(&stored.item.summary(), -1);
-        change.count_conversation(&new.summary, 1);
-        change.count_messages(self.changed.iter().map(|changed| &changed.old.message), -1);
-        change.count_messages(self.changed.iter().map(|changed| changed.message), 1);
-        change.count_messages(self.removed.iter().map(|removed| &removed.message), -1);
-        change.count_messages(self.appended, 1);
-        change
-    }
-
-    fn fit(&self, stored: &StoredConversation, new: &Conversation) -> bool {
-        let written: Vec<Message> = self
-            .changed
-            .iter()
-            .map(|changed| changed.message.clone())
-            .chain(self.appended.iter().cloned())
-            .collect();
-        let change = self.change(stored, new);
-        // Of each message removed, the item and a reference go.
-        Store::count_fits(&change, (written.len() + self.removed.len()) * 2 + 2)
-            && fits_one_transaction(&written, &Tally::default())
+    /// The writes that delete a message and what leads to it.
+    pub(super) fn message_deletion(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &StoredMessage,
+    ) -> [Write; 2] {
+        let there = Expression::default();
+        let reference = key::reference(user, id, message.revision.as_str(), &message.message.id);
+        [
+            Write::delete(
+                &self.studio,
+                key::message(user, id, message.number),
+                there.clone().when_exists("pk"),
+            ),
+            Write::delete(&self.studio, reference, there),
+        ]
     }
 }
 
-/// Takes out the replies that are being made, which a replacement does not touch.
-fn take_running(stored: &mut StoredConversation) -> Vec<StoredMessage> {
-    let running = stored.item.running;
-    let (taken, left) =
-        std::mem::take(&mut stored.messages).into_iter().partition(|message| Some(message.number) == running);
-    stored.messages = left;
-    taken
+/// The whole conversation anew: `new` is the current branch, what hangs on it stays, and what else was on the branch
+/// goes; and how the counters change.
+fn rewritten(stored: &StoredConversation, new: &Conversation) -> (Draft, Tally) {
+    let mut places: HashMap<&MessageId, usize> =
+        new.messages.iter().enumerate().map(|(place, message)| (&message.id, place)).collect();
+    let by_number: HashMap<u64, &StoredMessage> =
+        stored.messages.iter().map(|message| (message.number, message)).collect();
+    let mut change = Tally::default();
+    change.count_conversation(&stored.item.summary(), -1);
+    change.count_conversation(&new.summary, 1);
+    change.count_messages(&new.messages, 1);
+    let mut others = Vec::new();
+    for message in &stored.messages {
+        let is_other = !stored.item.shows(message.number) && !places.contains_key(&message.message.id);
+        if !is_other {
+            change.count_message(&message.message, -1);
+            continue;
+        }
+        let mut parent = message.parent.and_then(|parent| by_number.get(&parent));
+        while let Some(gone) = parent.filter(|parent| !places.contains_key(&parent.message.id)) {
+            parent = gone.parent.and_then(|parent| by_number.get(&parent));
+        }
+        let parent = parent.and_then(|parent| places.get(&parent.message.id)).copied();
+        places.insert(&message.message.id, new.messages.len() + others.len());
+        others.push((message.message.clone(), parent));
+    }
+    (Draft::new(&new.messages, others), change)
 }
 
 /// How a reply ended is ours to say: messages that stay keep it, whatever the client sends.
@@ -191,71 +186,5 @@ fn keep_statuses(stored: &StoredConversation, new: &mut Conversation) {
         stored.messages.iter().map(|stored| (&stored.message.id, stored.message.status)).collect();
     for message in &mut new.messages {
         message.status = statuses.get(&message.id).copied().flatten();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Millis, Role};
-
-    fn message(id: &str, content: &str) -> Message {
-        Message {
-            id: id.parse().unwrap(),
-            role: Role::User,
-            content: content.parse().unwrap(),
-            timestamp: Millis::saturating(1),
-            model: None,
-            tokens: None,
-            status: None,
-        }
-    }
-
-    fn stored(ids: &str) -> Vec<StoredMessage> {
-        let stored = |(number, id): (usize, char)| StoredMessage {
-            number: number as u64,
-            revision: 0,
-            parent_id: number
-                .checked_sub(1)
-                .and_then(|before| ids.chars().nth(before))
-                .map(|id| id.to_string().parse().unwrap()),
-            message: message(&id.to_string(), "old"),
-        };
-        ids.chars().enumerate().map(stored).collect()
-    }
-
-    fn new(ids: &str) -> Vec<Message> {
-        ids.chars()
-            .map(|id| message(&id.to_lowercase().to_string(), if id.is_uppercase() { "new" } else { "old" }))
-            .collect()
-    }
-
-    /// (changed, removed, appended) as the ids of the messages, or nothing when a new revision is needed.
-    fn edits(old: &str, fresh: &str) -> Option<(String, String, String)> {
-        let (old, fresh) = (stored(old), new(fresh));
-        let edits = Edits::new(&old, &fresh)?;
-        Some((
-            edits.changed.iter().map(|changed| changed.message.id.as_str()).collect(),
-            edits.removed.iter().map(|stored| stored.message.id.as_str()).collect(),
-            edits.appended.iter().map(|message| message.id.as_str()).collect(),
-        ))
-    }
-
-    #[test]
-    fn only_what_differs_is_written() {
-        let some = |changed: &str, removed: &str, appended: &str| {
-            Some((changed.to_owned(), removed.to_owned(), appended.to_owned()))
-        };
-        assert_eq!(edits("abc", "abc"), some("", "", ""));
-        assert_eq!(edits("abc", "aBcd"), some("b", "", "d"));
-        assert_eq!(edits("abc", "ac"), some("c", "b", ""), "c follows another message now");
-        assert_eq!(edits("abc", ""), some("", "abc", ""));
-        assert_eq!(edits("", "xy"), some("", "", "xy"));
-    }
-
-    #[test]
-    fn another_order_or_one_between_needs_a_new_revision() {
-        assert_eq!(edits("abc", "bac"), None);
-        assert_eq!(edits("abc", "axbc"), None);
     }
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::expression::{Expression, Write, number, text};
 use super::key::{self, Key};
+use super::packing::packed;
 use super::transaction::from_item;
+use crate::domain::conversation::preview_of;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, ReplyStatus, TokenCount, UserId};
 use crate::error::Result;
@@ -247,23 +249,39 @@ impl Store {
         };
         let message = Expression::default()
             .set("status", text(ending.status.as_str()))
-            .set("content", text(ending.content.as_str()))
+            .set("text", packed(&ending.content))
             .set("tokens", number(ending.tokens.get()))
             .when_exists("pk");
+        // The message holds the text from now on; the item that was written every second forgets it.
+        let reply = reply.remove("content");
+        let counts = self.count(place.user, &settled(ending, asked_at));
         let idle = Expression::default()
             .remove("running")
             .set("updated_at", number(now.get()))
             .set("updated", text(key::place_in_list(now, conversation)))
             .add("version", 1)
             .when_equal("running", number(message_number));
-        // The message holds the text from now on; the item that was written every second forgets it.
-        let mut writes = vec![
-            Write::update(&self.studio, place.key(), reply.remove("content")),
-            Write::update(&self.studio, key::message(place.user, conversation, *message_number), message),
-            Write::update(&self.studio, key::conversation(place.user, conversation), idle),
-        ];
-        writes.extend(self.count(place.user, &settled(ending, asked_at)));
-        Ok(self.transact(writes).await?.is_committed())
+        // As a rule the reply is the last message, and the list shows how it begins.
+        let shown = idle.clone().set("preview", text(preview_of(&ending.content)));
+        let shown = shown.when_equal("leaf", number(message_number));
+        for idle in [shown, idle] {
+            let mut writes = vec![
+                Write::update(&self.studio, key::conversation(place.user, conversation), idle),
+                Write::update(&self.studio, place.key(), reply.clone()),
+                Write::update(
+                    &self.studio,
+                    key::message(place.user, conversation, *message_number),
+                    message.clone(),
+                ),
+            ];
+            writes.extend(counts.clone());
+            match self.transact(writes).await?.refused() {
+                [] => return Ok(true),
+                [0, ..] => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the reply ended like this already: the answer to our own first try may have been lost.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, ids, number, text};
 use super::items::item_at;
+use super::query::Stretch;
 use super::transaction::{failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
@@ -267,18 +268,8 @@ impl Store {
     }
 
     async fn session_items(&self, user: UserId) -> Result<Vec<SessionItem>> {
-        let pages = self
-            .client
-            .query()
-            .table_name(&self.studio)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sessions)")
-            .expression_attribute_values(":pk", text(key::user_partition(user)))
-            .expression_attribute_values(":sessions", text(key::SESSIONS))
-            .into_paginator()
-            .items()
-            .send();
-        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        let (from, to) = (key::SESSIONS, key::AFTER_SESSIONS);
+        let items = self.query(&Stretch::new(&self.studio, key::user_partition(user), from, to)).await?;
         items.into_iter().map(from_item).collect()
     }
 }

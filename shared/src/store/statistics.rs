@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::expression::{Expression, Write, text};
+use super::expression::{Expression, Write, number, text};
+use super::query::Stretch;
 use super::transaction::{MOST_WRITES, failed};
 use super::{Store, key};
+use crate::clock;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Day, ModelName, Role, UserId};
 use crate::error::Result;
@@ -28,9 +30,17 @@ impl Statistics {
     }
 }
 
+/// Answers show this many days at most, and a little more for clocks that differ.
+const SHOWN_DAYS: u32 = 32;
+/// How many days are counted in one transaction.
+const MOST_DAYS: usize = 80;
+
 impl Store {
     /// The writes that change the counters of `user` by `change`. The first, when anything is counted or
     /// uncounted, is conditioned on the user's statistics: deleting an account removes them first, so nothing is resurrected.
+    ///
+    /// Days that no answer shows any more are not counted. Of those to come, whatever timestamps a client makes up,
+    /// one transaction takes [`MOST_DAYS`]; the rest is for [`Self::count_far_days`].
     pub(super) fn count(&self, user: UserId, change: &Tally) -> Vec<Write> {
         let mut writes = Vec::new();
         if change.changes_totals() {
@@ -42,20 +52,37 @@ impl Store {
                 Expression::default().add("conversations", *change).set("model", text(model.as_str()));
             Write::update(&self.studio, key::model_statistics(user, model), expression)
         }));
-        let days = change.days.iter().filter(|(_, change)| !change.is_zero());
-        writes.extend(days.map(|(day, change)| {
-            let expression = Expression::default()
-                .add("conversations", change.conversations)
-                .add("messages", change.messages)
-                .add("tokens", change.tokens);
-            Write::update(&self.studio, key::day_statistics(user, *day), expression)
-        }));
+        let days = counted_days(change).into_iter().take(MOST_DAYS);
+        writes.extend(days.map(|(day, change)| self.count_day(user, day, change)));
         writes
+    }
+
+    /// Counts the days that [`Self::count`] left out, right after it. Only a client that stamps messages with more
+    /// than [`MOST_DAYS`] days to come has any.
+    pub(super) async fn count_far_days(&self, user: UserId, change: &Tally) -> Result<()> {
+        let days = counted_days(change);
+        let mut far = days.into_iter().skip(MOST_DAYS).peekable();
+        while far.peek().is_some() {
+            let writes = far.by_ref().take(MOST_DAYS).map(|(day, change)| self.count_day(user, day, change));
+            self.transact(writes.collect()).await?;
+        }
+        Ok(())
+    }
+
+    fn count_day(&self, user: UserId, day: Day, change: DayTally) -> Write {
+        let expression = Expression::default()
+            .add("conversations", change.conversations)
+            .add("messages", change.messages)
+            .add("tokens", change.tokens)
+            .set("expires_at", number(day.plus(SHOWN_DAYS + 10).start().seconds()));
+        Write::update(&self.studio, key::day_statistics(user, day), expression)
     }
 
     /// Whether counting `change` leaves room in one transaction for `others` writes.
     pub(super) fn count_fits(change: &Tally, others: usize) -> bool {
-        1 + change.models.len() + change.days.len() + others <= MOST_WRITES
+        let days = counted_days(change).len().min(MOST_DAYS);
+        let models = change.models.values().filter(|change| **change != 0).count();
+        1 + models + days + others <= MOST_WRITES
     }
 
     /// The counters of `/api/stats`: one request.
@@ -75,9 +102,10 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn statistics_of_user(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
         let totals = self.totals_of_user(user);
-        let days = self.range(user, key::day_sort_key(since), key::day_sort_key(until));
-        let models = self.range(user, key::MODEL_STATISTICS.to_owned(), key::AFTER_MODELS.to_owned());
-        let (totals, days, models) = tokio::try_join!(totals, days, models)?;
+        let range = |from: &str, to: &str| Stretch::new(&self.studio, key::user_partition(user), from, to);
+        let days = range(&key::day_sort_key(since), &key::day_sort_key(until));
+        let models = range(key::MODEL_STATISTICS, key::AFTER_MODELS);
+        let (totals, days, models) = tokio::try_join!(totals, self.query(&days), self.query(&models))?;
         let mut statistics = Statistics { totals, days: BTreeMap::new() };
         for item in &days {
             let day = key::day_of(sort_key(item)).to_owned();
@@ -92,27 +120,12 @@ impl Store {
         }
         Ok(statistics)
     }
+}
 
-    async fn range(
-        &self,
-        user: UserId,
-        from: String,
-        to: String,
-    ) -> Result<Vec<HashMap<String, AttributeValue>>> {
-        let pages = self
-            .client
-            .query()
-            .table_name(&self.studio)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", text(key::user_partition(user)))
-            .expression_attribute_values(":from", text(from))
-            .expression_attribute_values(":to", text(to))
-            .into_paginator()
-            .items()
-            .send();
-        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)
-    }
+/// The changes of days that any answer will show, the earliest first.
+fn counted_days(change: &Tally) -> Vec<(Day, DayTally)> {
+    let first = clock::now().day().minus(SHOWN_DAYS);
+    change.days.range(first..).filter(|(_, change)| !change.is_zero()).map(|(day, it)| (*day, *it)).collect()
 }
 
 fn totals_expression(change: &Tally) -> Expression {

@@ -73,6 +73,13 @@ impl Store {
 }
 
 impl Store {
+    /// Waits a moment before something is tried again that somebody else came before, the longer the more often.
+    pub(super) async fn give_way(&self, attempt: u32) {
+        tokio::time::sleep(pause(attempt)).await;
+    }
+}
+
+impl Store {
     /// Updates one item of the studio table; none when a condition failed. An update that meets a transaction is sent
     /// again, with jitter, as the SDK does not.
     ///

@@ -1,15 +1,19 @@
 //! The beginning of a turn: one transaction stores what the user said and the place of the reply.
 
-use super::bulk::kept_changing;
-use super::conversations::{conversation_deleted, reply_running};
+use super::conversation_items::{
+    ConversationItem, ReferenceItem, Standing, StoredMessage, conversation_item,
+};
+use super::conversations::{conversation_deleted, kept_changing, reply_running};
 use super::expression::{Expression, Write, number, text};
-use super::items::{ConversationItem, MessageItem, ReferenceItem, item_at};
+use super::items::item_at;
 use super::replies::{ReplyItem, ReplyPlace};
-use super::transaction::{condition_failed, failed, from_item};
+use super::transaction::{condition_failed, failed};
 use super::{Store, key};
+use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary, Title, UserId,
+    Content, ConversationId, Filing, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary,
+    Title, UserId,
 };
 use crate::error::{Error, Result};
 
@@ -97,26 +101,26 @@ impl Store {
 
     /// The conversation as it stands; none when it is to be created.
     async fn find_for_turn(&self, user: UserId, id: &ConversationId) -> Result<Option<ConversationItem>> {
-        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
-        let request = request.set_key(Some(key::conversation(user, id).attributes()));
-        let Some(item) = request.send().await.map_err(failed)?.item else { return Ok(None) };
-        let kind = item.get("kind").and_then(|kind| kind.as_s().ok()).map(String::as_str);
-        match kind {
-            Some("conversation") => from_item(item).map(Some),
-            Some("tombstone") => Err(conversation_deleted()),
-            _ => Err(kept_changing()),
+        match self.standing(user, id).await? {
+            Standing::Conversation(item) => Ok(Some(*item)),
+            Standing::Absent => Ok(None),
+            Standing::Tombstone => Err(conversation_deleted()),
+            Standing::Shell(_) => Err(kept_changing()),
         }
     }
 
     /// The turn that was stored under the same client's id.
     async fn find_known_turn(&self, user: UserId, turn: &StoredTurn) -> Result<Option<StartedTurn>> {
         let Some(client_id) = &turn.client_id else { return Ok(None) };
-        let reference = key::reference(user, &turn.conversation, client_id);
+        let Some(item) = self.standing(user, &turn.conversation).await?.conversation() else {
+            return Ok(None);
+        };
+        let reference = key::reference(user, &turn.conversation, item.revision.as_str(), client_id);
         let Some(ReferenceItem { number }) = self.find_item(reference).await? else { return Ok(None) };
         // The reply stands just behind the user's message.
-        let key = key::message(user, &turn.conversation, number + 1);
-        let reply = self.find_item::<MessageItem>(key).await?.filter(|item| item.status.is_some());
-        let Some(reply) = reply.map(MessageItem::message) else {
+        let reply = self.find_message_at(user, &item, number + 1).await?;
+        let Some(reply) = reply.map(|stored| stored.message).filter(|message| message.status.is_some())
+        else {
             let detail = "A message with this id is in the conversation already, without a reply";
             return Err(Error::invalid_field("id", detail));
         };
@@ -131,21 +135,16 @@ impl Store {
         change.count_messages(messages, 1);
         let mut writes = if start.creates {
             change.count_conversation(&item.summary(), 1);
-            let new = item_at(key::conversation(user, id), "conversation", item)?;
-            vec![Write::create(&self.studio, new), self.count_conversations(1)]
+            vec![Write::create(&self.studio, conversation_item(user, item)?), self.count_conversations(1)]
         } else {
             vec![Write::update(&self.studio, key::conversation(user, id), start.appended())]
         };
-        let mut parent = start.parent.clone();
+        let mut parent = start.parent;
         for (message, number) in messages.iter().zip(*first..) {
-            let item = MessageItem::new(message, item.revision, parent.replace(message.id.clone()));
-            let item = item_at(key::message(user, id, number), "message", &item)?;
-            writes.push(Write::create(&self.studio, item));
-        }
-        if let Some(client_id) = &turn.client_id {
-            let reference = key::reference(user, id, client_id);
-            let item = item_at(reference, "reference", &ReferenceItem { number: *first })?;
-            writes.push(Write::create(&self.studio, item));
+            let (revision, message) = (item.revision.clone(), message.clone());
+            let stored = StoredMessage { number, revision, parent: parent.replace(number), message };
+            writes.push(stored.create(&self.studio, user, id)?);
+            writes.extend(self.reference(user, id, &item.revision, &stored.message.id, number)?);
         }
         let key = key::reply(user, id, first + 1);
         writes.push(Write::create(&self.studio, item_at(key, "reply", &start.reply)?));
@@ -187,7 +186,7 @@ struct TurnStart {
     /// The number of the user's message; the reply's is the next.
     first: u64,
     messages: [Message; 2],
-    parent: Option<MessageId>,
+    parent: Option<u64>,
     reply: ReplyItem,
     place: ReplyPlace,
 }
@@ -208,7 +207,10 @@ impl TurnStart {
         let asked = turn.client_id.clone().unwrap_or_else(|| MessageId::new(asked, first));
         let answered = MessageId::new(answered, first + 1);
         let messages = new_messages(asked, answered.clone(), turn, &model, now);
-        let parent = item.leaf.replace(answered.clone());
+        let parent = item.leaf;
+        item.branch = item.branch_with(parent, first, 2);
+        item.leaf = Some(first + 1);
+        item.preview = messages.first().map(preview);
         item.next_number += 2;
         item.message_count += 2;
         item.running = Some(first + 1);
@@ -224,7 +226,9 @@ impl TurnStart {
         Expression::default()
             .set("next_number", number(self.item.next_number))
             .set("running", number(self.first + 1))
-            .set("leaf", text(self.place.message.as_str()))
+            .set("leaf", number(self.first + 1))
+            .set_or_remove("branch", self.item.branch.as_ref().map(|branch| text(branch.to_string())))
+            .set_or_remove("preview", self.item.preview.as_ref().map(text))
             .set("updated_at", number(self.item.updated_at.get()))
             .set("updated", text(self.item.updated.clone()))
             .add("message_count", 2)
@@ -243,6 +247,7 @@ fn new_summary(turn: &StoredTurn, now: Millis) -> Summary {
         updated_at: now,
         model: turn.model.clone().unwrap_or_else(|| turn.default_model.clone()),
         system_prompt: None,
+        filing: Filing::default(),
     }
 }
 

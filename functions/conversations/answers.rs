@@ -1,0 +1,193 @@
+//! Conversations and messages as clients get them, and how many of them one answer holds.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use shared::Result;
+use shared::domain::Content;
+use shared::domain::{
+    Conversation, ConversationId, Folder, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary,
+    SystemPrompt, Tag, Title, TokenCount, UserId,
+};
+use shared::error::Error;
+use shared::store::{MessagePlace, Part, Placed, ShownMessage};
+
+/// Lambda takes answers of 6 MB, in which our JSON is a string.
+pub(super) const MOST_WRAPPED_BYTES: usize = 6_000_000;
+
+/// A conversation as clients get it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConversationAnswer {
+    id: ConversationId,
+    title: Title,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Vec<Box<RawValue>>>,
+    created_at: Millis,
+    updated_at: Millis,
+    model: ModelName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_prompt: Option<SystemPrompt>,
+    user_id: UserId,
+    #[serde(flatten)]
+    filing: FilingAnswer,
+    /// Where not all messages are there.
+    #[serde(rename = "message_count", skip_serializing_if = "Option::is_none")]
+    message_count: Option<u64>,
+    /// The last message of the current branch, where all branches are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_message_id: Option<MessageId>,
+}
+
+/// Where the user keeps it. Old clients know nothing of it, so what is not set is left out.
+#[derive(Serialize)]
+pub(super) struct FilingAnswer {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) pinned: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) archived: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<Tag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<Folder>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MessageAnswer {
+    id: MessageId,
+    content: Content,
+    role: Role,
+    timestamp: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<TokenCount>,
+    /// Only of replies that we made or are making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<ReplyStatus>,
+    /// The message it follows, null for a first one; only where clients ask for messages by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<Option<MessageId>>,
+}
+
+impl ConversationAnswer {
+    /// All of a conversation.
+    pub(super) fn whole(user_id: UserId, conversation: Conversation) -> Result<Self> {
+        let messages: Result<Vec<_>> =
+            conversation.messages.into_iter().map(|message| raw(&MessageAnswer::from(message))).collect();
+        let mut answer = Self::without_messages(user_id, conversation.summary);
+        answer.messages = Some(messages?);
+        Ok(answer)
+    }
+
+    fn without_messages(user_id: UserId, summary: Summary) -> Self {
+        Self {
+            id: summary.id,
+            title: summary.title,
+            messages: None,
+            created_at: summary.created_at,
+            updated_at: summary.updated_at,
+            model: summary.model,
+            system_prompt: summary.system_prompt,
+            user_id,
+            filing: FilingAnswer {
+                pinned: summary.filing.pinned,
+                archived: summary.filing.archived,
+                tags: summary.filing.tags.into(),
+                folder: summary.filing.folder,
+            },
+            message_count: None,
+            current_message_id: None,
+        }
+    }
+
+    /// A conversation that was changed, without its messages.
+    pub(super) fn summary(user_id: UserId, summary: Summary, message_count: u64) -> Self {
+        let mut answer = Self::without_messages(user_id, summary);
+        answer.message_count = Some(message_count);
+        answer
+    }
+
+    /// As much of a part as `most_bytes` hold once they are wrapped, the newest messages first, and where it goes on.
+    /// The number of messages is told where it is not all of them.
+    pub(super) fn part(
+        user_id: UserId,
+        part: Part,
+        most_bytes: usize,
+        parents: bool,
+    ) -> Result<(Self, Option<MessagePlace>)> {
+        let shown = part.messages.len() as u64;
+        let leaf = part.messages.iter().find(|placed| Some(&placed.place) == part.leaf.as_ref());
+        let leaf = leaf.filter(|_| parents).map(|leaf| leaf.message.id.clone());
+        let mut answer = Self::without_messages(user_id, part.summary);
+        answer.current_message_id = leaf;
+        let left = most_bytes.saturating_sub(wrapped_length(raw(&answer)?.get()));
+        let (messages, next) = fitting(part.messages, part.more, true, parents, left)?;
+        answer.messages = Some(messages);
+        let is_all = next.is_none() && shown == part.message_count;
+        answer.message_count = (!is_all && !parents).then_some(part.message_count);
+        Ok((answer, next))
+    }
+}
+
+/// As many of `messages` as `most_bytes` hold once they are wrapped, from the newest or the oldest, and where the list
+/// goes on if that is not all.
+pub(super) fn fitting(
+    mut messages: Vec<Placed>,
+    more: bool,
+    newest: bool,
+    parents: bool,
+    most_bytes: usize,
+) -> Result<(Vec<Box<RawValue>>, Option<MessagePlace>)> {
+    if newest {
+        messages.reverse();
+    }
+    let (mut fitting, mut bytes, mut last, mut cut) = (Vec::new(), 0, None, more);
+    for placed in messages {
+        let mut answer = MessageAnswer::from(placed.message);
+        answer.parent_id = parents.then_some(placed.parent_id);
+        let json = raw(&answer)?;
+        bytes += wrapped_length(json.get()) + 1;
+        if bytes > most_bytes && !fitting.is_empty() {
+            cut = true;
+            break;
+        }
+        fitting.push(json);
+        last = Some(placed.place);
+    }
+    if newest {
+        fitting.reverse();
+    }
+    Ok((fitting, last.filter(|_| cut)))
+}
+
+/// As JSON.
+pub(super) fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
+    to_raw_value(value).map_err(Error::internal)
+}
+
+/// How long JSON is as a string within other JSON, where each quote and backslash has a backslash before it.
+pub(super) fn wrapped_length(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
+impl From<ShownMessage> for MessageAnswer {
+    fn from(shown: ShownMessage) -> Self {
+        Self { parent_id: Some(shown.parent_id), ..Self::from(shown.message) }
+    }
+}
+
+impl From<Message> for MessageAnswer {
+    fn from(message: Message) -> Self {
+        Self {
+            id: message.id,
+            content: message.content,
+            role: message.role,
+            timestamp: message.timestamp,
+            model: message.model,
+            tokens: message.tokens,
+            status: message.status,
+            parent_id: None,
+        }
+    }
+}

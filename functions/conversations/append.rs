@@ -1,0 +1,52 @@
+//! `POST /api/conversations/{id}/messages`: appends a message, or begins another branch with it.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::{Content, MessageId, Millis, ModelName, Role, TokenCount};
+use shared::error::Error;
+use shared::http::{Answer, Request};
+use shared::store::{Follows, Made, NewMessage};
+
+use super::answers::MessageAnswer;
+use super::body::given;
+use super::{Conversations, named};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Message {
+    id: Option<MessageId>,
+    content: Content,
+    role: Role,
+    timestamp: Option<Millis>,
+    model: Option<ModelName>,
+    tokens: Option<TokenCount>,
+    /// Null for another beginning; left out, it is the last message of the current branch.
+    #[serde(default, deserialize_with = "given")]
+    parent_id: Option<Option<MessageId>>,
+}
+
+pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let (id, store, now) = (named(request)?, &group.base.store, clock::now());
+    let (expected, once) = (request.expected()?, request.once()?);
+    let body: Message = request.large_json()?;
+    let message = NewMessage {
+        id: body.id,
+        fresh: clock::new_ulid(),
+        role: body.role,
+        content: body.content,
+        timestamp: body.timestamp.unwrap_or(now),
+        model: body.model,
+        tokens: body.tokens,
+        follows: body.parent_id.map_or(Follows::Leaf, Follows::Message),
+    };
+    let made = store.append_message(user, &id, &message, &expected, once.as_ref(), now).await?;
+    let (shown, version) = match made {
+        Made::Now(made) => made,
+        Made::Before(message) => {
+            store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?
+        }
+    };
+    Ok(Answer::ok(&MessageAnswer::from(shown))?.with_version(&version))
+}

@@ -1,0 +1,35 @@
+//! `POST /api/conversations/{id}/fork`: a copy of a conversation up to one of its messages, as a new conversation.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::{ConversationId, MessageId};
+use shared::error::Error;
+use shared::http::{Answer, Request};
+use shared::store::Made;
+
+use super::read::{show, show_whole};
+use super::{Conversations, named};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Fork {
+    message_id: MessageId,
+    /// Of the copy.
+    id: Option<ConversationId>,
+}
+
+pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let (id, store, once) = (named(request)?, &group.base.store, request.once()?);
+    let fork: Fork = request.json()?;
+    if let Some(made) = store.find_made(user, once.as_ref()).await? {
+        return show(group, user, &made.parse().map_err(Error::internal)?).await;
+    }
+    let copy = fork.id.unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
+    let conversation = store.copy_up_to(user, &id, &fork.message_id, copy, clock::now()).await?;
+    match store.create_conversation(user, &conversation, once.as_ref()).await? {
+        Made::Now(version) => show_whole(group, user, conversation, &version).await,
+        Made::Before(made) => show(group, user, &made.parse().map_err(Error::internal)?).await,
+    }
+}

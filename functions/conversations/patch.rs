@@ -1,0 +1,51 @@
+//! `PATCH /api/conversations/{id}`: changes what a conversation is called, who answers in it, where it is kept, or which
+//! of its branches is the current one.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::{Folder, MessageId, ModelName, SystemPrompt, Tags, Title};
+use shared::error::Error;
+use shared::http::{Answer, Request};
+use shared::store::{Expected, Revised};
+
+use super::answers::ConversationAnswer;
+use super::{Conversations, named};
+
+/// What is left out stays; null takes away.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Changes {
+    title: Option<Title>,
+    #[serde(default, deserialize_with = "super::body::given")]
+    system_prompt: Option<Option<SystemPrompt>>,
+    model: Option<ModelName>,
+    pinned: Option<bool>,
+    archived: Option<bool>,
+    tags: Option<Tags>,
+    #[serde(default, deserialize_with = "super::body::given")]
+    folder: Option<Option<Folder>>,
+    current_message_id: Option<MessageId>,
+}
+
+pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let (id, store) = (named(request)?, &group.base.store);
+    let mut expected = request.expected()?;
+    let Changes { title, system_prompt, model, pinned, archived, tags, folder, current_message_id } =
+        request.large_json()?;
+    let revised = Revised { title, system_prompt, model, pinned, archived, tags, folder };
+    if revised.is_empty() && current_message_id.is_none() {
+        return Err(Error::invalid("The body must have at least one field to change"));
+    }
+    if let Some(message) = &current_message_id {
+        let version = store.select_branch(user, &id, message, &expected).await?;
+        if expected != Expected::Anything {
+            expected = Expected::OneOf(vec![version.as_str().to_owned()]);
+        }
+    }
+    let (summary, message_count, version) =
+        store.revise_conversation(user, &id, &revised, &expected, clock::now()).await?;
+    let answer = ConversationAnswer::summary(user, summary, message_count);
+    Ok(Answer::ok(&answer)?.with_version(&version))
+}

@@ -1,0 +1,245 @@
+//! Messages appended one by one, and found by their id.
+
+use ulid::Ulid;
+
+use super::conversation_items::{ConversationItem, StoredMessage, stored_message};
+use super::conversations::kept_changing;
+use super::expression::{Expression, Write, number, text};
+use super::query::Stretch;
+use super::requests::{Made, Once};
+use super::version::{Expected, Version};
+use super::{Store, key};
+use crate::domain::conversation::preview;
+use crate::domain::statistics::Tally;
+use crate::domain::{
+    Content, ConversationId, Message, MessageId, Millis, ModelName, Role, TokenCount, UserId,
+};
+use crate::error::{Code, Error, Result};
+
+/// How often a change starts anew when the conversation changes under it.
+pub(super) const MOST_TRIES: u32 = 20;
+
+/// Where a new message goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Follows {
+    /// Behind the last message of the current branch.
+    #[default]
+    Leaf,
+    /// Behind this message; none for another beginning. A second message behind the same one begins another branch,
+    /// which is the current one from then on.
+    Message(Option<MessageId>),
+}
+
+/// A message that is to be stored.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// The client's; without one, it is made.
+    pub id: Option<MessageId>,
+    /// What an id is made of.
+    pub fresh: Ulid,
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: Content,
+    /// When.
+    pub timestamp: Millis,
+    /// The AI model, of a reply.
+    pub model: Option<ModelName>,
+    /// How many tokens it took.
+    pub tokens: Option<TokenCount>,
+    /// Where it goes.
+    pub follows: Follows,
+}
+
+impl NewMessage {
+    fn message(&self, number: u64) -> Message {
+        Message {
+            id: self.id.clone().unwrap_or_else(|| MessageId::new(self.fresh, number)),
+            role: self.role,
+            content: self.content.clone(),
+            timestamp: self.timestamp,
+            model: self.model.clone(),
+            tokens: self.tokens,
+            status: None,
+        }
+    }
+}
+
+/// A message as it stands, and the id of the one it follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownMessage {
+    /// The message.
+    pub message: Message,
+    /// The message it follows.
+    pub parent_id: Option<MessageId>,
+}
+
+pub(super) fn no_message() -> Error {
+    Error::new(Code::NotFound, "Message not found")
+}
+
+impl Store {
+    /// Appends a message. The same message again (by its id, or by its `once`) is the one that is there.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::MessageExists`] when another message has its id;
+    /// [`Code::Invalid`] when the message that it follows is not there; [`Code::Conflict`].
+    pub async fn append_message(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &NewMessage,
+        expected: &Expected,
+        once: Option<&Once>,
+        now: Millis,
+    ) -> Result<Made<(ShownMessage, Version)>> {
+        for attempt in 0..MOST_TRIES {
+            let seen = self.get_conversation_item(user, id).await?;
+            if let Some(there) = self.message_there(user, &seen, message, attempt > 0).await? {
+                return Ok(Made::Now((there, seen.seen())));
+            }
+            expected.check(&seen.seen())?;
+            let parent = self.parent_of_new(user, &seen, &message.follows).await?;
+            let stored = StoredMessage {
+                number: seen.next_number,
+                revision: seen.revision.clone(),
+                parent,
+                message: message.message(seen.next_number),
+            };
+            let mut writes = self.append_writes(user, &seen, &stored, now).await?;
+            if let Some(once) = once {
+                writes.push(self.remember(user, once, stored.message.id.as_str())?);
+            }
+            let mut change = Tally::default();
+            change.count_message(&stored.message, 1);
+            writes.extend(self.count(user, &change));
+            if self.transact(writes).await?.is_committed() {
+                let parent_id = self.id_of(user, &seen, parent).await?;
+                let version = Version::new(seen.version + 1, &seen.revision);
+                return Ok(Made::Now((ShownMessage { message: stored.message, parent_id }, version)));
+            }
+            if let Some(made) = self.find_made(user, once).await? {
+                return Ok(Made::Before(made));
+            }
+            self.give_way(attempt).await;
+        }
+        Err(kept_changing())
+    }
+
+    async fn append_writes(
+        &self,
+        user: UserId,
+        seen: &ConversationItem,
+        stored: &StoredMessage,
+        now: Millis,
+    ) -> Result<Vec<Write>> {
+        let count = self.count_up_to(user, seen, stored.parent).await? + 1;
+        let branch = seen.branch_with(stored.parent, stored.number, 1);
+        let appended = Expression::default()
+            .set("next_number", number(stored.number + 1))
+            .set("leaf", number(stored.number))
+            .set("message_count", number(count))
+            .set("preview", text(preview(&stored.message)))
+            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+            .set("updated_at", number(now.get()))
+            .set("updated", text(key::place_in_list(now, &seen.id)))
+            .add("version", 1)
+            .when_equal("version", number(seen.version))
+            .when_equal("kind", text("conversation"));
+        let mut writes = vec![
+            Write::update(&self.studio, key::conversation(user, &seen.id), appended),
+            stored.create(&self.studio, user, &seen.id)?,
+        ];
+        let (id, revision) = (&stored.message.id, &stored.revision);
+        writes.extend(self.reference(user, &seen.id, revision, id, stored.number)?);
+        Ok(writes)
+    }
+
+    /// The message that is there under the id of a new one, which is then no new one. Before the first try it is only
+    /// looked for where its reference would not keep it from being stored twice.
+    async fn message_there(
+        &self,
+        user: UserId,
+        seen: &ConversationItem,
+        message: &NewMessage,
+        tried: bool,
+    ) -> Result<Option<ShownMessage>> {
+        let Some(id) = message.id.as_ref().filter(|id| tried || id.number().is_some()) else {
+            return Ok(None);
+        };
+        let Some(there) = self.find_message(user, seen, id).await? else { return Ok(None) };
+        if there.message.role != message.role || there.message.content != message.content {
+            return Err(Error::new(Code::MessageExists, "The conversation has another message with this id"));
+        }
+        let parent_id = self.id_of(user, seen, there.parent).await?;
+        Ok(Some(ShownMessage { message: there.message, parent_id }))
+    }
+
+    /// The message with this id as it stands.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn get_message(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &MessageId,
+    ) -> Result<(ShownMessage, Version)> {
+        let seen = self.get_conversation_item(user, id).await?;
+        let there = self.find_message(user, &seen, message).await?.ok_or_else(no_message)?;
+        let parent_id = self.id_of(user, &seen, there.parent).await?;
+        Ok((ShownMessage { message: there.message, parent_id }, seen.seen()))
+    }
+
+    /// The number of the message that a new one follows.
+    pub(super) async fn parent_of_new(
+        &self,
+        user: UserId,
+        seen: &ConversationItem,
+        follows: &Follows,
+    ) -> Result<Option<u64>> {
+        match follows {
+            Follows::Leaf => Ok(seen.leaf),
+            Follows::Message(None) => Ok(None),
+            Follows::Message(Some(parent)) => match self.find_message(user, seen, parent).await? {
+                Some(parent) => Ok(Some(parent.number)),
+                None => Err(Error::invalid_field("parentId", "must be a message of this conversation")),
+            },
+        }
+    }
+
+    /// How many messages lead to the one with this number, itself among them, when it is on the current branch; on
+    /// another one, those that both have.
+    pub(super) async fn count_up_to(
+        &self,
+        user: UserId,
+        seen: &ConversationItem,
+        last: Option<u64>,
+    ) -> Result<u64> {
+        let Some(last) = last else { return Ok(0) };
+        if Some(last) == seen.leaf {
+            return Ok(seen.message_count);
+        }
+        let partition = key::conversation_partition(user, &seen.id);
+        let first = key::message(user, &seen.id, last + 1).sk;
+        let beyond = self.query(&Stretch::new(&self.studio, partition, &first, key::AFTER_MESSAGES)).await?;
+        let mut count = seen.message_count;
+        for message in beyond {
+            let is_beyond = |stored: &StoredMessage| seen.owns(stored) && seen.shows(stored.number);
+            if stored_message(message)?.is_some_and(|stored| is_beyond(&stored)) {
+                count = count.saturating_sub(1);
+            }
+        }
+        Ok(count)
+    }
+
+    pub(super) async fn id_of(
+        &self,
+        user: UserId,
+        seen: &ConversationItem,
+        number: Option<u64>,
+    ) -> Result<Option<MessageId>> {
+        let Some(number) = number else { return Ok(None) };
+        Ok(self.find_message_at(user, seen, number).await?.map(|stored| stored.message.id))
+    }
+}

@@ -1,0 +1,320 @@
+//! Reading conversations: whole, or as much of one as an answer holds, from either end.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::conversation_items::{ConversationItem, Standing, StoredMessage, stored_message};
+use super::query::{Item, Page, Stretch};
+use super::replies::ReplyPlace;
+use super::statistics::sort_key;
+use super::unfinished::soon;
+use super::version::Version;
+use super::{Store, key};
+use crate::domain::{ConversationId, Message, MessageId, Millis, RuleBroken, Summary, UserId};
+use crate::error::{Code, Error, Result};
+
+/// How often a reading starts anew when the conversation changes under it.
+const MOST_TRIES: usize = 4;
+/// As much as a model is told of what was said before.
+const MOST_HISTORY_BYTES: usize = 1_000_000;
+
+/// The place of a message in a conversation. It means nothing once the conversation was rewritten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessagePlace {
+    revision: String,
+    number: u64,
+}
+
+impl FromStr for MessagePlace {
+    type Err = RuleBroken;
+
+    fn from_str(text: &str) -> Result<Self, RuleBroken> {
+        let parse = || {
+            let (revision, number) = text.split_once('.')?;
+            Some(Self { revision: revision.to_owned(), number: number.parse().ok()? })
+        };
+        parse().ok_or_else(|| RuleBroken("must be a place in a conversation".to_owned()))
+    }
+}
+
+impl fmt::Display for MessagePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.revision, self.number)
+    }
+}
+
+/// Which messages are wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Whether the newest come first into the part; it is in the order of the conversation all the same.
+    pub newest: bool,
+    /// Those behind this one, seen from that end.
+    pub after: Option<MessagePlace>,
+    /// Those of all branches, not of the current one alone.
+    pub all_branches: bool,
+    /// At most so many.
+    pub most: usize,
+    /// At most so much text; one message at least.
+    pub most_bytes: usize,
+}
+
+impl Wanted {
+    /// The newest messages of the current branch: as many as these bytes hold.
+    #[must_use]
+    pub fn whole(most_bytes: usize) -> Self {
+        Self { newest: true, after: None, all_branches: false, most: usize::MAX, most_bytes }
+    }
+}
+
+/// A message with its place.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The message.
+    pub message: Message,
+    /// Where it stands.
+    pub place: MessagePlace,
+    /// The id of the message it follows, as far as it was read or is asked for with [`Store::find_parents`].
+    pub parent_id: Option<MessageId>,
+    parent: Option<u64>,
+}
+
+/// A conversation with a part of its messages.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// All but the messages.
+    pub summary: Summary,
+    /// What it was when it was read.
+    pub version: Version,
+    /// How many messages its current branch has.
+    pub message_count: u64,
+    /// The last message of the current branch, where the part has it.
+    pub leaf: Option<MessagePlace>,
+    /// In the order of the conversation.
+    pub messages: Vec<Placed>,
+    /// Whether there are more behind those.
+    pub more: bool,
+}
+
+impl Store {
+    /// What a conversation is now: one request.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn get_version(&self, user: UserId, id: &ConversationId) -> Result<Version> {
+        Ok(self.get_conversation_item(user, id).await?.seen())
+    }
+
+    /// A part of a conversation, read consistently, after a reply that nobody is making any more was ended.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Conflict`] when it was rewritten since `wanted.after` was given, or kept changing.
+    pub async fn get_part(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        wanted: &Wanted,
+        now: Millis,
+    ) -> Result<Part> {
+        let (item, part) = self.read_part(user, id, wanted).await?.ok_or_else(Error::no_conversation)?;
+        match item.running {
+            Some(number) if self.end_abandoned_reply(user, id, number, now).await? => {
+                let read = self.read_part(user, id, wanted).await?;
+                read.map(|(_, part)| part).ok_or_else(Error::no_conversation)
+            }
+            _ => Ok(part),
+        }
+    }
+
+    async fn read_part(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        wanted: &Wanted,
+    ) -> Result<Option<(ConversationItem, Part)>> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let Some((item, taken, pages)) = self.try_part(user, id, wanted).await? else { return Ok(None) };
+            let whole = wanted.after.is_none() && wanted.newest && !wanted.all_branches;
+            let mut coherent = !whole || taken.is_coherent(&item);
+            if pages > 1 && coherent {
+                let now = self.standing(user, id).await?.conversation();
+                coherent = now.is_some_and(|now| now.seen() == item.seen());
+            }
+            if coherent || tries == MOST_TRIES {
+                if taken.strange {
+                    // Unless somebody is just writing them, they were left behind, and every reading pays for them.
+                    self.finish_unfinished(user, soon()).await?;
+                }
+                let part = taken.part(&item, wanted);
+                return Ok(Some((item, part)));
+            }
+        }
+    }
+
+    async fn try_part(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        wanted: &Wanted,
+    ) -> Result<Option<(ConversationItem, Taken, usize)>> {
+        let partition = key::conversation_partition(user, id);
+        let whole = wanted.newest && wanted.after.is_none() && wanted.most == usize::MAX;
+        let first = if whole { key::CONVERSATION } else { key::MESSAGE };
+        let stretch = Stretch::new(&self.studio, partition, first, key::AFTER_MESSAGES);
+        let stretch = if wanted.newest { stretch.backwards() } else { stretch };
+        let limit = wanted.most.checked_add(1);
+        let after = wanted.after.as_ref().map(|after| key::message(user, id, after.number).sk);
+        let (standing, page) = if whole {
+            self.with_standing(user, id, self.query_page(&stretch, None, None).await?).await?
+        } else {
+            tokio::try_join!(self.standing(user, id), self.query_page(&stretch, after, limit))?
+        };
+        if matches!(standing, Standing::Shell(_)) {
+            self.finish_unfinished(user, soon()).await?;
+        }
+        let Some(item) = standing.conversation() else { return Ok(None) };
+        if wanted.after.as_ref().is_some_and(|after| after.revision != item.revision.as_str()) {
+            let detail = "The conversation was rewritten since this page was linked to; please read it anew";
+            return Err(Error::new(Code::Conflict, detail));
+        }
+        let (mut taken, mut pages) = (Taken::default(), 1);
+        taken.take(page.items, &item, wanted)?;
+        let mut next = page.next;
+        while let Some(after) = next.filter(|_| !taken.more) {
+            let page = self.query_page(&stretch, Some(after), limit).await?;
+            taken.take(page.items, &item, wanted)?;
+            (next, pages) = (page.next, pages + 1);
+        }
+        Ok(Some((item, taken, pages)))
+    }
+
+    /// What stands in the conversation's place, which a page from its end has when it is short enough.
+    async fn with_standing(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        mut page: Page,
+    ) -> Result<(Standing, Page)> {
+        let is_place = |item: &Item| sort_key(item) == key::CONVERSATION;
+        let standing = match page.items.pop_if(|item| is_place(item)) {
+            None if page.next.is_some() => self.standing(user, id).await?,
+            item => Standing::of(item)?,
+        };
+        Ok((standing, page))
+    }
+
+    /// Tells every message of `part` the id of the message it follows, for those that the part does not have.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_parents(&self, user: UserId, part: &mut Part) -> Result<()> {
+        let item = self.get_conversation_item(user, &part.summary.id).await?;
+        for placed in part.messages.iter_mut().filter(|placed| placed.parent_id.is_none()) {
+            if let Some(parent) = placed.parent {
+                let parent = self.find_message_at(user, &item, parent).await?;
+                placed.parent_id = parent.map(|parent| parent.message.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said before a reply, oldest first, and the conversation it was said in: the messages that lead to it,
+    /// whatever branch is the current one; of a very long conversation the last megabyte. None when it is gone.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_history(&self, place: &ReplyPlace) -> Result<Option<(Summary, Vec<Message>)>> {
+        let Some((id, number)) = &place.within else { return Ok(None) };
+        let partition = key::conversation_partition(place.user, id);
+        let last = key::message(place.user, id, *number).sk;
+        let stretch = Stretch::new(&self.studio, partition, key::CONVERSATION, &last).backwards();
+        let page = self.query_page(&stretch, None, None).await?;
+        let (standing, mut page) = self.with_standing(place.user, id, page).await?;
+        let Some(item) = standing.conversation() else { return Ok(None) };
+        let (mut history, mut wanted, mut bytes) = (Vec::new(), Some(*number), 0);
+        loop {
+            for message in page.items {
+                let Some(stored) = stored_message(message)?.filter(|stored| item.owns(stored)) else {
+                    continue;
+                };
+                if Some(stored.number) == wanted {
+                    wanted = stored.parent;
+                    bytes += stored.message.content.as_str().len();
+                    history.push(stored.message);
+                }
+            }
+            let Some(next) = page.next.filter(|_| wanted.is_some() && bytes < MOST_HISTORY_BYTES) else {
+                break;
+            };
+            page = self.query_page(&stretch, Some(next), None).await?;
+        }
+        // The first of them is the reply itself.
+        history.reverse();
+        Ok(history.pop().map(|_| (item.summary(), history)))
+    }
+}
+
+/// Messages as they come, until there are enough.
+#[derive(Default)]
+struct Taken {
+    messages: Vec<StoredMessage>,
+    bytes: usize,
+    more: bool,
+    /// Whether there were messages that are no part of the conversation.
+    strange: bool,
+}
+
+impl Taken {
+    fn take(&mut self, items: Vec<Item>, item: &ConversationItem, wanted: &Wanted) -> Result<()> {
+        for message in items {
+            let Some(stored) = stored_message(message)? else { continue };
+            if !item.owns(&stored) {
+                self.strange = true;
+                continue;
+            }
+            if self.more || !(wanted.all_branches || item.shows(stored.number)) {
+                continue;
+            }
+            let bytes = stored.message.content.as_str().len();
+            let fits = self.messages.len() < wanted.most && self.bytes + bytes <= wanted.most_bytes;
+            if fits || self.messages.is_empty() {
+                self.bytes += bytes;
+                self.messages.push(stored);
+            } else {
+                self.more = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether these are the newest messages of the conversation as `item` tells of it. A Query may see a half of a
+    /// transaction.
+    fn is_coherent(&self, item: &ConversationItem) -> bool {
+        let has_leaf = self.messages.first().map(|stored| stored.number) == item.leaf;
+        has_leaf && (self.more || self.messages.len() as u64 == item.message_count)
+    }
+
+    fn part(mut self, item: &ConversationItem, wanted: &Wanted) -> Part {
+        if wanted.newest {
+            self.messages.reverse();
+        }
+        let place = |number| MessagePlace { revision: item.revision.as_str().to_owned(), number };
+        let ids: std::collections::HashMap<u64, MessageId> =
+            self.messages.iter().map(|stored| (stored.number, stored.message.id.clone())).collect();
+        let messages = self.messages.into_iter().map(|stored| Placed {
+            place: place(stored.number),
+            parent_id: stored.parent.and_then(|parent| ids.get(&parent).cloned()),
+            parent: stored.parent,
+            message: stored.message,
+        });
+        Part {
+            summary: item.summary(),
+            version: item.seen(),
+            message_count: item.message_count,
+            leaf: item.leaf.map(place),
+            messages: messages.collect(),
+            more: self.more,
+        }
+    }
+}

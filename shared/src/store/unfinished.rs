@@ -1,0 +1,187 @@
+//! What takes more than one transaction is noted first, so that whoever comes later finishes it, should its process
+//! die: items that no reader sees are deleted. Counters are never a part of this.
+
+use serde::{Deserialize, Serialize};
+
+use super::conversation_items::{Revision, Standing};
+use super::expression::{Expression, Write, number, text};
+use super::items::item_at;
+use super::query::Stretch;
+use super::statistics::sort_key;
+use super::transaction::{failed, from_item};
+use super::{Store, key};
+use crate::clock;
+use crate::domain::{ConversationId, Millis, UserId};
+use crate::error::Result;
+
+/// A function lives no longer than 29 s, so what was noted before that is left to whoever finds it.
+const LIFE_SECONDS: u64 = 60;
+/// How long it is remembered that a conversation was deleted, so that a late message does not bring it back.
+const REMEMBERED_SECONDS: u64 = 86_400;
+
+/// By when a request that nobody waits for any longer should be answered.
+pub(super) fn soon() -> Millis {
+    clock::now().plus_seconds(10)
+}
+
+/// Somebody writes or deletes many items of a conversation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Unfinished {
+    token: String,
+    conversation: ConversationId,
+    /// All but the current one of these are to be deleted; all of what there is, when the conversation was deleted.
+    revisions: Vec<Revision>,
+    until: u64,
+}
+
+impl Unfinished {
+    /// The note for whoever writes one of these revisions, or deletes a conversation.
+    pub(super) fn new(conversation: &ConversationId, revisions: Vec<Revision>, now: Millis) -> Self {
+        let token = clock::new_ulid().to_string();
+        let until = now.plus_seconds(LIFE_SECONDS).seconds();
+        Self { token, conversation: conversation.clone(), revisions, until }
+    }
+
+    pub(super) fn until(&self) -> u64 {
+        self.until
+    }
+}
+
+impl Store {
+    /// Notes that something is begun.
+    pub(super) async fn note(&self, user: UserId, note: &Unfinished) -> Result<()> {
+        let item = item_at(key::unfinished(user, &note.token), "unfinished", note)?;
+        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
+        request.send().await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// The same as a part of a transaction.
+    pub(super) fn note_write(&self, user: UserId, note: &Unfinished) -> Result<Write> {
+        Ok(Write::put(&self.studio, item_at(key::unfinished(user, &note.token), "unfinished", note)?))
+    }
+
+    /// Finishes what others began in conversations of `user` and died over, until `deadline`. Costs one request when
+    /// there is nothing. Says whether nothing is left, but for what somebody may still be doing.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn finish_unfinished(&self, user: UserId, deadline: Millis) -> Result<bool> {
+        let (from, to) = (key::UNFINISHED, key::AFTER_UNFINISHED);
+        let noted = self.query(&Stretch::new(&self.studio, key::user_partition(user), from, to)).await?;
+        let noted: Result<Vec<Unfinished>> = noted.into_iter().map(from_item).collect();
+        let noted = noted?;
+        for note in &noted {
+            let now = clock::now();
+            if now >= deadline {
+                return Ok(false);
+            }
+            let alone = noted.iter().filter(|other| other.conversation == note.conversation).count() == 1;
+            if note.until < now.seconds() && !self.finish(user, note, alone, deadline).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Deletes what no reader sees of what was noted, and then the note. False when `deadline` came first: then whoever
+    /// comes later goes on. `alone`: nobody else noted anything about this conversation.
+    pub(super) async fn finish(
+        &self,
+        user: UserId,
+        note: &Unfinished,
+        alone: bool,
+        deadline: Millis,
+    ) -> Result<bool> {
+        let id = &note.conversation;
+        let done = match self.standing(user, id).await? {
+            Standing::Absent => true,
+            Standing::Tombstone => self.sweep(user, id, deadline).await?,
+            Standing::Conversation(item) => {
+                let dead: Vec<&Revision> = note.revisions.iter().filter(|it| **it != item.revision).collect();
+                self.delete_revisions(user, id, &dead, deadline).await?
+            }
+            Standing::Shell(until) => {
+                let dead: Vec<&Revision> = note.revisions.iter().collect();
+                let done = self.delete_revisions(user, id, &dead, deadline).await?;
+                if let Some(until) = until.filter(|until| done && alone && *until <= note.until) {
+                    self.delete_shell(user, id, until).await?;
+                }
+                done
+            }
+        };
+        if !done {
+            return Ok(false);
+        }
+        let gone = key::unfinished(user, &note.token).attributes();
+        let request = self.client.delete_item().table_name(&self.studio).set_key(Some(gone));
+        request.send().await.map_err(failed)?;
+        Ok(true)
+    }
+
+    /// Takes away the place of a large conversation that is not being created any more.
+    pub(super) async fn delete_shell(&self, user: UserId, id: &ConversationId, until: u64) -> Result<()> {
+        let dead = Expression::default()
+            .when_equal("kind", text("shell"))
+            .when_equal("writing_until", number(until));
+        // Refused means that somebody has taken it over.
+        self.transact(vec![Write::delete(&self.studio, key::conversation(user, id), dead)]).await?;
+        Ok(())
+    }
+
+    /// Deletes the messages and references of these revisions.
+    async fn delete_revisions(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        dead: &[&Revision],
+        deadline: Millis,
+    ) -> Result<bool> {
+        if dead.is_empty() {
+            return Ok(true);
+        }
+        let partition = key::conversation_partition(user, id);
+        let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, key::AFTER_CONVERSATION);
+        let mut after = None;
+        loop {
+            let page = self.query_page(&stretch, after, None).await?;
+            let is_dead = |item: &super::query::Item| {
+                let own = item.get("rev").and_then(|rev| rev.as_s().ok()).map(String::as_str);
+                let revision = own.or_else(|| key::revision_of_reference(sort_key(item)));
+                revision.is_some_and(|revision| dead.iter().any(|dead| dead.as_str() == revision))
+            };
+            let dead = page.items.iter().filter(|item| is_dead(item));
+            let keys = dead.map(|item| key::within_conversation(user, id, sort_key(item))).collect();
+            self.delete_batches(keys).await?;
+            match page.next {
+                Some(_) if clock::now() >= deadline => return Ok(false),
+                Some(next) => after = Some(next),
+                None => return Ok(true),
+            }
+        }
+    }
+
+    /// Deletes all that hangs on a buried conversation, and lets its tombstone go a day later.
+    pub(super) async fn sweep(&self, user: UserId, id: &ConversationId, deadline: Millis) -> Result<bool> {
+        let partition = key::conversation_partition(user, id);
+        // What follows the tombstone: everything else sorts behind it.
+        let behind = format!("{}#", key::CONVERSATION);
+        let stretch = Stretch::new(&self.studio, partition, &behind, key::AFTER_CONVERSATION);
+        loop {
+            let page = self.query_page(&stretch, None, None).await?;
+            if page.items.is_empty() {
+                break;
+            }
+            let keys = page.items.iter().map(|item| key::within_conversation(user, id, sort_key(item)));
+            self.delete_batches(keys.collect()).await?;
+            if page.next.is_some() && clock::now() >= deadline {
+                return Ok(false);
+            }
+        }
+        let gone = number(clock::now().plus_seconds(REMEMBERED_SECONDS).seconds());
+        let swept = Expression::default().set("expires_at", gone).when_equal("kind", text("tombstone"));
+        let swept = swept.when_absent("expires_at");
+        self.transact(vec![Write::update(&self.studio, key::conversation(user, id), swept)]).await?;
+        Ok(true)
+    }
+}
