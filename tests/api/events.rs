@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use crate::actors::{PASSWORD, TestStudio, studio};
 
-struct Sample {
-    function: String,
+pub(crate) struct Sample {
+    pub(crate) function: String,
     case: String,
     text: String,
 }
 
 impl Sample {
     /// The event with what a login answered in the place of the words that stand for it.
-    fn event(&self, signed_in: &Value) -> Value {
+    pub(crate) fn event(&self, signed_in: &Value) -> Value {
         let mut text = self.text.clone();
         for (word, name) in
             [("TOKEN", "access_token"), ("REFRESH", "refresh_token"), ("SESSION", "session_id")]
@@ -26,6 +26,11 @@ impl Sample {
             text = text.replace(word, signed_in[name].as_str().unwrap_or_default());
         }
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", self.case))
+    }
+
+    /// Where it is filed.
+    pub(crate) fn name(&self) -> String {
+        format!("events/{}/{}.json", self.function, self.case)
     }
 
     fn status(&self) -> u64 {
@@ -52,29 +57,43 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-#[tokio::test]
-async fn every_sample_event_is_answered_as_its_name_says() {
-    let studio = studio().await;
-    let user = studio.user("ada").await;
-    user.conversation("kept", &["hi", "hello"]).await;
+/// All of them: what ends something comes after what needs it, and a connection before its frames.
+pub(crate) fn in_order() -> Vec<Sample> {
     let mut samples = samples();
-    // What ends something comes after what needs it, and a connection before its frames.
     samples.sort_by_key(|sample| match sample.case.as_str() {
         "connect" => 0,
         "replace" => 2,
         "delete" | "disconnect" | "logout_all" => 3,
         _ => 1,
     });
-    for sample in &samples {
+    samples
+}
+
+/// A studio with what the samples need.
+pub(crate) async fn prepared() -> TestStudio {
+    let studio = studio().await;
+    let user = studio.user("ada").await;
+    user.conversation("kept", &["hi", "hello"]).await;
+    studio
+}
+
+/// A new session of the user: some samples end theirs.
+pub(crate) async fn signed_in(studio: &TestStudio) -> Value {
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body
+}
+
+#[tokio::test]
+async fn every_sample_event_is_answered_as_its_name_says() {
+    let studio = prepared().await;
+    for sample in &in_order() {
         check(&studio, sample).await;
     }
 }
 
 async fn check(studio: &TestStudio, sample: &Sample) {
-    let name = format!("events/{}/{}.json", sample.function, sample.case);
-    // Some samples end their session, so each has one of its own.
-    let credentials = json!({"username": "ada", "password": PASSWORD});
-    let signed_in = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
+    let name = sample.name();
+    let signed_in = signed_in(studio).await;
     let answer = studio.invoke(&sample.function, sample.event(&signed_in)).await;
     let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
     // A task has no answer; everything else has a status.

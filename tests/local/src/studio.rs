@@ -256,6 +256,11 @@ impl Studio {
         self.functions.iter().map(|function| function.name.clone()).collect()
     }
 
+    /// The variables an instance of a function starts with, but for those that differ from instance to instance.
+    pub fn environment(&self, function: &str) -> Vec<(String, String)> {
+        self.functions.find(function).map(|function| function.variables().to_vec()).unwrap_or_default()
+    }
+
     /// The processes of a function's instances, oldest first.
     pub fn instances(&self, function: &str) -> Vec<u32> {
         self.functions.find(function).map(|function| function.pids()).unwrap_or_default()

@@ -163,6 +163,11 @@ impl Function {
         lock(&self.pool).stop();
     }
 
+    /// What every instance starts with.
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.launch.variables
+    }
+
     /// The processes of the instances, oldest first.
     pub(crate) fn pids(&self) -> Vec<u32> {
         lock(&self.pool).pids()
