@@ -17,12 +17,15 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use crate::deployed::{Deployment, deployment, unique};
+
 /// How long anything may take before a test gives up; long, since other tests run beside this one.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A studio that is stopped with the test.
+/// A studio: a local one that is stopped with the test, or a deployed one.
 pub(crate) struct TestStudio {
-    studio: Studio,
+    local: Option<Studio>,
+    at: Deployment,
     client: reqwest::Client,
 }
 
@@ -31,13 +34,16 @@ impl Deref for TestStudio {
     type Target = Studio;
 
     fn deref(&self) -> &Studio {
-        &self.studio
+        self.local.as_ref().expect("a test that looks into a studio has a local one")
     }
 }
 
 /// A studio in memory, whose offline model does not dawdle.
 pub(crate) async fn studio() -> TestStudio {
-    studio_with(|options| options).await
+    match deployment() {
+        Some(at) => TestStudio { local: None, at, client: reqwest::Client::new() },
+        None => studio_with(|options| options).await,
+    }
 }
 
 /// The same with other options.
@@ -45,13 +51,14 @@ pub(crate) async fn studio_with(change: impl FnOnce(Options) -> Options) -> Test
     let options =
         change(Options::default().variable("OFFLINE_TOKEN_DELAY_MS", "1").variable("RATE_LIMIT", "0"));
     let studio = Studio::start(options).await.expect("the studio starts");
-    TestStudio { studio, client: reqwest::Client::new() }
+    let at = Deployment { url: studio.url(), ws_url: studio.ws_url() };
+    TestStudio { local: Some(studio), at, client: reqwest::Client::new() }
 }
 
 impl TestStudio {
     /// Somebody without a token.
     pub(crate) fn visitor(&self) -> Client {
-        Client { client: self.client.clone(), url: self.studio.url(), token: None }
+        Client { client: self.client.clone(), url: self.at.url.clone(), token: None }
     }
 
     /// Somebody without a token at another address of this machine, `127.x.y.z`.
@@ -60,8 +67,9 @@ impl TestStudio {
         Client { client: client.expect("a client"), ..self.visitor() }
     }
 
-    /// A new user with this name, and a password that is not told.
+    /// A new user with this name (and something behind it, where others may have it), and a password that is not told.
     pub(crate) async fn user(&self, username: &str) -> User {
+        let username = &if self.local.is_some() { username.to_owned() } else { unique(username) };
         let registration = json!({
             "username": username, "email": format!("{username}@example.com"), "password": PASSWORD,
         });
@@ -71,17 +79,19 @@ impl TestStudio {
         let client = Client { token: Some(token.clone()), ..self.visitor() };
         let me = client.get("/api/auth/me").await;
         let id = me.body["id"].as_str().expect("an id").to_owned();
-        User { client, id, token, username: username.to_owned(), ws_url: self.studio.ws_url() }
+        User { client, id, token, username: username.to_owned(), ws_url: self.at.ws_url.clone() }
     }
 
     /// A window that has not authenticated.
     pub(crate) async fn window(&self) -> Window {
-        Window::open(&self.studio.ws_url()).await.expect("the connection opens")
+        Window::open(&self.at.ws_url).await.expect("the connection opens")
     }
 
     /// Stops everything; data in a folder stays there.
     pub(crate) async fn stop(self) {
-        self.studio.stop().await;
+        if let Some(studio) = self.local {
+            studio.stop().await;
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod bad_input;
 mod chat;
 mod conversations;
 mod crowd;
+mod deployed;
 mod emulator;
 mod events;
 mod faults;

@@ -1,0 +1,99 @@
+//! A deployed studio in the place of local ones: `STUDIO_URL` and `STUDIO_WS_URL` say where it is. Tests that need more than
+//! a client sees keep their local studio, each with its reason.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+/// Where a deployed studio is.
+#[derive(Clone)]
+pub(crate) struct Deployment {
+    /// The base address of the HTTP API.
+    pub(crate) url: String,
+    /// The address of the WebSocket API.
+    pub(crate) ws_url: String,
+}
+
+/// Tests (or modules of them) that need a local studio, and why.
+const LOCAL: [(&str, &[&str]); 2] = [
+    (
+        "it lets something go wrong, or looks into the functions",
+        &[
+            "chat::nothing_of_a_chat_is_stored",
+            "faults::",
+            "keys::a_deleted_key_is_refused_within_seconds_and_its_windows_are_closed",
+            "passwords::",
+            "profile::a_ticket_",
+            "repair::",
+            "small_changes::a_lost_answer_of_any_change_does_it_once",
+            "sockets::a_connect_with_a_",
+            "sockets::an_auth_frame_gives_the_window_to_its_user",
+        ],
+    ),
+    (
+        "it uses fixed names and addresses, or counts all that is there",
+        &[
+            "accounts::a_registration_or_login_that_breaks_a_rule_is_422_and_names_the_field",
+            "accounts::a_taken_username_or_email_is_refused_however_it_is_spelled",
+            "accounts::an_unknown_user_and_a_wrong_password_get_the_same_answer",
+            "accounts::of_forty_registrations_at_once_with_one_name_or_email_exactly_one_wins",
+            "accounts::the_password_of_the_old_documents_works",
+            "accounts::whoever_registers_can_log_in_and_read_their_profile",
+            "bad_input::unknown_fields_are_ignored",
+            "emulator::",
+            "events::",
+            "guesses::",
+            "keys::a_key_is_shown_once_and_taken_wherever_a_token_is",
+            "profile::",
+            "sessions::",
+            "sockets::a_window_can_renew_its_token_but_not_change_its_user",
+            "sockets::a_window_that_closes_is_told_to_the_users_other_windows_only",
+            "statistics::health_counts_users_conversations_and_connections",
+        ],
+    ),
+];
+
+/// What the emulator of `.ci/deployed.py` does otherwise than AWS, and the tests that see it. Against AWS they run.
+const GAPS: [(&str, &[&str]); 5] = [
+    (
+        "it has none of the limits of size, and takes binary frames",
+        &[
+            "bad_input::a_body_that_is_too_large_is_413",
+            "sockets::frames_that_are_too_large_or_binary_close_the_window",
+        ],
+    ),
+    ("it takes // for /", &["bad_input::a_route_that_is_not_there_is_the_gateways_404"]),
+    ("a body that is no UTF-8 arrives as text", &["bad_input::what_is_no_json_is_refused_on_every_route"]),
+    (
+        "it splits a path after it has decoded it",
+        &[
+            "conversations::ids_with_odd_characters_are_found_in_the_path",
+            "replies::a_turn_in_a_new_conversation_creates_it",
+        ],
+    ),
+    (
+        "a frame that is no JSON reaches no route",
+        &["sockets::a_frame_that_makes_no_sense_is_an_error_and_the_window_lives_on"],
+    ),
+];
+
+/// The deployed studio, when there is one and the running test can use it.
+pub(crate) fn deployment() -> Option<Deployment> {
+    let deployment = Deployment { url: setting("STUDIO_URL")?, ws_url: setting("STUDIO_WS_URL")? };
+    let gaps: &[_] = if setting("STUDIO_IS_EMULATED").is_some() { &GAPS } else { &[] };
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let is_named = |(_, tests): &&(&str, &[&str])| tests.iter().any(|name| test.starts_with(name));
+    if let Some((reason, _)) = LOCAL.iter().chain(gaps).find(is_named) {
+        eprintln!("{test} uses a local studio: {reason}");
+        return None;
+    }
+    Some(deployment)
+}
+
+/// A name that nobody has in a studio which other tests use too.
+pub(crate) fn unique(name: &str) -> String {
+    format!("{name}-{:08x}", RandomState::new().hash_one(name) >> 32)
+}
+
+fn setting(name: &str) -> Option<String> {
+    let (_, value) = std::env::vars().find(|(key, _)| key == name)?;
+    Some(value.trim_end_matches('/').to_owned())
+}
