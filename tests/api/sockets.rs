@@ -30,6 +30,8 @@ fn assert_refusal(frame: &Value, code: &str) {
 async fn a_connect_with_a_token_is_greeted_by_itself() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
+    // Each stays open: of one that closes, the next would be told.
+    let mut windows = Vec::new();
     for rest in [format!("?token={}", alice.token), format!("/{}?token={}", alice.id, alice.token)] {
         let mut window = Window::open(&address(&studio, &rest)).await.unwrap();
         let greeting = window.next_any().await;
@@ -37,6 +39,7 @@ async fn a_connect_with_a_token_is_greeted_by_itself() {
         assert!(greeting["message"].is_string(), "{greeting}");
         assert!(greeting["data"]["session_id"].as_str().unwrap().starts_with("sess_"), "{greeting}");
         window.is_quiet().await;
+        windows.push(window);
     }
 }
 
