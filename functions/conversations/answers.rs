@@ -117,15 +117,29 @@ impl ConversationAnswer {
         parents: bool,
     ) -> Result<(Self, Option<MessagePlace>)> {
         let shown = part.messages.len() as u64;
-        let leaf = part.messages.iter().find(|placed| Some(&placed.place) == part.leaf.as_ref());
-        let leaf = leaf.filter(|_| parents).map(|leaf| leaf.message.id.clone());
         let mut answer = Self::without_messages(user_id, part.summary);
-        answer.current_message_id = leaf;
+        answer.current_message_id = part.leaf_id;
         let left = most_bytes.saturating_sub(wrapped_length(raw(&answer)?.get()));
         let (messages, next) = fitting(part.messages, part.more, true, parents, left)?;
         answer.messages = Some(messages);
         let is_all = next.is_none() && shown == part.message_count;
         answer.message_count = (!is_all && !parents).then_some(part.message_count);
+        Ok((answer, next))
+    }
+}
+
+impl ConversationAnswer {
+    /// As much of a part, the oldest messages first, as `most_bytes` hold once they are wrapped, and where it goes on.
+    pub(super) fn exported(
+        user_id: UserId,
+        part: Part,
+        most_bytes: usize,
+    ) -> Result<(Self, Option<MessagePlace>)> {
+        let mut answer = Self::without_messages(user_id, part.summary);
+        answer.current_message_id = part.leaf_id;
+        let left = most_bytes.saturating_sub(wrapped_length(raw(&answer)?.get()));
+        let (messages, next) = fitting(part.messages, part.more, false, true, left)?;
+        answer.messages = Some(messages);
         Ok((answer, next))
     }
 }

@@ -3,11 +3,16 @@
 mod answers;
 mod append;
 mod body;
+mod chatgpt;
 mod create;
 mod delete;
 mod delete_many;
 mod edit;
+mod entry;
+mod export;
+mod export_all;
 mod fork;
+mod import;
 mod list;
 mod messages;
 mod parameters;
@@ -45,14 +50,25 @@ impl Group for Conversations {
             "POST /api/conversations" => create::handle(self, request).await,
             "GET /api/conversations/{id}" => read::handle(self, request).await,
             "PUT /api/conversations/{id}" => replace::handle(self, request).await,
-            "DELETE /api/conversations/{id}" => delete::handle(self, request).await,
             "PATCH /api/conversations/{id}" => patch::handle(self, request).await,
+            "DELETE /api/conversations/{id}" => delete::handle(self, request).await,
             "POST /api/conversations/delete" => delete_many::handle(self, request).await,
-            "POST /api/conversations/{id}/fork" => fork::handle(self, request).await,
+            _ => self.route_further(request).await,
+        }
+    }
+}
+
+impl Conversations {
+    async fn route_further(&self, request: &Request) -> Result<Answer> {
+        match request.route_key() {
             "GET /api/conversations/{id}/messages" => messages::handle(self, request).await,
             "POST /api/conversations/{id}/messages" => append::handle(self, request).await,
             "PATCH /api/conversations/{id}/messages/{messageId}" => edit::handle(self, request).await,
             "DELETE /api/conversations/{id}/messages/{messageId}" => remove::handle(self, request).await,
+            "POST /api/conversations/{id}/fork" => fork::handle(self, request).await,
+            "GET /api/conversations/{id}/export" => export::handle(self, request).await,
+            "GET /api/export" => export_all::handle(self, request).await,
+            "POST /api/import" => import::handle(self, request).await,
             _ => Err(request.unrouted()),
         }
     }

@@ -69,6 +69,10 @@ word!(
     /// The current branch, or all of them.
     Branches: Current = "current", All = "all"
 );
+word!(
+    /// For programs, or for people.
+    ExportFormat: Json = "json", Markdown = "markdown"
+);
 
 /// Which conversations the query asks for.
 pub(super) fn filter(request: &Request) -> Result<Filter> {

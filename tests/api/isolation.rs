@@ -46,6 +46,8 @@ async fn another_users_conversation_reads_as_absent_on_every_route() {
         (Method::PATCH, "/messages/m0", json!({"content": "Mine now"})),
         (Method::DELETE, "/messages/m0", Value::Null),
         (Method::POST, "/fork", json!({"messageId": "m0"})),
+        (Method::GET, "/export", Value::Null),
+        (Method::GET, "/export?format=markdown", Value::Null),
         (Method::DELETE, "", Value::Null),
     ] {
         let path = |id: &str| format!("/api/conversations/{id}{rest}");
@@ -54,6 +56,8 @@ async fn another_users_conversation_reads_as_absent_on_every_route() {
         assert_eq!((there.status, absent.status), (404, 404), "{method} {rest}: {}", there.text);
         assert_eq!(there.body["detail"], absent.body["detail"], "{method} {rest}: the answers are the same");
     }
+    let exported = stranger.get("/api/export").await.expect(200).body;
+    assert_eq!(exported["conversations"], json!([]));
     for body in [json!({"ids": ["private"]}), json!({"all": true})] {
         let nothing = stranger.post("/api/conversations/delete", &body).await.expect(200);
         assert_eq!(nothing.body["deleted"], 0, "{}", nothing.text);

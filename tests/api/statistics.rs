@@ -53,19 +53,21 @@ struct Recount {
 }
 
 impl Recount {
-    fn of(list: &Value) -> Self {
+    /// Of a list of conversations, and of all branches of each.
+    async fn of(user: &User, list: &Value) -> Self {
         let mut recount = Self::default();
         for conversation in list.as_array().unwrap() {
-            recount.count(conversation);
+            let path = crate::conversations::path_of(conversation["id"].as_str().unwrap());
+            let whole = user.get(&format!("{path}?branch=all")).await.expect(200).body;
+            recount.count(conversation, whole["messages"].as_array().unwrap());
         }
         recount
     }
 
-    fn count(&mut self, conversation: &Value) {
+    fn count(&mut self, conversation: &Value, messages: &[Value]) {
         self.conversations += 1;
         *self.models.entry(conversation["model"].as_str().unwrap().to_owned()).or_default() += 1;
         self.days.entry(conversation["createdAt"].as_u64().unwrap() / DAY).or_default()[0] += 1;
-        let messages = conversation["messages"].as_array().unwrap();
         for message in messages {
             let (time, tokens) =
                 (message["timestamp"].as_u64().unwrap(), message["tokens"].as_u64().unwrap_or(0));
@@ -83,7 +85,7 @@ impl Recount {
         if self.active.len() < 10 {
             self.active.push(json!({
                 "id": conversation["id"], "title": conversation["title"], "model": conversation["model"],
-                "message_count": messages.len(), "last_updated": conversation["updatedAt"],
+                "message_count": conversation["messages"].as_array().unwrap().len(), "last_updated": conversation["updatedAt"],
             }));
         }
     }
@@ -126,7 +128,7 @@ impl Recount {
 pub(crate) async fn assert_statistics_match(user: &User, what: &str) {
     let list = user.get("/api/conversations").await.expect(200);
     assert_eq!(list.header("link"), "", "{what}: the whole list is there");
-    let recount = Recount::of(&list.body);
+    let recount = Recount::of(user, &list.body).await;
     let detailed = user.get("/api/stats/detailed").await.expect(200).body;
     let mut days: Vec<String> =
         detailed["daily_messages_last_30_days"].as_object().unwrap().keys().cloned().collect();

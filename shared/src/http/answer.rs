@@ -29,6 +29,13 @@ impl Answer {
         ))
     }
 
+    /// 200 with a text for people to keep.
+    #[must_use]
+    pub fn markdown(text: String) -> Self {
+        Self::json(StatusCode::OK, "text/markdown; charset=utf-8", text)
+            .with(http::header::CONTENT_DISPOSITION, "attachment; filename=\"conversation.md\"")
+    }
+
     pub(super) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static(content_type)),

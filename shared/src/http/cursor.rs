@@ -33,6 +33,12 @@ fn tag(scope: &str, place: &str) -> String {
     BASE64.encode(hash).chars().take(TAG).collect()
 }
 
+/// A text that tells bytes from all others.
+#[must_use]
+pub fn fingerprint(bytes: &[u8]) -> String {
+    BASE64.encode(digest(&SHA256, bytes))
+}
+
 impl Request {
     /// The place that the cursor in the query stands for, in the list that `scope` names.
     ///

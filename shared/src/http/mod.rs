@@ -8,5 +8,6 @@ mod request;
 mod serve;
 
 pub use answer::Answer;
+pub use cursor::fingerprint;
 pub use request::Request;
 pub use serve::{Group, serve};

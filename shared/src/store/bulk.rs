@@ -92,8 +92,19 @@ impl Store {
         change: &Tally,
         once: Option<&Once>,
     ) -> Result<Made<Version>> {
-        let Conversation { summary, messages } = conversation;
-        let draft = Draft::new(messages, Vec::new());
+        let draft = Draft::new(&conversation.messages, Vec::new());
+        self.create_draft(user, &conversation.summary, draft, change, once).await
+    }
+
+    /// Stores a conversation that must not be there, with the messages of `draft`. Counts `change`.
+    pub(super) async fn create_draft(
+        &self,
+        user: UserId,
+        summary: &Summary,
+        draft: Draft,
+        change: &Tally,
+        once: Option<&Once>,
+    ) -> Result<Made<Version>> {
         let note = Unfinished::new(&summary.id, vec![draft.revision.clone()], clock::now());
         // The shell holds the place and hands out numbers, so that two at once do not write over each other.
         let shell = Expression::default()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::expression::Write;
+use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
 use super::key;
 use super::packing::Packed;
@@ -161,6 +161,20 @@ impl ConversationItem {
             (Some(branch), Some(parent)) => branch.clone().up_to(parent),
         };
         Some(trunk.followed_by(first, count))
+    }
+}
+
+impl ConversationItem {
+    /// What the conversation's own item says when `count` messages more stand in a line behind `parent`, which is the
+    /// last of `up_to` messages.
+    pub(super) fn grown(&self, parent: Option<u64>, up_to: u64, count: u64) -> Expression {
+        let first = self.next_number;
+        let branch = self.branch_with(parent, first, count);
+        Expression::default()
+            .set("next_number", number(first + count))
+            .set("leaf", number(first + count.saturating_sub(1)))
+            .set("message_count", number(up_to + count))
+            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
     }
 }
 

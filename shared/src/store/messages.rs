@@ -4,7 +4,7 @@ use ulid::Ulid;
 
 use super::conversation_items::{ConversationItem, StoredMessage, stored_message};
 use super::conversations::kept_changing;
-use super::expression::{Expression, Write, number, text};
+use super::expression::{Write, number, text};
 use super::query::Stretch;
 use super::requests::{Made, Once};
 use super::version::{Expected, Version};
@@ -133,14 +133,10 @@ impl Store {
         stored: &StoredMessage,
         now: Millis,
     ) -> Result<Vec<Write>> {
-        let count = self.count_up_to(user, seen, stored.parent).await? + 1;
-        let branch = seen.branch_with(stored.parent, stored.number, 1);
-        let appended = Expression::default()
-            .set("next_number", number(stored.number + 1))
-            .set("leaf", number(stored.number))
-            .set("message_count", number(count))
+        let up_to = self.count_up_to(user, seen, stored.parent).await?;
+        let appended = seen
+            .grown(stored.parent, up_to, 1)
             .set("preview", text(preview(&stored.message)))
-            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
             .set("updated_at", number(now.get()))
             .set("updated", text(key::place_in_list(now, &seen.id)))
             .add("version", 1)
@@ -191,7 +187,10 @@ impl Store {
         Ok((ShownMessage { message: there.message, parent_id }, seen.seen()))
     }
 
-    /// The number of the message that a new one follows.
+    /// The number of the message that a new one follows. With [`Self::count_up_to`] and [`ConversationItem::grown`] it is all
+    /// that a new message needs, a turn too: one with a `parentId` puts its two messages behind
+    /// [`Follows::Message`], and a reply that is made again goes, alone, behind the message that the old reply follows. So
+    /// both become siblings of what was there, on a branch that is the current one from then on; nothing is lost.
     pub(super) async fn parent_of_new(
         &self,
         user: UserId,

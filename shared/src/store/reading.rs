@@ -87,8 +87,8 @@ pub struct Part {
     pub version: Version,
     /// How many messages its current branch has.
     pub message_count: u64,
-    /// The last message of the current branch, where the part has it.
-    pub leaf: Option<MessagePlace>,
+    /// The id of the last message of the current branch, when it is asked for with [`Store::find_parents`].
+    pub leaf_id: Option<MessageId>,
     /// In the order of the conversation.
     pub messages: Vec<Placed>,
     /// Whether there are more behind those.
@@ -204,12 +204,14 @@ impl Store {
         Ok((standing, page))
     }
 
-    /// Tells every message of `part` the id of the message it follows, for those that the part does not have.
+    /// Tells every message of `part` the id of the message it follows, for those that the part does not have, and the part
+    /// the id of the last one of the current branch.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_parents(&self, user: UserId, part: &mut Part) -> Result<()> {
         let item = self.get_conversation_item(user, &part.summary.id).await?;
+        part.leaf_id = self.id_of(user, &item, item.leaf).await?;
         for placed in part.messages.iter_mut().filter(|placed| placed.parent_id.is_none()) {
             if let Some(parent) = placed.parent {
                 let parent = self.find_message_at(user, &item, parent).await?;
@@ -312,7 +314,7 @@ impl Taken {
             summary: item.summary(),
             version: item.seen(),
             message_count: item.message_count,
-            leaf: item.leaf.map(place),
+            leaf_id: None,
             messages: messages.collect(),
             more: self.more,
         }

@@ -1,0 +1,111 @@
+//! A conversation in an export of ours, or as the old server had it.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::domain::{
+    Content, ConversationId, Filing, Folder, Message, MessageId, Millis, ModelName, ReplyStatus, Role,
+    Summary, SystemPrompt, Tags, Title, TokenCount,
+};
+use shared::error::Error;
+use shared::http::fingerprint;
+use shared::store::Imported;
+
+use super::body::given;
+
+/// What else it has is ignored.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    id: Option<ConversationId>,
+    title: Title,
+    #[serde(default)]
+    messages: Vec<EntryMessage>,
+    created_at: Option<Millis>,
+    updated_at: Option<Millis>,
+    model: Option<ModelName>,
+    system_prompt: Option<SystemPrompt>,
+    #[serde(default)]
+    pinned: bool,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    tags: Tags,
+    folder: Option<Folder>,
+    current_message_id: Option<MessageId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryMessage {
+    id: Option<MessageId>,
+    content: Content,
+    role: Role,
+    timestamp: Option<Millis>,
+    model: Option<ModelName>,
+    tokens: Option<TokenCount>,
+    status: Option<ReplyStatus>,
+    /// Null for a first message; left out, it is the message before in the list.
+    #[serde(default, deserialize_with = "given")]
+    parent_id: Option<Option<MessageId>>,
+}
+
+impl Entry {
+    /// The conversation. What is left out is made up, always the same for the same text.
+    pub(super) fn imported(self, text: &str, now: Millis) -> Result<Imported> {
+        let id = match self.id {
+            Some(id) => id,
+            None => id_of(text)?,
+        };
+        let created_at = self.created_at.unwrap_or(now);
+        let mut messages = Vec::with_capacity(self.messages.len());
+        let mut before = None;
+        for (message, number) in self.messages.into_iter().zip(0..) {
+            let (message, parent) = message.message(number, created_at)?;
+            let id = message.id.clone();
+            messages.push((message, parent.unwrap_or(before)));
+            before = Some(id);
+        }
+        let summary = Summary {
+            id,
+            title: self.title,
+            created_at,
+            updated_at: self.updated_at.unwrap_or(created_at),
+            model: self.model.unwrap_or_else(ModelName::default_of_contract),
+            system_prompt: self.system_prompt,
+            filing: Filing {
+                pinned: self.pinned,
+                archived: self.archived,
+                tags: self.tags,
+                folder: self.folder,
+            },
+        };
+        Ok(Imported { summary, messages, current: self.current_message_id })
+    }
+}
+
+impl EntryMessage {
+    fn message(self, number: usize, created_at: Millis) -> Result<(Message, Option<Option<MessageId>>)> {
+        let id = match self.id {
+            Some(id) => id,
+            None => format!("imported-{number}").parse().map_err(Error::internal)?,
+        };
+        // A reply that was being made when it was exported is not made here.
+        let status =
+            self.status.map(|status| if status.is_end() { status } else { ReplyStatus::Interrupted });
+        let message = Message {
+            id,
+            role: self.role,
+            content: self.content,
+            timestamp: self.timestamp.unwrap_or(created_at),
+            model: self.model,
+            tokens: self.tokens,
+            status,
+        };
+        Ok((message, self.parent_id))
+    }
+}
+
+/// The id of a conversation that comes without one: the same text gets the same.
+pub(super) fn id_of(text: &str) -> Result<ConversationId> {
+    format!("imported-{}", fingerprint(text.as_bytes())).parse().map_err(Error::internal)
+}

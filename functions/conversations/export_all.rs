@@ -1,0 +1,93 @@
+//! `GET /api/export`: all conversations of the caller as `POST /api/import` takes them back, in parts of at most 4 MB.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+use shared::Result;
+use shared::domain::RuleBroken;
+use shared::error::Code;
+use shared::http::{Answer, Request, cursor};
+use shared::store::{Filter, ListPlace, MessagePlace};
+
+use super::Conversations;
+use super::answers::wrapped_length;
+use super::export::{Archive, MOST_BYTES, fitted, part};
+
+/// Conversations that the index is asked for at once.
+const PAGE: usize = 50;
+
+pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let scope = format!("export {user}");
+    let mut at = request.cursor(&scope)?.unwrap_or(Place { after: None, within: None });
+    let (mut conversations, mut bytes) = (Vec::new(), 0);
+    loop {
+        let page =
+            group.base.store.list_filtered(user, &Filter::default(), at.after.as_ref(), PAGE, PAGE).await?;
+        for listed in page.conversations {
+            let part = match part(group, user, &listed.id, at.within.take(), true).await {
+                Ok(part) => part,
+                // It was deleted, or rewritten, since.
+                Err(error) if matches!(error.code(), Code::NotFound | Code::Conflict) => {
+                    at.after = Some(listed.place);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let (conversation, next) = fitted(user, part, MOST_BYTES)?;
+            let more = wrapped_length(conversation.get());
+            if bytes + more > MOST_BYTES && !conversations.is_empty() {
+                return answer(conversations, &scope, Some(&at));
+            }
+            bytes += more;
+            conversations.push(conversation);
+            if next.is_some() {
+                at.within = next;
+                return answer(conversations, &scope, Some(&at));
+            }
+            at.after = Some(listed.place);
+        }
+        match page.next {
+            Some(next) => at.after = Some(next),
+            None => return answer(conversations, &scope, None),
+        }
+    }
+}
+
+fn answer(conversations: Vec<Box<RawValue>>, scope: &str, next: Option<&Place>) -> Result<Answer> {
+    let answer = Answer::ok(&Archive::of(conversations))?;
+    Ok(match next {
+        Some(next) => answer.with_next_page(&format!("/api/export?cursor={}", cursor::seal(scope, next))),
+        None => answer,
+    })
+}
+
+/// Where an export of everything goes on: behind a conversation of the list, and, of the next one, behind a message.
+#[derive(Clone, Debug)]
+struct Place {
+    after: Option<ListPlace>,
+    within: Option<MessagePlace>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(within) = &self.within {
+            write!(f, "{within}")?;
+        }
+        f.write_str("|")?;
+        self.after.as_ref().map_or(Ok(()), |after| write!(f, "{after}"))
+    }
+}
+
+impl FromStr for Place {
+    type Err = RuleBroken;
+
+    fn from_str(text: &str) -> Result<Self, RuleBroken> {
+        let (within, after) = text.split_once('|').ok_or_else(|| RuleBroken::new("must be a place"))?;
+        Ok(Self {
+            after: (!after.is_empty()).then(|| after.parse()).transpose()?,
+            within: (!within.is_empty()).then(|| within.parse()).transpose()?,
+        })
+    }
+}
