@@ -9,3 +9,4 @@ pub mod site;
 pub mod sockets;
 pub mod start;
 pub mod stats;
+pub mod tasks;

@@ -1,10 +1,13 @@
 //! Guesses at a password, counted for the account and for where they come from before they are judged.
 
 use shared::Result;
+use shared::auth::Password;
 use shared::clock;
-use shared::domain::{Failures, Network, User};
+use shared::domain::{Failures, Network, User, UserId};
 use shared::error::{Code, Error};
 use shared::store::{Account, Attempts, Store};
+
+use super::Auth;
 
 /// A guess that has been counted and is not judged yet.
 pub(super) struct Guess<'a> {
@@ -69,8 +72,47 @@ impl<'a> Guess<'a> {
         self.release_network().await
     }
 
+    /// The guess was neither: the password was right, but that was not all. It is as if it had not been made; a right
+    /// password forgives nothing, or it would be a licence to guess at the second factor.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub(super) async fn was_incomplete(self) -> Result<()> {
+        if let Some(account) = &self.account {
+            self.store.release_attempt(account).await?;
+        }
+        self.release_network().await
+    }
+
     async fn release_network(&self) -> Result<()> {
         if self.network_counts { self.store.release_attempt(&self.network).await } else { Ok(()) }
+    }
+}
+
+/// A guess of somebody who is logged in, counted and not judged yet.
+pub(super) struct Confirmation<'a> {
+    store: &'a Store,
+    attempts: Attempts,
+}
+
+impl<'a> Confirmation<'a> {
+    /// Counts a guess of this user.
+    ///
+    /// # Errors
+    /// [`Code::TooManyAttempts`].
+    pub(super) async fn begin(auth: &'a Auth, user: UserId) -> Result<Self> {
+        let (store, attempts) = (&auth.base.store, Attempts::Confirming(user));
+        let seen = store.find_failures(&attempts).await?;
+        store.reserve_attempt(&attempts, seen, clock::now()).await?;
+        Ok(Self { store, attempts })
+    }
+
+    /// The guess was right: those before are forgotten.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub(super) async fn was_right(self) -> Result<()> {
+        self.store.forget_failures(&self.attempts).await
     }
 }
 
@@ -78,16 +120,13 @@ impl<'a> Guess<'a> {
 ///
 /// # Errors
 /// [`Code::TooManyAttempts`], or [`Code::Forbidden`] when it is wrong.
-pub(super) async fn confirm(auth: &super::Auth, user: &User, password: String) -> Result<()> {
-    let store = &auth.base.store;
-    let attempts = Attempts::Confirming(user.id);
-    let seen = store.find_failures(&attempts).await?;
-    store.reserve_attempt(&attempts, seen, clock::now()).await?;
+pub(super) async fn confirm(auth: &Auth, user: &User, password: String) -> Result<()> {
+    let confirmation = Confirmation::begin(auth, user.id).await?;
     let wrong = || Error::new(Code::Forbidden, "The password is wrong");
     // What can be nobody's password is simply wrong.
-    let password = password.try_into().map_err(|_rule: shared::domain::RuleBroken| wrong())?;
+    let password = Password::try_from(password).map_err(|_rule| wrong())?;
     if !auth.passwords.verify(password, Some(user.password_hash.clone())).await? {
         return Err(wrong());
     }
-    store.forget_failures(&attempts).await
+    confirmation.was_right().await
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::Result;
-use shared::auth::{API_KEY_PREFIX, Refusal, hash_opaque, new_opaque};
+use shared::auth::{API_KEY_PREFIX, hash_opaque, new_opaque};
 use shared::clock;
 use shared::domain::{ApiKey, KeyId, KeyName};
 use shared::error::Error;
@@ -36,8 +36,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
         return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
     }
-    let user = auth.base.store.find_user(caller.user).await?;
-    let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let user = auth.user(caller.user).await?;
     let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
     let key = ApiKey {
         id: KeyId::new(clock::new_ulid()),

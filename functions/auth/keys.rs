@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::Refusal;
 use shared::domain::{ApiKey, KeyId, KeyName};
-use shared::error::Error;
 use shared::http::{Answer, Request};
 
 use super::Auth;
@@ -35,8 +33,7 @@ impl From<ApiKey> for KeyAnswer {
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
-    let user = auth.base.store.find_user(caller.user).await?;
-    let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let user = auth.user(caller.user).await?;
     let keys = auth.base.store.list_keys(&user).await?;
     Answer::ok(&keys.into_iter().map(KeyAnswer::from).collect::<Vec<_>>())
 }

@@ -3,10 +3,12 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::{Password, Passwords};
-use shared::domain::Username;
+use shared::auth::{Password, Passwords, second_factor};
+use shared::clock;
+use shared::domain::{SecondFactor, User, Username};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use shared::store::Proof;
 
 use super::Auth;
 use super::guess::Guess;
@@ -15,6 +17,8 @@ use super::guess::Guess;
 struct Credentials {
     username: String,
     password: String,
+    /// A code of the second factor, or a recovery code, for who has one.
+    totp: Option<String>,
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
@@ -34,15 +38,31 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
         guess.was_wrong().await?;
         return Err(wrong());
     };
-    guess.was_right().await?;
-    let (session, refresh) = auth.new_session(user.id, request)?;
-    let stronger = if Passwords::is_outdated(&user.password_hash) {
-        Some(auth.passwords.hash(password).await?)
-    } else {
-        None
+    let second_factor = match judge(&user, credentials.totp.as_deref()) {
+        Ok(second_factor) => second_factor,
+        Err(error) => {
+            match error.code() {
+                Code::TotpRequired => guess.was_incomplete().await?,
+                _ => guess.was_wrong().await?,
+            }
+            return Err(error);
+        }
     };
-    if let Some(ended) = store.create_session(&user, &session, stronger).await? {
+    guess.was_right().await?;
+    let outdated = Passwords::is_outdated(&user.password_hash);
+    let stronger_hash = if outdated { Some(auth.passwords.hash(password).await?) } else { None };
+    let (session, refresh) = auth.new_session(user.id, request)?;
+    let proof = Proof { stronger_hash, second_factor };
+    if let Some(ended) = store.create_session(&user, &session, proof).await? {
         auth.close_session(user.id, ended).await?;
     }
     auth.signed_in(&refresh, user.token_version)
+}
+
+/// The second factor that `code` stands for; none of a user who has none.
+fn judge(user: &User, code: Option<&str>) -> Result<Option<SecondFactor>> {
+    let Some(totp) = &user.totp else { return Ok(None) };
+    let code = code.ok_or_else(|| Error::new(Code::TotpRequired, "A code of the second factor is needed"))?;
+    let found = second_factor(totp, &user.recovery_hashes, code, clock::now());
+    found.map(Some).ok_or_else(|| Error::new(Code::WrongTotp, "The code is wrong or was used"))
 }

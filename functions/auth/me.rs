@@ -18,6 +18,8 @@ pub(super) struct Profile<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<&'a DisplayName>,
     created_at: String,
+    email_verified: bool,
+    totp_enabled: bool,
 }
 
 impl<'a> From<&'a User> for Profile<'a> {
@@ -28,6 +30,8 @@ impl<'a> From<&'a User> for Profile<'a> {
             email: &user.email,
             display_name: user.display_name.as_ref(),
             created_at: user.created_at.to_string(),
+            email_verified: user.email_verified,
+            totp_enabled: user.totp.is_some(),
         }
     }
 }

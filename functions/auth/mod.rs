@@ -1,5 +1,7 @@
 //! Accounts: registration, login, sessions, the caller's own profile.
 
+mod account_delete;
+mod email_verify;
 mod guess;
 mod key_create;
 mod key_delete;
@@ -9,20 +11,27 @@ mod logout;
 mod logout_all;
 mod me;
 mod password;
+mod password_forgot;
+mod password_reset;
 mod profile;
 mod refresh;
 mod register;
 mod session_delete;
 mod sessions;
+mod totp_confirm;
+mod totp_disable;
+mod totp_enrol;
 mod ws_ticket;
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::{Caller, Claim, Passwords, RefreshToken};
+use shared::accounts::Task;
+use shared::auth::{Caller, Claim, Passwords, RefreshToken, Refusal};
 use shared::clock;
 use shared::domain::session::Session;
-use shared::domain::{Credential, SessionId, UserId};
+use shared::domain::{Credential, SessionId, User, UserId};
 use shared::error::{Code, Error};
+use shared::handover::Handover;
 use shared::http::{Answer, Group, Request};
 use shared::sockets::Push;
 use shared::store::NewSession;
@@ -34,6 +43,8 @@ pub struct Auth {
     base: Foundation,
     passwords: Passwords,
     push: Push,
+    /// To the function `tasks`.
+    handover: Handover,
 }
 
 impl Auth {
@@ -45,9 +56,11 @@ impl Auth {
         let mut variables = start::variables();
         let (connections, endpoint) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
+        let tasks = variables.text("TASKS_FUNCTION");
         let base = Foundation::lay(variables, connections).await?;
+        let handover = Handover::connect(&base.aws, tasks);
         let push = Push::connect(&base.aws, &endpoint, base.store.clone());
-        Ok(Self { base, passwords: Passwords::new()?, push })
+        Ok(Self { base, passwords: Passwords::new()?, push, handover })
     }
 }
 
@@ -67,6 +80,13 @@ impl Group for Auth {
             "POST /api/auth/keys" => key_create::handle(self, request).await,
             "DELETE /api/auth/keys/{id}" => key_delete::handle(self, request).await,
             "PUT /api/auth/password" => password::handle(self, request).await,
+            "POST /api/auth/password/forgot" => password_forgot::handle(self, request).await,
+            "POST /api/auth/password/reset" => password_reset::handle(self, request).await,
+            "POST /api/auth/email/verify" => email_verify::handle(self, request).await,
+            "POST /api/auth/totp" => totp_enrol::handle(self, request).await,
+            "POST /api/auth/totp/confirm" => totp_confirm::handle(self, request).await,
+            "DELETE /api/auth/totp" => totp_disable::handle(self, request).await,
+            "DELETE /api/auth/me" => account_delete::handle(self, request).await,
             "PATCH /api/auth/me" => profile::handle(self, request).await,
             "GET /api/auth/me" => me::handle(self, request).await,
             _ => Err(request.unrouted()),
@@ -100,6 +120,18 @@ impl Auth {
                 Err(Error::new(Code::Forbidden, "An API key may not do this; please log in"))
             }
         }
+    }
+
+    /// Has a mail sent by which the user verifies the address. Without it the account is as good: the user can ask again.
+    async fn send_verification(&self, user: UserId) {
+        if let Err(error) = self.handover.hand_over(&Task::VerifyAddress { user }).await {
+            tracing::warn!(?error, "a verification mail was not handed over");
+        }
+    }
+
+    /// A user as it is now.
+    async fn user(&self, id: UserId) -> Result<User> {
+        self.base.store.find_user(id).await?.ok_or_else(|| Error::from(Refusal::UserGone))
     }
 
     /// Closes the windows of a session that ended.

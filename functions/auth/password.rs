@@ -2,9 +2,8 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::{NewPassword, Refusal};
+use shared::auth::NewPassword;
 use shared::domain::Credential;
-use shared::error::Error;
 use shared::http::{Answer, Request};
 
 use super::guess::confirm;
@@ -20,8 +19,7 @@ struct Change {
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, kept) = auth.person(request).await?;
     let change: Change = request.json()?;
-    let user = auth.base.store.find_user(caller.user).await?;
-    let user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let user = auth.user(caller.user).await?;
     confirm(auth, &user, change.old_password).await?;
     let password = change.new_password.of_user(&user.username, &user.email, "new_password")?;
     let hash = auth.passwords.hash(password).await?;

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use shared::Result;
-use shared::auth::Refusal;
 use shared::domain::{DisplayName, Email};
-use shared::error::Error;
 use shared::http::{Answer, Request};
 
 use super::Auth;
@@ -31,11 +29,15 @@ where
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let change: Change = request.json()?;
-    let user = auth.base.store.find_user(caller.user).await?;
-    let mut user = user.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let mut user = auth.user(caller.user).await?;
     let old_email = user.email.clone();
     user.email = change.email.unwrap_or(user.email);
     user.display_name = change.display_name.unwrap_or(user.display_name);
+    let moved = user.email.canonical() != old_email.canonical();
+    user.email_verified &= !moved;
     auth.base.store.change_profile(&user, &old_email).await?;
+    if moved {
+        auth.send_verification(user.id).await;
+    }
     Answer::ok(&Profile::from(&user))
 }

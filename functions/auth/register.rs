@@ -27,5 +27,6 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (session, refresh) = auth.new_session(id, request)?;
     let new = NewUser { id, username, email, created_at: clock::now(), password_hash, session };
     let user = auth.base.store.create_user(new).await?;
+    auth.send_verification(user.id).await;
     auth.signed_in(&refresh, user.token_version)
 }

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use shared::Result;
 use shared::domain::{ConnectionId, Millis};
 use shared::error::Error;
+use shared::handover::Handover;
 use shared::models::Offer;
-use shared::replies::Handover;
 use shared::sockets::{Push, ServerFrame};
 use tracing::Instrument as _;
 

@@ -20,6 +20,10 @@ pub enum Code {
     Unauthenticated,
     /// The name or the password is wrong; which of them is not told.
     WrongCredentials,
+    /// The password is right, and a code of the second factor is asked for.
+    TotpRequired,
+    /// The password is right, and the code of the second factor is wrong or was used.
+    WrongTotp,
     /// The caller is known, but may not do this.
     Forbidden,
     /// There is no such thing, or it is somebody else's.
@@ -81,6 +85,8 @@ impl Code {
             Self::BodyTooLarge => "body_too_large",
             Self::Unauthenticated => "unauthenticated",
             Self::WrongCredentials => "wrong_credentials",
+            Self::TotpRequired => "totp_required",
+            Self::WrongTotp => "wrong_totp",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::UsernameTaken => "username_taken",

@@ -29,7 +29,7 @@ async fn common_passwords_and_ones_own_name_are_refused_for_registration_and_cha
 }
 
 /// What DynamoDB answers to a request of this kind.
-async fn dynamodb(studio: &TestStudio, operation: &str, body: &Value) -> Value {
+pub(crate) async fn dynamodb(studio: &TestStudio, operation: &str, body: &Value) -> Value {
     let request = reqwest::Client::new()
         .post(studio.dynamodb_url())
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))

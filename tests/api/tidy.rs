@@ -69,6 +69,8 @@ fn dynamodb_is_named_in_the_store_alone() {
     ban("shared/src", &["jsonwebtoken", "argon2"], "shared/src/auth");
     ban("shared/src", &["aws_sdk_apigatewaymanagement"], "shared/src/sockets");
     ban("shared/src", &["aws_sdk_secretsmanager"], "shared/src/secrets");
+    ban("shared/src", &["aws_sdk_sesv2"], "shared/src/mail");
+    ban("shared/src", &["aws_sdk_lambda"], "shared/src/handover");
     ban("shared/src", &["lambda_http"], "shared/src/http");
     ban("shared/src", &["reqwest"], "shared/src/models");
 }
@@ -95,9 +97,9 @@ fn names_module(line: &str) -> Option<&str> {
 /// The floors of `shared`, from the ground up.
 const FLOORS: [&[&str]; 4] = [
     &["domain", "error", "clock", "json"],
-    &["store", "models", "secrets", "config", "telemetry"],
+    &["store", "models", "mail", "secrets", "handover", "config", "telemetry"],
     &["auth", "sockets"],
-    &["replies", "http"],
+    &["replies", "accounts", "http"],
 ];
 
 fn floor(module: &str) -> Option<usize> {
@@ -214,6 +216,7 @@ fn the_readmes_name_every_route_frame_and_variable() {
             "MODELS",
             "DEFAULT_MODEL",
             "FALLBACK_MODEL",
+            "MAIL_FROM",
             "LOG_LEVEL",
             "HOST",
             "PORT",

@@ -7,6 +7,7 @@ mod opaque;
 mod passwords;
 mod refresh;
 mod tokens;
+mod totp;
 mod well_known;
 
 pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
@@ -16,3 +17,4 @@ pub use opaque::{hash_opaque, new_opaque};
 pub use passwords::{NewPassword, Password, Passwords};
 pub use refresh::RefreshToken;
 pub use tokens::{Claim, Claims, Tokens};
+pub use totp::{matching_step, new_recovery_codes, new_totp_secret, second_factor, totp_address};

@@ -30,6 +30,32 @@ pub struct User {
     pub password_hash: String,
     /// Wrong guesses at the password since the last right one.
     pub failures: Failures,
+    /// Whether the user has shown to read what is sent to the address.
+    pub email_verified: bool,
+    /// The second factor, once it is confirmed.
+    pub totp: Option<Totp>,
+    /// The secret of a second factor that is not confirmed yet, in base32.
+    pub totp_pending: Option<String>,
+    /// Hashes of the codes that stand in for the second factor, each once.
+    pub recovery_hashes: BTreeSet<String>,
+}
+
+/// A second factor that counts.
+#[derive(Clone)]
+pub struct Totp {
+    /// The shared secret, in base32.
+    pub secret: String,
+    /// The time step of the code that was used last: it and those before do not count again.
+    pub last_step: u64,
+}
+
+/// What is given in the place of a second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// A code of this time step, which does not count again, nor does any before.
+    Step(u64),
+    /// The hash of a recovery code, which does not count again.
+    Recovery(String),
 }
 
 impl User {

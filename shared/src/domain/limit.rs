@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Millis, UserId};
+use super::{Email, Millis, UserId};
 
 /// Failures that cost nothing but themselves.
 const FREE_FAILURES: u32 = 5;
@@ -95,6 +95,8 @@ pub enum Requester {
     User(UserId),
     /// Those of nobody that we know.
     Network(Network),
+    /// Those that send a mail to this address.
+    Mailbox(Email),
 }
 
 /// Guesses at a secret that were wrong, or that nobody has judged yet.

@@ -12,7 +12,7 @@ mod text;
 pub mod time;
 pub mod usage;
 
-pub use account::{ApiKey, DisplayName, Email, KeyName, User, Username};
+pub use account::{ApiKey, DisplayName, Email, KeyName, SecondFactor, Totp, User, Username};
 pub use branch::Branch;
 pub use conversation::{Conversation, Filing, Folder, Summary, Tag, Tags};
 pub use id::{ConnectionId, ConversationId, Credential, KeyId, MessageId, SessionId, UserId};

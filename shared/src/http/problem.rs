@@ -21,7 +21,9 @@ pub(super) fn status(code: Code) -> StatusCode {
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::Unauthenticated | Code::WrongCredentials => StatusCode::UNAUTHORIZED,
+        Code::Unauthenticated | Code::WrongCredentials | Code::TotpRequired | Code::WrongTotp => {
+            StatusCode::UNAUTHORIZED
+        }
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::ConversationExists

@@ -1,14 +1,8 @@
-//! Handing work over to the function `replies`, which does it after the caller has answered.
+//! The work of the function `replies`, which does it after its caller has answered.
 
-use aws_config::SdkConfig;
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::DisplayErrorContext;
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ConnectionId;
-use crate::error::{Error, Result};
 use crate::store::ReplyPlace;
 
 /// What the function `replies` is invoked with: ids only.
@@ -25,32 +19,4 @@ pub enum Task {
         /// Which one.
         connection: ConnectionId,
     },
-}
-
-/// Hands tasks over.
-#[derive(Clone)]
-pub struct Handover {
-    client: Client,
-    function: String,
-}
-
-impl Handover {
-    /// Hands over to the Lambda function with this name or ARN.
-    #[must_use]
-    pub fn connect(aws: &SdkConfig, function: String) -> Self {
-        Self { client: Client::new(aws), function }
-    }
-
-    /// Hands `task` over. Lambda does it soon, at least once in the most cases, never in a few: each task bears that.
-    ///
-    /// # Errors
-    /// When Lambda does not take it.
-    pub async fn hand_over(&self, task: &Task) -> Result<()> {
-        let payload = serde_json::to_vec(task).map_err(Error::internal)?;
-        let request =
-            self.client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
-        let sent = request.payload(Blob::new(payload)).send().await;
-        sent.map_err(|error| Error::unavailable(DisplayErrorContext(error).to_string()))?;
-        Ok(())
-    }
 }

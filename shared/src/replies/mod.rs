@@ -10,7 +10,7 @@ mod worker;
 
 pub use answer::{Answered, answer};
 pub use greeting::greet;
-pub use handover::{Handover, Task};
+pub use handover::Task;
 pub use worker::Worker;
 
 use crate::domain::{Prompt, Title};

@@ -141,6 +141,12 @@ impl Expression {
         self
     }
 
+    pub(super) fn when_less(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let clause = format!("{} < {}", self.name(attribute), self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
     pub(super) fn condition(&self) -> Option<String> {
         (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "))
     }

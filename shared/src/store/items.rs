@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::expression::text;
 use super::key::Key;
 use super::transaction::to_item;
-use crate::domain::{DisplayName, Email, Failures, KeyId, Millis, SessionId, User, UserId, Username};
+use crate::domain::{DisplayName, Email, Failures, KeyId, Millis, SessionId, Totp, User, UserId, Username};
 use crate::error::Result;
 
 /// The item at `key` with the attributes of `value`.
@@ -42,6 +42,24 @@ pub(super) struct UserItem {
     failures: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed_at: Option<Millis>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    email_verified: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    totp_secret: Option<String>,
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    totp_step: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    totp_pending: Option<String>,
+    #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
+    recovery: BTreeSet<String>,
+    /// Set while the account is deleted: it is nobody's any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) leaving: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none_yet(step: &u64) -> bool {
+    *step == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -63,6 +81,12 @@ impl From<User> for UserItem {
             password_hash: user.password_hash,
             failures: user.failures.count,
             failed_at: (user.failures.count > 0).then_some(user.failures.last_at),
+            email_verified: user.email_verified,
+            totp_step: user.totp.as_ref().map_or(0, |totp| totp.last_step),
+            totp_secret: user.totp.map(|totp| totp.secret),
+            totp_pending: user.totp_pending,
+            recovery: user.recovery_hashes,
+            leaving: false,
         }
     }
 }
@@ -80,6 +104,10 @@ impl From<UserItem> for User {
             keys: item.keys,
             password_hash: item.password_hash,
             failures: Failures { count: item.failures, last_at: item.failed_at.unwrap_or_default() },
+            email_verified: item.email_verified,
+            totp: item.totp_secret.map(|secret| Totp { secret, last_step: item.totp_step }),
+            totp_pending: item.totp_pending,
+            recovery_hashes: item.recovery,
         }
     }
 }

@@ -40,8 +40,10 @@ pub(super) fn user_partition(user: UserId) -> String {
     format!("USER#{user}")
 }
 
+pub(super) const USER: &str = "USER";
+
 pub(super) fn user(user: UserId) -> Key {
-    Key::new(user_partition(user), "USER")
+    Key::new(user_partition(user), USER)
 }
 
 pub(super) fn username(username: &Username) -> Key {
@@ -181,6 +183,7 @@ pub(super) fn requests(of: &Requester, window: u64) -> Key {
     let key = match of {
         Requester::User(user) => format!("{LIMIT}{user}#{window}"),
         Requester::Network(network) => format!("{LIMIT}{network}#{window}"),
+        Requester::Mailbox(email) => format!("{LIMIT}MAIL#{}#{window}", email.canonical()),
     };
     Key::new(key.clone(), key)
 }

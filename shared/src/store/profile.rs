@@ -1,5 +1,7 @@
 //! Changes of an account: its address, its display name, its password.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::expression::{Expression, Write, ids, number, text};
 use super::items::item_at;
 use super::{Store, key};
@@ -16,7 +18,9 @@ impl Store {
         let changed = Expression::default()
             .set("email", text(user.email.as_str()))
             .set_or_remove("display_name", user.display_name.as_ref().map(|name| text(name.as_str())))
-            .when_equal("email", text(old.as_str()));
+            .set("email_verified", AttributeValue::Bool(user.email_verified))
+            .when_equal("email", text(old.as_str()))
+            .when_absent("leaving");
         let mut writes = vec![Write::update(&self.studio, key::user(user.id), changed)];
         // The same address in another case is the same address.
         if user.email.canonical() != old.canonical() {

@@ -11,7 +11,7 @@ use super::query::Stretch;
 use super::transaction::{failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
-use crate::domain::{Millis, Network, SessionId, User, UserId};
+use crate::domain::{Millis, Network, SecondFactor, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
 
 /// A user has at most so many sessions; another one ends the oldest.
@@ -39,6 +39,34 @@ pub enum Rotation {
     Reused,
     /// There is no such session, or its time is over.
     Ended,
+}
+
+/// How a login was proven, besides by the password.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// A hash of the same password that took more work.
+    pub stronger_hash: Option<String>,
+    /// The second factor.
+    pub second_factor: Option<SecondFactor>,
+}
+
+impl Proof {
+    fn change(self) -> Expression {
+        let change = match self.stronger_hash {
+            Some(hash) => Expression::default().set("password_hash", text(hash)),
+            None => Expression::default(),
+        };
+        match self.second_factor {
+            None => change,
+            Some(SecondFactor::Step(step)) => {
+                change.set("totp_step", number(step)).when_less("totp_step", number(step))
+            }
+            Some(SecondFactor::Recovery(hash)) => {
+                let member = ids([hash.clone()]);
+                change.delete_from_set("recovery", member).when_contains("recovery", text(hash))
+            }
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,7 +109,8 @@ impl From<SessionItem> for Session {
 
 impl Store {
     /// Begins a session of a user, as long as the user's password and token version are those that were seen. Beyond 50, the
-    /// one that was not used for longest ends, and is answered. With it may come a stronger hash of the same password.
+    /// one that was not used for longest ends, and is answered. `proof` is what was seen of the credentials: they must
+    /// still be so, and a second factor counts once.
     ///
     /// # Errors
     /// [`Code::WrongCredentials`] when all sessions were ended meanwhile: the credentials may have changed.
@@ -89,7 +118,7 @@ impl Store {
         &self,
         user: &User,
         new: &NewSession,
-        stronger_hash: Option<String>,
+        proof: Proof,
     ) -> Result<Option<SessionId>> {
         let mut ended = None;
         if user.sessions.len() >= MOST_SESSIONS {
@@ -99,11 +128,8 @@ impl Store {
                 self.end_session(user.id, ended).await?;
             }
         }
-        let named = match stronger_hash {
-            Some(hash) => Expression::default().set("password_hash", text(hash)),
-            None => Expression::default(),
-        };
-        let named = named
+        let named = proof
+            .change()
             .add_to_set("sessions", ids([new.session.id.to_string()]))
             // The password was right.
             .remove("failures")

@@ -52,6 +52,10 @@ impl Store {
             keys: BTreeSet::new(),
             password_hash: new.password_hash,
             failures: Failures::default(),
+            email_verified: false,
+            totp: None,
+            totp_pending: None,
+            recovery_hashes: BTreeSet::new(),
         };
         match self.transact(self.registration(&user, &new.session)?).await? {
             Outcome::Committed => Ok(user),
@@ -80,12 +84,13 @@ impl Store {
         ])
     }
 
-    /// The user with this id, read consistently.
+    /// The user with this id, read consistently; none as soon as the account is being deleted.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_user(&self, id: UserId) -> Result<Option<User>> {
-        Ok(self.find_item::<UserItem>(key::user(id)).await?.map(User::from))
+        let item = self.find_item::<UserItem>(key::user(id)).await?;
+        Ok(item.filter(|item| !item.leaving).map(User::from))
     }
 
     /// The account that this name stands for, whatever its case, read consistently. A name that nobody has takes as many

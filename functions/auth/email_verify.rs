@@ -1,0 +1,33 @@
+//! `POST /api/auth/email/verify`: with a token that was mailed, verifies the address it was sent to; without one, sends
+//! one to the caller.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::accounts::Task;
+use shared::auth::hash_opaque;
+use shared::clock;
+use shared::http::{Answer, Request};
+use shared::store::Purpose;
+
+use super::{Auth, Done};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Verify {
+    token: Option<String>,
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let body = || request.json::<Verify>();
+    // Whoever has the token may be logged in nowhere.
+    if request.bearer().is_ok() && body()?.token.is_none() {
+        let (caller, _) = auth.person(request).await?;
+        auth.handover.hand_over(&Task::VerifyAddress { user: caller.user }).await?;
+        return Answer::ok(&Done { message: "A mail is on its way" });
+    }
+    auth.base.visitor(request).await?;
+    let hash = hash_opaque(&body()?.token.unwrap_or_default());
+    let token = auth.base.store.get_mail_token(&hash, Purpose::VerifyAddress, clock::now()).await?;
+    auth.base.store.verify_email(&hash, &token).await?;
+    Answer::ok(&Done { message: "The address is verified" })
+}

@@ -1,0 +1,23 @@
+//! `POST /api/auth/password/forgot`: sends a token for a new password to an address, if it is somebody's. The answer
+//! and the work are the same either way.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::accounts::Task;
+use shared::domain::Email;
+use shared::http::{Answer, Request};
+
+use super::{Auth, Done};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Forgot {
+    email: Email,
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    auth.base.visitor(request).await?;
+    let forgot: Forgot = request.json()?;
+    auth.handover.hand_over(&Task::ForgotPassword { email: forgot.email }).await?;
+    Answer::ok(&Done { message: "If the address is known, a mail is on its way" })
+}

@@ -1,0 +1,37 @@
+//! `POST /api/auth/totp/confirm`: makes the enrolled second factor count, and shows the recovery codes, this once.
+
+use serde::{Deserialize, Serialize};
+use shared::Result;
+use shared::auth::{matching_step, new_recovery_codes};
+use shared::clock;
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+
+use super::Auth;
+use super::guess::Confirmation;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirm {
+    code: String,
+}
+
+#[derive(Serialize)]
+struct Confirmed {
+    recovery_codes: Vec<String>,
+}
+
+pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let (caller, _) = auth.person(request).await?;
+    let body: Confirm = request.json()?;
+    let user = auth.user(caller.user).await?;
+    let secret = user.totp_pending.as_deref();
+    let secret = secret.ok_or_else(|| Error::new(Code::Conflict, "No second factor was enrolled"))?;
+    let confirmation = Confirmation::begin(auth, user.id).await?;
+    let step = matching_step(secret, &body.code, clock::now());
+    let step = step.ok_or_else(|| Error::new(Code::Forbidden, "The code is wrong"))?;
+    let (recovery_codes, hashes) = new_recovery_codes()?.into_iter().unzip();
+    auth.base.store.confirm_totp(&user, secret, step, hashes).await?;
+    confirmation.was_right().await?;
+    Answer::ok(&Confirmed { recovery_codes })
+}

@@ -1,0 +1,9 @@
+//! Cold start of the function `tasks`.
+
+use functions::start::StartError;
+use functions::tasks::Tasks;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    Tasks::start().await?.serve().await
+}

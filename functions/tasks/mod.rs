@@ -1,0 +1,63 @@
+//! Account work that goes on after its caller was answered: mails, and the deletion of accounts. Invoked
+//! asynchronously; what fails is tried again.
+
+use std::sync::Arc;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use shared::Result;
+use shared::accounts::{Mails, Task, delete_account};
+use shared::config;
+use shared::mail::Mailer;
+use shared::store::Store;
+use tracing::Instrument as _;
+
+use crate::start::{self, StartError};
+
+/// What the tasks share.
+pub struct Tasks {
+    store: Store,
+    mails: Mails,
+}
+
+impl Tasks {
+    /// Reads the environment and connects.
+    ///
+    /// # Errors
+    /// Every variable that is missing or bad.
+    pub async fn start() -> Result<Self, StartError> {
+        let mut variables = start::variables();
+        let (studio, app_url) = (variables.text("STUDIO_TABLE"), variables.text("APP_URL"));
+        let from = variables.optional("MAIL_FROM", Ok::<_, &str>);
+        variables.done(Some(()))?;
+        let aws = config::aws().await;
+        let store = Store::connect(&aws, studio, String::new());
+        let mails = Mails::new(store.clone(), Mailer::connect(&aws, from), app_url);
+        Ok(Self { store, mails })
+    }
+
+    /// Does tasks until the runtime ends the process.
+    ///
+    /// # Errors
+    /// When the Lambda Runtime API is out of reach.
+    pub async fn serve(self) -> Result<(), StartError> {
+        let tasks = Arc::new(self);
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Task>| {
+            let tasks = Arc::clone(&tasks);
+            async move { tasks.perform(event).await }
+        }))
+        .await
+    }
+
+    async fn perform(&self, event: LambdaEvent<Task>) -> Result<(), lambda_runtime::Error> {
+        let span = tracing::info_span!("task", id = event.context.request_id);
+        let done = match &event.payload {
+            Task::VerifyAddress { user } => self.mails.verify_address(*user).instrument(span).await,
+            Task::ForgotPassword { email } => self.mails.forgot_password(email).instrument(span).await,
+            Task::DeleteAccount { user } => delete_account(&self.store, *user).instrument(span).await,
+        };
+        done.map_err(|error| {
+            tracing::error!(?error, "a task failed");
+            lambda_runtime::Error::from(error.code().as_str())
+        })
+    }
+}

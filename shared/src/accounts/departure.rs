@@ -1,0 +1,46 @@
+//! The end of an account, step by step.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::domain::UserId;
+use crate::error::{Error, Result};
+use crate::store::{Departure, Store};
+
+/// The task is handed over just before the account is made nobody's, so that it cannot be forgotten.
+const BEGINS_WITHIN: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Deletes an account that is leaving, with all it owns. Interrupted anywhere, it goes on from there the next time.
+///
+/// # Errors
+/// When the account is not leaving, after 5 s, or DynamoDB is out of reach: then this is to be tried again.
+pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
+    if !is_leaving(store, user).await? {
+        return Ok(());
+    }
+    // The index is a moment behind its table, so that nothing is found counts the second time.
+    let mut found_nothing = 0;
+    while found_nothing < 2 {
+        if store.delete_some_conversation(user).await? {
+            found_nothing = 0;
+        } else {
+            found_nothing += 1;
+            sleep(PAUSE * 5).await;
+        }
+    }
+    store.finish_departure(user).await
+}
+
+/// Whether there is anything to delete, as soon as that may be deleted.
+async fn is_leaving(store: &Store, user: UserId) -> Result<bool> {
+    for _ in 0..BEGINS_WITHIN {
+        match store.departure(user).await? {
+            Departure::Begun => return Ok(true),
+            Departure::Done => return Ok(false),
+            Departure::NotBegun => sleep(PAUSE).await,
+        }
+    }
+    Err(Error::unavailable("an account that is to be deleted is still somebody's"))
+}

@@ -1,0 +1,96 @@
+//! The mails that accounts need. Each carries a token that is good once, for half an hour.
+
+use crate::auth::{hash_opaque, new_opaque};
+use crate::clock;
+use crate::domain::{Email, Millis, Rate, Requester, User, UserId};
+use crate::error::Result;
+use crate::mail::{Mail, Mailer};
+use crate::store::{MailToken, Purpose, Store};
+
+/// A token that was mailed is good for 30 minutes.
+const GOOD_FOR_SECONDS: u64 = 1800;
+/// Nobody gets more mails than this in an hour, whoever asks for them.
+const MOST_MAILS: u64 = 5;
+
+/// Sends the mails of accounts.
+pub struct Mails {
+    store: Store,
+    mailer: Mailer,
+    /// The web app, which the links lead to; it has the token in the fragment, which no server sees.
+    app_url: String,
+}
+
+impl Mails {
+    /// Mails whose links lead to the app at `app_url`.
+    #[must_use]
+    pub fn new(store: Store, mailer: Mailer, app_url: String) -> Self {
+        Self { store, mailer, app_url }
+    }
+
+    /// Sends the mail by which a user shows to read the address, unless that is known.
+    ///
+    /// # Errors
+    /// When DynamoDB or SES is out of reach.
+    pub async fn verify_address(&self, user: UserId) -> Result<()> {
+        match self.store.find_user(user).await? {
+            Some(user) if !user.email_verified => self.send(&user, Purpose::VerifyAddress).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the mail by which a new password can be set, if the address is somebody's.
+    ///
+    /// # Errors
+    /// When DynamoDB or SES is out of reach.
+    pub async fn forgot_password(&self, email: &Email) -> Result<()> {
+        match self.store.find_user_by_email(email).await? {
+            Some(user) => self.send(&user, Purpose::ResetPassword).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&self, user: &User, purpose: Purpose) -> Result<()> {
+        let now = clock::now();
+        if !self.may_send(&user.email, now).await? {
+            tracing::warn!(user = %user.id, "too many mails to one address; nothing was sent");
+            return Ok(());
+        }
+        let secret = new_opaque("mt_")?;
+        let token = MailToken {
+            purpose,
+            user: user.id,
+            email: user.email.clone(),
+            token_version: user.token_version,
+            ends_at: now.plus_seconds(GOOD_FOR_SECONDS),
+        };
+        self.store.create_mail_token(&hash_opaque(&secret), &token).await?;
+        self.mailer.send(&user.email, &mail(purpose, &self.app_url, &secret)).await
+    }
+
+    async fn may_send(&self, email: &Email, now: Millis) -> Result<bool> {
+        let Some(rate) = Rate::new(MOST_MAILS, 3600) else { return Ok(true) };
+        let allowance = self.store.count_request(&Requester::Mailbox(email.clone()), rate, now).await?;
+        Ok(!allowance.exceeded)
+    }
+}
+
+fn mail(purpose: Purpose, app_url: &str, token: &str) -> Mail {
+    let (subject, path, english, chinese) = match purpose {
+        Purpose::VerifyAddress => (
+            "Confirm your address · 验证邮箱",
+            "verify-email",
+            "Please confirm that this address is yours",
+            "请确认这个邮箱是您的",
+        ),
+        Purpose::ResetPassword => (
+            "Set a new password · 重设密码",
+            "reset-password",
+            "Somebody, hopefully you, asked for a new password. If it was not you, do nothing",
+            "有人（希望是您本人）请求重设密码。如果不是您，请忽略这封邮件",
+        ),
+    };
+    let text = format!(
+        "{english}.\n{chinese}。\n\n{app_url}/{path}#token={token}\n\nToken: {token}\n\nGood once, for 30 minutes. · 只能使用一次，30 分钟内有效。\n"
+    );
+    Mail { subject: subject.to_owned(), text }
+}

@@ -1,0 +1,32 @@
+//! Account work that goes on after its caller was answered: mails, and the deletion of accounts.
+
+mod departure;
+mod mails;
+
+pub use departure::delete_account;
+pub use mails::Mails;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Email, UserId};
+
+/// What the function `tasks` is invoked with. Each task may be done twice, and one that fails is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Task {
+    /// Send a mail by which the user shows to read what is sent to the address.
+    VerifyAddress {
+        /// Whom.
+        user: UserId,
+    },
+    /// Send a mail by which whoever reads it can set a new password, if the address is somebody's.
+    ForgotPassword {
+        /// Where to.
+        email: Email,
+    },
+    /// Delete an account that is leaving, with all it owns.
+    DeleteAccount {
+        /// Whose.
+        user: UserId,
+    },
+}

@@ -1,0 +1,163 @@
+//! Deleting an account: gone for everybody at once, its items soon after. Each step can be taken again.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
+
+use super::expression::{Expression, Write, number, text};
+use super::items::UserItem;
+use super::key::Key;
+use super::statistics::sort_key;
+use super::transaction::{failed, random_below};
+use super::{Store, key};
+use crate::domain::{ConversationId, User, UserId};
+use crate::error::{Code, Error, Result};
+
+/// Deleted at once.
+const AT_ONCE: usize = 25;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Where an account stands on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It is somebody's.
+    NotBegun,
+    /// It is nobody's, and its items go.
+    Begun,
+    /// Nothing is left.
+    Done,
+}
+
+impl Store {
+    /// Makes an account nobody's, in one transaction: no credential of it counts, its name and address are free, and
+    /// nothing can be created in it, since what creates needs its statistics.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] when the account was changed meanwhile.
+    pub async fn begin_departure(&self, user: &User) -> Result<()> {
+        let leaving = Expression::default()
+            .set("leaving", AttributeValue::Bool(true))
+            .remove("sessions")
+            .remove("keys")
+            .add("token_version", 1)
+            .when_equal("token_version", number(user.token_version))
+            .when_equal("password_hash", text(user.password_hash.clone()))
+            .when_equal("email", text(user.email.as_str()))
+            .when_absent("leaving");
+        let uncounted = Expression::default().add("users", -1);
+        let writes = vec![
+            Write::update(&self.studio, key::user(user.id), leaving),
+            Write::delete(&self.studio, key::username(&user.username), Expression::default()),
+            Write::delete(&self.studio, key::email(&user.email), Expression::default()),
+            Write::delete(&self.studio, key::statistics(user.id), Expression::default()),
+            Write::update(&self.studio, key::totals(random_below(key::SHARDS)), uncounted),
+        ];
+        if self.transact(writes).await?.is_committed() {
+            return Ok(());
+        }
+        Err(Error::new(Code::Conflict, "The account was changed meanwhile. Please try again."))
+    }
+
+    /// Where an account stands on its way out, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn departure(&self, user: UserId) -> Result<Departure> {
+        let item = self.find_item::<UserItem>(key::user(user)).await?;
+        Ok(match item {
+            None => Departure::Done,
+            Some(item) if item.leaving => Departure::Begun,
+            Some(_) => Departure::NotBegun,
+        })
+    }
+
+    /// Deletes one conversation of an account that is leaving, or finishes what was begun; false when the index names
+    /// none any more. The conversation's own item goes last, so what is interrupted is found again.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn delete_some_conversation(&self, user: UserId) -> Result<bool> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.studio)
+            .index_name(key::BY_UPDATE)
+            .limit(1)
+            .key_condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", text(key::user_partition(user)));
+        let found = request.send().await.map_err(failed)?.items.unwrap_or_default();
+        let Some(id) = found.first().and_then(|item| item.get("id")).and_then(|id| id.as_s().ok()) else {
+            return Ok(false);
+        };
+        let id = ConversationId::try_from(id.clone()).map_err(Error::internal)?;
+        let partition = key::conversation_partition(user, &id);
+        self.delete_partition(&partition, key::CONVERSATION).await?;
+        let there = Expression::default().when_equal("kind", text("conversation"));
+        let writes = vec![
+            Write::delete(&self.studio, key::conversation(user, &id), there),
+            self.count_conversations(-1),
+        ];
+        // Refused means that it is counted out already: the index is behind.
+        self.transact(writes).await?;
+        Ok(true)
+    }
+
+    /// Deletes what else an account that is leaving owns, and the account last of all.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn finish_departure(&self, user: UserId) -> Result<()> {
+        self.delete_partition(&key::user_partition(user), key::USER).await?;
+        let item = key::user(user);
+        self.client
+            .delete_item()
+            .table_name(&self.studio)
+            .set_key(Some(item.attributes()))
+            .send()
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    /// Deletes all items of a partition but the one with the sort key `kept`, and the secrets they lead to.
+    async fn delete_partition(&self, partition: &str, kept: &str) -> Result<()> {
+        loop {
+            let items = self.some_of_partition(partition).await?;
+            let others: Vec<Item> = items.into_iter().filter(|item| sort_key(item) != kept).collect();
+            if others.is_empty() {
+                return Ok(());
+            }
+            for chunk in others.chunks(AT_ONCE) {
+                try_join_all(chunk.iter().map(|item| self.delete_with_secret(partition, item))).await?;
+            }
+        }
+    }
+
+    async fn some_of_partition(&self, partition: &str) -> Result<Vec<Item>> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.studio)
+            .consistent_read(true)
+            .limit(200)
+            .projection_expression("sk, #hash")
+            .expression_attribute_names("#hash", "hash")
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(partition));
+        Ok(request.send().await.map_err(failed)?.items.unwrap_or_default())
+    }
+
+    async fn delete_with_secret(&self, partition: &str, item: &Item) -> Result<()> {
+        let own = Key { pk: partition.to_owned(), sk: sort_key(item).to_owned() };
+        // An API key is found by its hash, too; that goes first, so that the way to it is not lost.
+        let secret = item.get("hash").and_then(|hash| hash.as_s().ok()).map(|hash| key::secret(hash));
+        for key in secret.into_iter().chain([own]) {
+            let request = self.client.delete_item().table_name(&self.studio);
+            request.set_key(Some(key.attributes())).send().await.map_err(failed)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Tokens that were mailed: good once, for the address and the password of the moment they were made.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Expression, Write, number, text};
+use super::items::item_at;
+use super::transaction::failed;
+use super::{Store, key};
+use crate::domain::{Email, Millis, User, UserId};
+use crate::error::{Error, Result};
+
+/// What a mailed token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To show that the user reads the address.
+    VerifyAddress,
+    /// To set a new password.
+    ResetPassword,
+}
+
+/// A token that was mailed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MailToken {
+    /// What it is good for.
+    pub purpose: Purpose,
+    /// Whose it is.
+    pub user: UserId,
+    /// Where it was sent.
+    pub email: Email,
+    /// The version of the user's tokens at that time.
+    pub token_version: u64,
+    /// When it ends.
+    pub ends_at: Millis,
+}
+
+impl Store {
+    /// Keeps a mailed token by its hash.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn create_mail_token(&self, hash: &str, token: &MailToken) -> Result<()> {
+        let mut item = item_at(key::secret(hash), "mail_token", token)?;
+        item.insert("expires_at".to_owned(), number(token.ends_at.seconds()));
+        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
+        request.send().await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// The token with this hash, if it is good for `purpose` at `now`.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] otherwise.
+    pub async fn get_mail_token(&self, hash: &str, purpose: Purpose, now: Millis) -> Result<MailToken> {
+        // Other secrets are of another form.
+        let item = self.find_item::<serde_json::Value>(key::secret(hash)).await?.ok_or_else(spent)?;
+        let token: MailToken = serde_json::from_value(item).map_err(|_other| spent())?;
+        if token.purpose == purpose && token.ends_at > now { Ok(token) } else { Err(spent()) }
+    }
+
+    /// Spends a token to verify the address it was sent to.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] when it was spent, or the address was changed, meanwhile.
+    pub async fn verify_email(&self, hash: &str, token: &MailToken) -> Result<()> {
+        let verified = Expression::default()
+            .set("email_verified", AttributeValue::Bool(true))
+            .when_equal("email", text(token.email.as_str()));
+        self.spend(hash, token.user, verified).await
+    }
+
+    /// Spends a token to set a new password. All sessions end: whoever knew the old one is out.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] when it was spent, or the account was changed, meanwhile.
+    pub async fn reset_password(&self, hash: &str, token: &MailToken, password_hash: &str) -> Result<()> {
+        let reset = Expression::default()
+            .set("password_hash", text(password_hash))
+            // Who could read the token reads the address.
+            .set("email_verified", AttributeValue::Bool(true))
+            .remove("sessions")
+            .remove("failures")
+            .remove("failed_at")
+            .add("token_version", 1)
+            .when_equal("token_version", number(token.token_version))
+            .when_equal("email", text(token.email.as_str()));
+        self.spend(hash, token.user, reset).await?;
+        self.delete_session_items(token.user, |_| true).await
+    }
+
+    async fn spend(&self, hash: &str, user: UserId, change: Expression) -> Result<()> {
+        let writes = vec![
+            Write::delete(&self.studio, key::secret(hash), Expression::default().when_exists("pk")),
+            Write::update(&self.studio, key::user(user), change.when_exists("pk").when_absent("leaving")),
+        ];
+        if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(spent()) }
+    }
+
+    /// The user with this address, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>> {
+        #[derive(Deserialize)]
+        struct EmailItem {
+            user: UserId,
+        }
+        match self.find_item::<EmailItem>(key::email(email)).await? {
+            Some(item) => self.find_user(item.user).await,
+            None => Ok(None),
+        }
+    }
+}
+
+fn spent() -> Error {
+    Error::invalid_field("token", "is wrong, was used, or is over")
+}
