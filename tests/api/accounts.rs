@@ -77,7 +77,10 @@ async fn whoever_registers_can_log_in_and_read_their_profile() {
     let mut profiles = Vec::new();
     for token in [token, again, third] {
         let me = visitor.with_token(&token).get("/api/auth/me").await.expect(200);
-        assert_eq!(fields(&me.body), ["created_at", "email", "id", "username"]);
+        assert_eq!(
+            fields(&me.body),
+            ["created_at", "email", "email_verified", "id", "totp_enabled", "username"]
+        );
         assert_eq!((&me.body["username"], &me.body["email"]), (&json!("Alice"), &json!("Alice@Example.com")));
         assert!(me.body["id"].as_str().unwrap().starts_with("user_"));
         let created = me.body["created_at"].as_str().unwrap();

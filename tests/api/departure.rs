@@ -108,7 +108,11 @@ async fn a_deletion_that_dies_midway_goes_on_and_leaves_nothing() {
         println!("killed with {killed} of {before} items left");
         left = killed;
     }
-    eventually("nothing is left", || async { (items_of(&studio, &ada.id).await == 0).then_some(()) }).await;
+    let seldom = Duration::from_millis(300);
+    eventually_each(seldom, "nothing is left", || async {
+        (items_of(&studio, &ada.id).await == 0).then_some(())
+    })
+    .await;
     assert_eq!(totals(&studio).await, (json!(0), json!(0)));
 }
 

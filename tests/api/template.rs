@@ -91,7 +91,8 @@ fn a_function_may_use_what_its_variables_name_and_nothing_else() {
     let mut guarded: BTreeSet<String> =
         kinds.iter().flat_map(|kind| resources(&template, kind)).map(|(id, _)| id.to_owned()).collect();
     let parameters = template["Parameters"].as_object().unwrap().keys();
-    guarded.extend(parameters.filter(|name| name.ends_with("Arn")).cloned());
+    // From whom mails come is a permission, too.
+    guarded.extend(parameters.filter(|name| name.ends_with("Arn") || *name == "MailFrom").cloned());
     for (id, function) in functions(&template) {
         let named = ids(&function["Environment"]["Variables"]);
         let named: BTreeSet<_> = named.intersection(&guarded).cloned().collect();

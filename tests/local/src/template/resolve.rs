@@ -10,7 +10,7 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const REGION: &str = "us-east-1";
 
 /// Who sends mails where `MAIL_FROM` is not set.
-const LOCAL_SENDER: &str = "AI Chat Studio <studio@localhost.localdomain>";
+const LOCAL_SENDER: &str = "studio@localhost.localdomain";
 
 /// What a value of the template comes to.
 #[derive(Clone, Debug, PartialEq)]

@@ -98,7 +98,7 @@ async fn mail_has_a_local_sender_unless_one_is_set() {
     let sender = async |studio: Studio| {
         studio.invoke("Web", json!({ "do": "environment" })).await.unwrap()["MAIL_FROM"].clone()
     };
-    assert_eq!(sender(studio().await).await, "AI Chat Studio <studio@localhost.localdomain>");
+    assert_eq!(sender(studio().await).await, "studio@localhost.localdomain");
     let set = Studio::start(options().variable("MAIL_FROM", "me@example.com")).await.unwrap();
     assert_eq!(sender(set).await, "me@example.com");
 }
