@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::clock;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::store::{Departure, Store};
@@ -21,14 +22,13 @@ pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
         return Ok(());
     }
     // The index is a moment behind its table, so that nothing is found counts the second time.
-    let mut found_nothing = 0;
-    while found_nothing < 2 {
-        if store.delete_some_conversation(user).await? {
-            found_nothing = 0;
-        } else {
-            found_nothing += 1;
-            sleep(PAUSE * 5).await;
-        }
+    for _ in 0..2 {
+        while store.delete_some_conversation(user).await? {}
+        sleep(PAUSE * 5).await;
+    }
+    while let Some(until) = store.delete_unfinished(user, clock::now()).await? {
+        let left = until.get().saturating_sub(clock::now().get());
+        sleep(Duration::from_millis(left) + PAUSE).await;
     }
     store.finish_departure(user).await
 }

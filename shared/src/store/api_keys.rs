@@ -3,9 +3,10 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
-use super::expression::{Expression, Write, ids, number, text};
+use super::expression::{Expression, Write, ids, number};
 use super::items::item_at;
-use super::transaction::{failed, from_item};
+use super::query::Stretch;
+use super::transaction::from_item;
 use super::{Store, key};
 use crate::domain::{ApiKey, KeyId, KeyName, Millis, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -143,18 +144,9 @@ impl Store {
     }
 
     async fn key_items(&self, user: UserId) -> Result<Vec<KeyItem>> {
-        let pages = self
-            .client
-            .query()
-            .table_name(&self.studio)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :keys)")
-            .expression_attribute_values(":pk", text(key::user_partition(user)))
-            .expression_attribute_values(":keys", text(key::API_KEYS))
-            .into_paginator()
-            .items()
-            .send();
-        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        let partition = key::user_partition(user);
+        let items =
+            self.query(&Stretch::new(&self.studio, partition, key::API_KEYS, key::AFTER_API_KEYS)).await?;
         items.into_iter().map(from_item).collect()
     }
 }

@@ -1,23 +1,21 @@
 //! Deleting an account: gone for everybody at once, its items soon after. Each step can be taken again.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 
 use super::expression::{Expression, Write, number, text};
 use super::items::UserItem;
 use super::key::Key;
+use super::query::{Item, Stretch};
 use super::statistics::sort_key;
 use super::transaction::{failed, random_below};
+use super::unfinished::Unfinished;
 use super::{Store, key};
-use crate::domain::{ConversationId, User, UserId};
+use crate::domain::{Millis, User, UserId};
 use crate::error::{Code, Error, Result};
 
 /// Deleted at once.
 const AT_ONCE: usize = 25;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// Where an account stands on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,22 +77,9 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn delete_some_conversation(&self, user: UserId) -> Result<bool> {
-        let request = self
-            .client
-            .query()
-            .table_name(&self.studio)
-            .index_name(key::BY_UPDATE)
-            .limit(1)
-            .key_condition_expression("#owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", text(key::user_partition(user)));
-        let found = request.send().await.map_err(failed)?.items.unwrap_or_default();
-        let Some(id) = found.first().and_then(|item| item.get("id")).and_then(|id| id.as_s().ok()) else {
-            return Ok(false);
-        };
-        let id = ConversationId::try_from(id.clone()).map_err(Error::internal)?;
-        let partition = key::conversation_partition(user, &id);
-        self.delete_partition(&partition, key::CONVERSATION).await?;
+        let listed = self.list_conversations(user, None, 1).await?;
+        let Some(id) = listed.into_iter().next().map(|listed| listed.id) else { return Ok(false) };
+        self.delete_partition(&key::conversation_partition(user, &id), key::CONVERSATION).await?;
         let there = Expression::default().when_equal("kind", text("conversation"));
         let writes = vec![
             Write::delete(&self.studio, key::conversation(user, &id), there),
@@ -103,6 +88,22 @@ impl Store {
         // Refused means that it is counted out already: the index is behind.
         self.transact(writes).await?;
         Ok(true)
+    }
+
+    /// Deletes what requests of an account that is leaving had begun and nobody finished. While one may still be at
+    /// work, nothing is deleted, and it is said until when.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn delete_unfinished(&self, user: UserId, now: Millis) -> Result<Option<Millis>> {
+        let notes = self.unfinished(user).await?;
+        if let Some(until) = notes.iter().map(Unfinished::ends_at).max().filter(|until| *until > now) {
+            return Ok(Some(until));
+        }
+        for note in notes {
+            self.delete_partition(&key::conversation_partition(user, note.conversation()), "").await?;
+        }
+        Ok(None)
     }
 
     /// Deletes what else an account that is leaving owns, and the account last of all.
@@ -124,30 +125,17 @@ impl Store {
 
     /// Deletes all items of a partition but the one with the sort key `kept`, and the secrets they lead to.
     async fn delete_partition(&self, partition: &str, kept: &str) -> Result<()> {
+        let all = Stretch::new(&self.studio, partition.to_owned(), "A", "Z");
         loop {
-            let items = self.some_of_partition(partition).await?;
-            let others: Vec<Item> = items.into_iter().filter(|item| sort_key(item) != kept).collect();
-            if others.is_empty() {
+            let page = self.query_page(&all, None, None).await?;
+            let others: Vec<Item> = page.items.into_iter().filter(|item| sort_key(item) != kept).collect();
+            if others.is_empty() && page.next.is_none() {
                 return Ok(());
             }
             for chunk in others.chunks(AT_ONCE) {
                 try_join_all(chunk.iter().map(|item| self.delete_with_secret(partition, item))).await?;
             }
         }
-    }
-
-    async fn some_of_partition(&self, partition: &str) -> Result<Vec<Item>> {
-        let request = self
-            .client
-            .query()
-            .table_name(&self.studio)
-            .consistent_read(true)
-            .limit(200)
-            .projection_expression("sk, #hash")
-            .expression_attribute_names("#hash", "hash")
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(partition));
-        Ok(request.send().await.map_err(failed)?.items.unwrap_or_default())
     }
 
     async fn delete_with_secret(&self, partition: &str, item: &Item) -> Result<()> {

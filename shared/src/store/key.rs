@@ -67,6 +67,8 @@ pub(super) fn session(user: UserId, session: SessionId) -> Key {
 
 /// What the sort keys of a user's API keys begin with.
 pub(super) const API_KEYS: &str = "KEY#";
+/// The first sort key after them.
+pub(super) const AFTER_API_KEYS: &str = "KEY$";
 
 pub(super) fn api_key(user: UserId, id: KeyId) -> Key {
     Key::new(user_partition(user), format!("{API_KEYS}{id}"))

@@ -45,6 +45,16 @@ impl Unfinished {
     pub(super) fn until(&self) -> u64 {
         self.until
     }
+
+    /// When whoever noted it cannot be at work any more.
+    pub(super) fn ends_at(&self) -> Millis {
+        Millis::default().plus_seconds(self.until)
+    }
+
+    /// In which conversation it is.
+    pub(super) fn conversation(&self) -> &ConversationId {
+        &self.conversation
+    }
 }
 
 impl Store {
@@ -67,10 +77,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn finish_unfinished(&self, user: UserId, deadline: Millis) -> Result<bool> {
-        let (from, to) = (key::UNFINISHED, key::AFTER_UNFINISHED);
-        let noted = self.query(&Stretch::new(&self.studio, key::user_partition(user), from, to)).await?;
-        let noted: Result<Vec<Unfinished>> = noted.into_iter().map(from_item).collect();
-        let noted = noted?;
+        let noted = self.unfinished(user).await?;
         for note in &noted {
             let now = clock::now();
             if now >= deadline {
@@ -82,6 +89,13 @@ impl Store {
             }
         }
         Ok(true)
+    }
+
+    /// What was noted and is not finished.
+    pub(super) async fn unfinished(&self, user: UserId) -> Result<Vec<Unfinished>> {
+        let (from, to) = (key::UNFINISHED, key::AFTER_UNFINISHED);
+        let noted = self.query(&Stretch::new(&self.studio, key::user_partition(user), from, to)).await?;
+        noted.into_iter().map(from_item).collect()
     }
 
     /// Deletes what no reader sees of what was noted, and then the note. False when `deadline` came first: then whoever
