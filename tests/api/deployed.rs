@@ -17,8 +17,19 @@ const LOCAL: [(&str, &[&str]); 2] = [
     (
         "it lets something go wrong, or looks into the functions",
         &[
+            "broken_off::",
             "chat::nothing_of_a_chat_is_stored",
+            "departure::",
             "faults::",
+            "mails::",
+            "matrix::",
+            "property::",
+            "resume::a_long_reply_whose_worker_dies_keeps_its_parts_and_every_window_is_told",
+            "resume::a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume",
+            "resume::a_window_that_missed_something_gets_all_there_is_and_the_end",
+            "spending::a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next",
+            "stop::a_reply_that_nobody_has_begun_is_stopped_at_once",
+            "turn_budget::",
             "keys::a_deleted_key_is_refused_within_seconds_and_its_windows_are_closed",
             "passwords::",
             "profile::a_ticket_",
@@ -47,6 +58,7 @@ const LOCAL: [(&str, &[&str]); 2] = [
             "sockets::a_window_can_renew_its_token_but_not_change_its_user",
             "sockets::a_window_that_closes_is_told_to_the_users_other_windows_only",
             "statistics::health_counts_users_conversations_and_connections",
+            "totp::",
         ],
     ),
 ];
