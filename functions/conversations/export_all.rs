@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde_json::value::RawValue;
 use shared::Result;
-use shared::domain::RuleBroken;
+use shared::domain::{RuleBroken, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
 use shared::store::{Filter, ListPlace, MessagePlace};
@@ -20,7 +20,21 @@ const PAGE: usize = 50;
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let scope = format!("export {user}");
-    let mut at = request.cursor(&scope)?.unwrap_or(Place { after: None, within: None });
+    let at = request.cursor(&scope)?.unwrap_or_default();
+    let (conversations, next) = collect(group, user, at).await?;
+    let answer = Answer::ok(&Archive::of(conversations))?;
+    Ok(match next {
+        Some(next) => answer.with_next_page(&format!("/api/export?cursor={}", cursor::seal(&scope, &next))),
+        None => answer,
+    })
+}
+
+/// As many conversations from `at` on as one answer takes, and where the next goes on.
+pub(super) async fn collect(
+    group: &Conversations,
+    user: UserId,
+    mut at: Place,
+) -> Result<(Vec<Box<RawValue>>, Option<Place>)> {
     let (mut conversations, mut bytes) = (Vec::new(), 0);
     loop {
         let page =
@@ -38,34 +52,26 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
             let (conversation, next) = fitted(user, part, MOST_BYTES)?;
             let more = wrapped_length(conversation.get());
             if bytes + more > MOST_BYTES && !conversations.is_empty() {
-                return answer(conversations, &scope, Some(&at));
+                return Ok((conversations, Some(at)));
             }
             bytes += more;
             conversations.push(conversation);
             if next.is_some() {
                 at.within = next;
-                return answer(conversations, &scope, Some(&at));
+                return Ok((conversations, Some(at)));
             }
             at.after = Some(listed.place);
         }
         match page.next {
             Some(next) => at.after = Some(next),
-            None => return answer(conversations, &scope, None),
+            None => return Ok((conversations, None)),
         }
     }
 }
 
-fn answer(conversations: Vec<Box<RawValue>>, scope: &str, next: Option<&Place>) -> Result<Answer> {
-    let answer = Answer::ok(&Archive::of(conversations))?;
-    Ok(match next {
-        Some(next) => answer.with_next_page(&format!("/api/export?cursor={}", cursor::seal(scope, next))),
-        None => answer,
-    })
-}
-
 /// Where an export of everything goes on: behind a conversation of the list, and, of the next one, behind a message.
-#[derive(Clone, Debug)]
-struct Place {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
     after: Option<ListPlace>,
     within: Option<MessagePlace>,
 }

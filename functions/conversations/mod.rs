@@ -10,6 +10,7 @@ mod delete_many;
 mod edit;
 mod entry;
 mod export;
+mod export_account;
 mod export_all;
 mod fork;
 mod import;
@@ -68,6 +69,7 @@ impl Conversations {
             "POST /api/conversations/{id}/fork" => fork::handle(self, request).await,
             "GET /api/conversations/{id}/export" => export::handle(self, request).await,
             "GET /api/export" => export_all::handle(self, request).await,
+            "GET /api/auth/me/export" => export_account::handle(self, request).await,
             "POST /api/import" => import::handle(self, request).await,
             _ => Err(request.unrouted()),
         }

@@ -16,6 +16,8 @@ mod actors;
 mod bad_input;
 mod branches;
 mod broken_off;
+mod budgets;
+mod canary;
 mod chat;
 mod conversations;
 mod crowd;

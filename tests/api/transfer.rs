@@ -185,3 +185,40 @@ async fn a_bad_entry_is_told_of_by_its_position_and_the_rest_imported() {
     assert_eq!(user.get("/api/stats").await.body["total_conversations"], 2);
     assert_statistics_match(&user, "after a bad import").await;
 }
+
+#[tokio::test]
+async fn everything_stored_about_a_user_comes_in_parts_that_fit_and_tells_no_secret() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    user.post("/api/auth/keys", &json!({"name": "nightly report"})).await.expect(200);
+    // Ten thousand messages, of four megabytes and more in all.
+    let messages: Vec<Value> = (0..2000)
+        .map(|number| json!({"id": format!("m{number}"), "role": "user", "content": format!("{number} {}", "\u{7}\"x".repeat(60))}))
+        .collect();
+    for number in 0..5 {
+        let body = json!({"id": format!("c{number}"), "title": "Long", "messages": messages});
+        user.post("/api/conversations", &body).await.expect(200);
+    }
+    let (mut records, mut seen, mut count, mut next) =
+        (Vec::new(), 0, 0, Some("/api/auth/me/export".to_owned()));
+    while let Some(path) = next {
+        let answer = user.get(&path).await.expect(200);
+        assert!(answer.text.len() < 5 * 1024 * 1024, "{} bytes", answer.text.len());
+        for secret in ["password_hash", "refresh_hash", "$argon2id", "\"hash\"", "totp_secret"] {
+            assert!(!answer.text.contains(secret), "{secret}");
+        }
+        records.extend(answer.body["records"].as_array().unwrap().clone());
+        let conversations = answer.body["conversations"].as_array().unwrap();
+        seen += conversations.iter().map(|it| it["messages"].as_array().unwrap().len()).sum::<usize>();
+        (count, next) = (count + 1, next_page(&answer));
+    }
+    println!("10,000 messages and {} records came in {count} parts", records.len());
+    assert_eq!(seen, 10_000);
+    assert!(count > 1);
+    let kinds: Vec<&str> = records.iter().filter_map(|record| record["kind"].as_str()).collect();
+    for kind in ["user", "session", "key", "statistics"] {
+        assert!(kinds.contains(&kind), "{kind} is not among {kinds:?}");
+    }
+    let foreign = user.get("/api/auth/me/export?cursor=made-up").await;
+    foreign.expect(422);
+}

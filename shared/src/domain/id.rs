@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::Millis;
 use super::text::{RuleBroken, check_length, check_printable, checked_text};
 
 /// Makes a newtype of an identifier that only we make: a prefix and a ULID.
@@ -20,6 +21,12 @@ macro_rules! our_id {
             #[must_use]
             pub fn new(ulid: Ulid) -> Self {
                 Self(ulid)
+            }
+
+            /// When it was made, to the millisecond.
+            #[must_use]
+            pub fn made_at(self) -> Millis {
+                Millis::saturating(self.0.timestamp_ms())
             }
         }
 

@@ -182,18 +182,14 @@ impl Store {
         successor: &str,
         now: Millis,
     ) -> Result<Rotation> {
-        let Some(item) = self.find_item::<SessionItem>(key::session(user, session)).await? else {
-            return Ok(Rotation::Ended);
-        };
-        if !item.is_live(now) {
-            return Ok(Rotation::Ended);
-        }
         let expression = Expression::default()
             .set("refresh_hash", text(successor))
             .set("previous_hash", text(presented))
             .set("last_used_at", number(now.get()))
-            .set("expires_at", number(ends_at(item.created_at, now).seconds()))
-            .when_equal("refresh_hash", text(presented));
+            // A session is as old as its id.
+            .set("expires_at", number(ends_at(session.made_at(), now).seconds()))
+            .when_equal("refresh_hash", text(presented))
+            .when_greater("expires_at", number(now.seconds()));
         match self.update(key::session(user, session), &expression, ReturnValue::None).await? {
             Some(_) => Ok(Rotation::Rotated),
             None => self.judge(user, session, presented, now).await,
@@ -211,6 +207,9 @@ impl Store {
         let Some(item) = self.find_item::<SessionItem>(key::session(user, session)).await? else {
             return Ok(Rotation::Ended);
         };
+        if !item.is_live(now) {
+            return Ok(Rotation::Ended);
+        }
         let in_grace = now.get().saturating_sub(item.last_used_at.get()) < GRACE_MILLIS;
         if in_grace && item.previous_hash.as_deref() == Some(presented) {
             return Ok(Rotation::Repeated(item.refresh_hash));

@@ -1,0 +1,85 @@
+//! `GET /api/auth/me/export`: everything that is stored about the caller, in parts of at most 5 MB: first the records of
+//! the account, then the conversations as `GET /api/export` has them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use shared::Result;
+use shared::domain::RuleBroken;
+use shared::http::{Answer, Request, cursor};
+
+use super::Conversations;
+use super::export_all;
+
+/// One part of what is stored about a user.
+#[derive(Serialize)]
+struct Part {
+    format: &'static str,
+    /// Profile, sessions, keys, statistics, usage: each as it is stored, without what would let somebody in.
+    records: Vec<Value>,
+    /// As `POST /api/import` takes them back.
+    conversations: Vec<Box<RawValue>>,
+}
+
+/// Where it goes on: behind a record, or in the conversations.
+enum Place {
+    Records(Option<String>),
+    Conversations(export_all::Place),
+}
+
+pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let scope = format!("account {user}");
+    let (mut records, mut from) = (Vec::new(), export_all::Place::default());
+    match request.cursor(&scope)?.unwrap_or(Place::Records(None)) {
+        Place::Records(after) => {
+            let page = group.base.store.list_records(user, after).await?;
+            records = page.records;
+            if let Some(next) = page.next {
+                return answer(records, Vec::new(), &scope, Some(Place::Records(Some(next))));
+            }
+        }
+        Place::Conversations(place) => from = place,
+    }
+    let (conversations, next) = export_all::collect(group, user, from).await?;
+    answer(records, conversations, &scope, next.map(Place::Conversations))
+}
+
+fn answer(
+    records: Vec<Value>,
+    conversations: Vec<Box<RawValue>>,
+    scope: &str,
+    next: Option<Place>,
+) -> Result<Answer> {
+    let answer = Answer::ok(&Part { format: "ai-chat-studio/account/1", records, conversations })?;
+    Ok(match next {
+        Some(next) => {
+            answer.with_next_page(&format!("/api/auth/me/export?cursor={}", cursor::seal(scope, &next)))
+        }
+        None => answer,
+    })
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(after) => write!(f, "r{}", after.as_deref().unwrap_or_default()),
+            Self::Conversations(place) => write!(f, "c{place}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = RuleBroken;
+
+    fn from_str(text: &str) -> Result<Self, RuleBroken> {
+        if let Some(after) = text.strip_prefix('r') {
+            return Ok(Self::Records((!after.is_empty()).then(|| after.to_owned())));
+        }
+        let place = text.strip_prefix('c').ok_or_else(|| RuleBroken::new("must be a place"))?;
+        Ok(Self::Conversations(place.parse()?))
+    }
+}
