@@ -50,13 +50,9 @@ impl Mails {
     }
 
     async fn send(&self, user: &User, purpose: Purpose) -> Result<()> {
-        if !self.mailer.is_on() {
-            tracing::info!("mail is off, nothing was sent");
-            return Ok(());
-        }
         let now = clock::now();
-        if !self.may_send(&user.email, now).await? {
-            tracing::warn!(user = %user.id, "too many mails to one address; nothing was sent");
+        if let Some(reason) = self.reason_not_to_send(&user.email, now).await? {
+            tracing::warn!(user = %user.id, "no mail is sent: {reason}");
             return Ok(());
         }
         let secret = new_opaque("mt_")?;
@@ -71,10 +67,13 @@ impl Mails {
         self.mailer.send(&user.email, &mail(purpose, &self.app_url, &secret)).await
     }
 
-    async fn may_send(&self, email: &Email, now: Millis) -> Result<bool> {
-        let Some(rate) = Rate::new(MOST_MAILS, 3600) else { return Ok(true) };
+    async fn reason_not_to_send(&self, email: &Email, now: Millis) -> Result<Option<&'static str>> {
+        if !self.mailer.is_on() {
+            return Ok(Some("mail is off"));
+        }
+        let Some(rate) = Rate::new(MOST_MAILS, 3600) else { return Ok(None) };
         let allowance = self.store.count_request(&Requester::Mailbox(email.clone()), rate, now).await?;
-        Ok(!allowance.exceeded)
+        Ok(allowance.exceeded.then_some("too many mails to one address"))
     }
 }
 
