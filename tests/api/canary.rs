@@ -48,6 +48,7 @@ async fn mailed(studio: &TestStudio, path: &str) -> Value {
 }
 
 /// Whatever there is to do with an account, right and wrong.
+#[expect(clippy::cognitive_complexity, reason = "one request after another")]
 async fn live(studio: &TestStudio, canaries: &mut Canaries) {
     let visitor = studio.visitor();
     let registration = json!({"username": "canary", "email": "canary@example.com", "password": PASSWORD});
@@ -94,6 +95,7 @@ async fn live(studio: &TestStudio, canaries: &mut Canaries) {
     canaries.refused(delete(&user, "/api/auth/me", &json!({"password": PASSWORD})).await);
 }
 
+#[expect(clippy::cognitive_complexity, reason = "one request after another")]
 async fn chat(studio: &TestStudio, user: &Client, canaries: &mut Canaries, [token, ticket]: [&str; 2]) {
     let mut window = Window::open(&format!("{}?ticket={ticket}", studio.ws_url())).await.unwrap();
     window.next("auth_success").await;
