@@ -187,7 +187,7 @@ pub(super) fn wrapped_length(json: &str) -> usize {
 
 impl From<ShownMessage> for MessageAnswer {
     fn from(shown: ShownMessage) -> Self {
-        Self { parent_id: Some(shown.parent_id), ..Self::from(shown.message) }
+        Self { parent_id: shown.parent_id, ..Self::from(shown.message) }
     }
 }
 

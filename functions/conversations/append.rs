@@ -31,6 +31,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let (id, store, now) = (named(request)?, &group.base.store, clock::now());
     let (expected, once) = (request.expected()?, request.once()?);
     let body: Message = request.large_json()?;
+    let names_parent = body.parent_id.is_some();
     let message = NewMessage {
         id: body.id,
         fresh: clock::new_ulid(),
@@ -45,7 +46,11 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let (shown, version) = match made {
         Made::Now(made) => made,
         Made::Before(message) => {
-            store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?
+            let (mut shown, version) =
+                store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?;
+            // As in the first answer.
+            shown.parent_id = shown.parent_id.filter(|parent| names_parent || parent.is_none());
+            (shown, version)
         }
     };
     Ok(Answer::ok(&MessageAnswer::from(shown))?.with_version(&version))

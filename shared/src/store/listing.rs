@@ -126,8 +126,8 @@ impl Store {
         Ok(self.list_page(user, after, limit).await?.0)
     }
 
-    /// The same for those that `filter` admits. One request looks at `looked_at` conversations, whatever is wanted, so a
-    /// page may have fewer than `limit`, or none, though the list goes on.
+    /// The same for those that `filter` admits. At most about `looked_at` conversations are looked at, in two requests,
+    /// however many there are, so a page may have fewer than `limit`, or none, though the list goes on.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
@@ -139,7 +139,28 @@ impl Store {
         limit: usize,
         looked_at: usize,
     ) -> Result<ListPage> {
-        let most = if filter.is_empty() { limit } else { looked_at };
+        let mut page = self.list_some(user, filter, after, limit, limit).await?;
+        if filter.is_empty() || page.conversations.len() == limit {
+            return Ok(page);
+        }
+        if let Some(next) = &page.next {
+            let wanted = limit - page.conversations.len();
+            let more = self.list_some(user, filter, Some(next), wanted, looked_at).await?;
+            page.conversations.extend(more.conversations);
+            page.next = more.next;
+        }
+        Ok(page)
+    }
+
+    /// One request's worth of it.
+    async fn list_some(
+        &self,
+        user: UserId,
+        filter: &Filter,
+        after: Option<&ListPlace>,
+        limit: usize,
+        most: usize,
+    ) -> Result<ListPage> {
         // One more tells whether there is one.
         let asked = i32::try_from(most + 1).unwrap_or(i32::MAX);
         let (mut seen, cut) = self.list_page(user, after, asked).await?;

@@ -69,7 +69,7 @@ impl Store {
             change.count_message(&new, 1);
             writes.extend(self.count(user, &change));
             if self.transact(writes).await?.is_committed() {
-                let parent_id = self.id_of(user, &seen, old.parent).await?;
+                let parent_id = old.parent.is_none().then_some(None);
                 let version = Version::new(seen.version + 1, &seen.revision);
                 return Ok((ShownMessage { message: new, parent_id }, version));
             }

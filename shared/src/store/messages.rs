@@ -70,8 +70,8 @@ impl NewMessage {
 pub struct ShownMessage {
     /// The message.
     pub message: Message,
-    /// The message it follows.
-    pub parent_id: Option<MessageId>,
+    /// The message it follows; nothing where that is known only by its number, which spares a request.
+    pub parent_id: Option<Option<MessageId>>,
 }
 
 pub(super) fn no_message() -> Error {
@@ -114,7 +114,10 @@ impl Store {
             change.count_message(&stored.message, 1);
             writes.extend(self.count(user, &change));
             if self.transact(writes).await?.is_committed() {
-                let parent_id = self.id_of(user, &seen, parent).await?;
+                let parent_id = match &message.follows {
+                    Follows::Message(parent) => Some(parent.clone()),
+                    Follows::Leaf => seen.leaf.is_none().then_some(None),
+                };
                 let version = Version::new(seen.version + 1, &seen.revision);
                 return Ok(Made::Now((ShownMessage { message: stored.message, parent_id }, version)));
             }
@@ -167,7 +170,7 @@ impl Store {
         if there.message.role != message.role || there.message.content != message.content {
             return Err(Error::new(Code::MessageExists, "The conversation has another message with this id"));
         }
-        let parent_id = self.id_of(user, seen, there.parent).await?;
+        let parent_id = Some(self.id_of(user, seen, there.parent).await?);
         Ok(Some(ShownMessage { message: there.message, parent_id }))
     }
 
@@ -183,7 +186,7 @@ impl Store {
     ) -> Result<(ShownMessage, Version)> {
         let seen = self.get_conversation_item(user, id).await?;
         let there = self.find_message(user, &seen, message).await?.ok_or_else(no_message)?;
-        let parent_id = self.id_of(user, &seen, there.parent).await?;
+        let parent_id = Some(self.id_of(user, &seen, there.parent).await?);
         Ok((ShownMessage { message: there.message, parent_id }, seen.seen()))
     }
 

@@ -1,0 +1,71 @@
+//! `cargo bench --profile dev --bench budgets`: what every operation asks of DynamoDB, in requests and in units as
+//! `ReturnConsumedCapacity` reports them, beside its budget; and that it does not depend on how much a user has. Fails
+//! when a budget is exceeded.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and ends by panicking"
+)]
+
+mod caller;
+mod conversations;
+
+use caller::Caller;
+use local::{Options, Studio};
+
+/// Requests, write units and read units.
+type Cost = [f64; 3];
+
+/// What was measured, beside what it may cost.
+#[derive(Default)]
+pub(crate) struct Table {
+    exceeded: Vec<String>,
+}
+
+impl Table {
+    fn heading(&self, what: &str) {
+        println!("\n{what}\n{:<52} {:>9} {:>9} {:>9}   budget", "", "requests", "writes", "reads");
+    }
+
+    /// A row. Without a budget, it is only shown.
+    fn row(&mut self, name: &str, cost: Cost, budget: Option<Cost>) {
+        let [requests, writes, reads] = cost;
+        let within = budget.is_none_or(|budget| cost.iter().zip(budget).all(|(cost, most)| *cost <= most));
+        let budget = budget.map_or("-".to_owned(), |[r, w, u]| format!("{r} / {w} / {u}"));
+        let mark = if within { "" } else { "  EXCEEDED" };
+        println!("{name:<52} {requests:>9} {writes:>9} {reads:>9}   {budget}{mark}");
+        if !within {
+            self.exceeded.push(name.to_owned());
+        }
+    }
+
+    /// Rows of one operation for users who have more and more, which must cost the same.
+    fn same(&mut self, name: &str, costs: &[(usize, Cost)]) {
+        for (size, cost) in costs {
+            self.row(&format!("{name}, {size}"), *cost, None);
+        }
+        if costs.iter().any(|(_, cost)| *cost != costs[0].1) {
+            println!("{name} depends on how much there is");
+            self.exceeded.push(name.to_owned());
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    // `cargo test --benches` runs this too, where it has nothing to say.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let quick = std::env::args().any(|argument| argument == "quick");
+    let studio = Studio::start(Options::default().variable("RATE_LIMIT", "0")).await.unwrap();
+    let mut table = Table::default();
+    conversations::ordinary(&studio, &mut table).await;
+    let sizes: &[usize] = if quick { &[10, 1000] } else { &[10, 1000, 10_000] };
+    conversations::growing(&studio, &mut table, sizes).await;
+    studio.stop().await;
+    assert!(table.exceeded.is_empty(), "over budget: {:?}", table.exceeded);
+    println!("\nAll within their budgets.");
+}
