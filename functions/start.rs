@@ -6,9 +6,11 @@ use std::time::Duration;
 use shared::Result;
 use shared::auth::{Caller, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance};
 use shared::config::{self, AwsConfig, Variables};
+use shared::domain::usage::Budget;
 use shared::domain::{ModelName, Network, Rate, Requester, User};
 use shared::http::Request;
-use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Offer, Provider, Settings};
+use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Models, Offer, Provider, Settings};
+use shared::replies::Limits;
 use shared::secrets::Secrets;
 use shared::store::Store;
 use shared::telemetry;
@@ -34,28 +36,81 @@ pub fn offer(variables: &mut Variables) -> Result<Offer, StartError> {
     let default = variables.optional("DEFAULT_MODEL", ModelName::try_from);
     let fallback = variables.optional("FALLBACK_MODEL", ModelName::try_from);
     let has_key = |provider| match provider {
-        Provider::OpenAi => variables.is_set("OPENAI_API_KEY"),
-        Provider::Anthropic => variables.is_set("ANTHROPIC_API_KEY"),
+        Provider::OpenAi => variables.is_set("OPENAI_API_KEY_ARN"),
+        Provider::Anthropic => variables.is_set("ANTHROPIC_API_KEY_ARN"),
+
         Provider::Offline => false,
     };
     Ok(Offer::new(catalogue, default, fallback, has_key)?)
 }
 
-/// What the models are set up with.
+/// What users may spend. A limit of 0 is none.
+pub fn limits(variables: &mut Variables) -> Limits {
+    let some = |number: u64| (number > 0).then_some(number);
+    Limits {
+        models_enabled: variables.parsed_or("MODELS_ENABLED", true),
+        budget: Budget {
+            tokens: some(variables.parsed_or("DAILY_TOKENS", 1_000_000)),
+            micro_dollars: some(variables.parsed_or("DAILY_MICRO_DOLLARS", 5_000_000)),
+            replies: variables.parsed_or("REPLIES_AT_ONCE", 3),
+        },
+    }
+}
+
+/// The providers, before their keys are read.
+pub struct Providers {
+    openai: KeySource,
+    openai_base: Option<BaseUrl>,
+    anthropic: KeySource,
+    anthropic_base: Option<BaseUrl>,
+    offline_pause: Duration,
+    offer: Offer,
+}
+
+/// Where a provider's key is in Secrets Manager, if there is one.
+struct KeySource(Option<String>);
+
+impl KeySource {
+    fn named(variables: &mut Variables, arn: &str) -> Self {
+        Self(variables.optional(arn, Ok::<_, &str>))
+    }
+
+    async fn read(self, secrets: &Secrets) -> Result<Option<ApiKey>, StartError> {
+        let Some(arn) = self.0 else { return Ok(None) };
+        Ok(Some(ApiKey::try_from(secrets.read(&arn).await?.current)?))
+    }
+}
+
+/// The providers that are set up.
 ///
 /// # Errors
 /// As [`offer`].
-pub fn model_settings(variables: &mut Variables) -> Result<Settings, StartError> {
-    let openai_base = variables.optional("OPENAI_BASE_URL", BaseUrl::try_from);
-    let anthropic_base = variables.optional("ANTHROPIC_BASE_URL", BaseUrl::try_from);
-    let openai = variables.optional("OPENAI_API_KEY", ApiKey::try_from);
-    let anthropic = variables.optional("ANTHROPIC_API_KEY", ApiKey::try_from);
-    Ok(Settings {
+pub fn providers(variables: &mut Variables) -> Result<Providers, StartError> {
+    Ok(Providers {
+        openai: KeySource::named(variables, "OPENAI_API_KEY_ARN"),
+        openai_base: variables.optional("OPENAI_BASE_URL", BaseUrl::try_from),
+        anthropic: KeySource::named(variables, "ANTHROPIC_API_KEY_ARN"),
+        anthropic_base: variables.optional("ANTHROPIC_BASE_URL", BaseUrl::try_from),
         offline_pause: Duration::from_millis(variables.parsed_or("OFFLINE_TOKEN_DELAY_MS", 15)),
-        openai: openai.map(|key| Account::openai(key, openai_base)),
-        anthropic: anthropic.map(|key| Account::anthropic(key, anthropic_base)),
         offer: offer(variables)?,
     })
+}
+
+impl Providers {
+    /// Reads the keys and connects.
+    ///
+    /// # Errors
+    /// When Secrets Manager is out of reach, or a key is none.
+    pub async fn connect(self, aws: &AwsConfig) -> Result<Models, StartError> {
+        let secrets = Secrets::connect(aws);
+        let (openai, anthropic) = tokio::join!(self.openai.read(&secrets), self.anthropic.read(&secrets));
+        Models::connect(Settings {
+            offline_pause: self.offline_pause,
+            openai: openai?.map(|key| Account::openai(key, self.openai_base)),
+            anthropic: anthropic?.map(|key| Account::anthropic(key, self.anthropic_base)),
+            offer: self.offer,
+        })
+    }
 }
 
 /// What every function starts with that knows callers.

@@ -1,26 +1,30 @@
-//! `POST /api/chat`: a reply to the messages in the request, which are not stored.
+//! `POST /api/chat`: a reply to the messages in the request, which are not stored; or, with `conversationId`, to the last of
+//! them as a turn of that conversation.
 
 use serde::{Deserialize, Serialize};
 use shared::Result;
-use shared::domain::{Content, ModelName, Role};
+use shared::domain::{Content, ConversationId, MessageId, ModelName, Prompt, Role};
 use shared::error::Error;
 use shared::http::{Answer, Request};
-use shared::models::{Offer, Question, Said};
-use shared::replies::{answer, check_max_tokens, check_temperature};
+use shared::models::{Question, Said};
+use shared::replies::{Wish, check_max_tokens, check_temperature};
 
-use super::Chat;
+use super::{Chat, stored};
 
 #[derive(Deserialize)]
 struct ChatBody {
     messages: Vec<MessageBody>,
+    #[serde(rename = "conversationId")]
+    conversation: Option<ConversationId>,
     model: Option<ModelName>,
     temperature: Option<f64>,
     max_tokens: Option<u32>,
 }
 
-/// A message as a client sends it; its id and time mean nothing here.
+/// A message as a client sends it; its id means something in a stored turn alone, its time nothing.
 #[derive(Deserialize)]
 struct MessageBody {
+    id: Option<MessageId>,
     content: Content,
     role: Role,
 }
@@ -31,34 +35,63 @@ struct ChatAnswer {
     tokens: u64,
     model: ModelName,
     finish_reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<usize>,
 }
 
 impl ChatBody {
-    fn question(self, offer: &Offer) -> Result<Question> {
-        if !self.messages.iter().any(|message| message.role == Role::User && !message.content.is_blank()) {
-            return Err(Error::invalid_field(
-                "messages",
-                "must hold a message of the user that is not blank",
-            ));
+    fn check(&self) -> Result<()> {
+        for (place, message) in self.messages.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
+            let field = || format!("messages[{place}].content");
+            message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
         }
-        let model = offer.find(self.model.as_ref().unwrap_or_else(|| offer.default_model()))?.id;
+        if self.messages.iter().any(|message| message.role == Role::User && !message.content.is_blank()) {
+            return Ok(());
+        }
+        Err(Error::invalid_field("messages", "must hold a message of the user that is not blank"))
+    }
+
+    fn question(self, default: &ModelName) -> Result<Question> {
         Ok(Question {
-            model,
+            model: self.model.unwrap_or_else(|| default.clone()),
             messages: self.messages.into_iter().map(|m| Said { role: m.role, content: m.content }).collect(),
             temperature: check_temperature(self.temperature)?,
             max_tokens: check_max_tokens(self.max_tokens)?,
         })
     }
+
+    /// The last message as a turn; the conversation knows what was said before.
+    fn wish(mut self) -> Result<Wish> {
+        let last = self.messages.pop().filter(|last| last.role == Role::User);
+        let last =
+            last.ok_or_else(|| Error::invalid_field("messages", "must end with a message of the user"))?;
+        let content = Prompt::try_from(last.content.as_str().to_owned());
+        let content = content.map_err(|rule| Error::invalid_field("messages", rule.to_string()))?;
+        Ok(Wish {
+            content,
+            id: last.id,
+            conversation: self.conversation,
+            model: self.model,
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+        })
+    }
 }
 
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
-    chat.base.caller(request).await?;
-    let question = request.large_json::<ChatBody>()?.question(chat.models.offer())?;
-    let answered = answer(&chat.models, &question).await?;
+    let (_, user) = chat.base.admit(request).await?;
+    let body: ChatBody = request.large_json()?;
+    body.check()?;
+    if body.conversation.is_some() {
+        return stored::handle(chat, request, &user, body.wish()?).await;
+    }
+    let question = body.question(chat.models.offer().default_model())?;
+    let answered = chat.answers.answer(&user, question).await?;
     Answer::ok(&ChatAnswer {
         content: answered.content,
         tokens: answered.tokens,
         model: answered.model,
         finish_reason: answered.finish_reason,
+        left_out: answered.left_out,
     })
 }

@@ -1,11 +1,20 @@
-//! Chat over HTTP: one request, one reply.
+//! Chat over HTTP: replies within a request, the models there are, what was used, and stopping.
 
 mod complete;
 mod models;
+mod stop;
+mod stored;
+mod usage;
 
 use shared::Result;
+use shared::clock;
+use shared::domain::ReplyStatus;
+use shared::handover::Handover;
 use shared::http::{Answer, Group, Request};
 use shared::models::Models;
+use shared::replies::{Answers, Made, Replies, Task, Turns, Worker};
+use shared::sockets::Push;
+use shared::store::ReplyPlace;
 
 use crate::start::{self, Foundation, StartError};
 
@@ -13,6 +22,11 @@ use crate::start::{self, Foundation, StartError};
 pub struct Chat {
     base: Foundation,
     models: Models,
+    replies: Replies,
+    turns: Turns,
+    answers: Answers,
+    worker: Worker,
+    handover: Handover,
 }
 
 impl Chat {
@@ -22,17 +36,53 @@ impl Chat {
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
-        let settings = start::model_settings(&mut variables)?;
-        let base = Foundation::lay(variables, String::new()).await?;
-        Ok(Self { base, models: Models::connect(settings)? })
+        let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
+        let (connections, function) =
+            (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
+        let endpoint = variables.text("WEBSOCKET_ENDPOINT");
+        let base = Foundation::lay(variables, connections).await?;
+        let (store, models) = (base.store.clone(), Box::pin(providers.connect(&base.aws)).await?);
+        let push = Push::connect(&base.aws, &endpoint, store.clone());
+        let turns = Turns::new(store.clone(), models.offer().clone(), limits);
+        Ok(Self {
+            replies: Replies::new(store.clone(), push.clone()),
+            answers: Answers::new(models.clone(), turns.clone()),
+            worker: Worker::new(store, models.clone(), push),
+            handover: Handover::connect(&base.aws, function),
+            base,
+            models,
+            turns,
+        })
+    }
+
+    /// Hands a reply over to `replies`. When nobody takes it, it ends at once.
+    async fn hand_over(&self, place: &ReplyPlace) -> Result<()> {
+        let handed_over = self.handover.hand_over(&Task::MakeReply { place: place.clone() }).await;
+        if handed_over.is_err() {
+            self.base.store.end_unstarted_reply(place, ReplyStatus::Failed, clock::now()).await?;
+        }
+        handed_over
+    }
+
+    /// Sees to the title of a conversation that began with this reply. Without one, its first words stay.
+    async fn title(&self, place: &ReplyPlace, made: &Made) {
+        if !made.is_first {
+            return;
+        }
+        let task = Task::Title { place: place.clone() };
+        if let Err(error) = self.handover.hand_over(&task).await {
+            tracing::warn!(?error, "a conversation gets no title");
+        }
     }
 }
 
 impl Group for Chat {
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
-            "GET /api/models" => models::handle(self, request).await,
             "POST /api/chat" => complete::handle(self, request).await,
+            "GET /api/models" => models::handle(self, request).await,
+            "GET /api/usage" => usage::handle(self, request).await,
+            "POST /api/conversations/{id}/messages/{messageId}/stop" => stop::handle(self, request).await,
             _ => Err(request.unrouted()),
         }
     }

@@ -31,6 +31,9 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let (id, store, now) = (named(request)?, &group.base.store, clock::now());
     let (expected, once) = (request.expected()?, request.once()?);
     let body: Message = request.large_json()?;
+    if body.role != Role::Assistant {
+        body.content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
+    }
     let names_parent = body.parent_id.is_some();
     let message = NewMessage {
         id: body.id,

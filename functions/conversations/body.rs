@@ -50,6 +50,10 @@ impl ConversationBody {
         if self.messages.len() > MOST_MESSAGES {
             return Err(Error::invalid_field("messages", format!("must be at most {MOST_MESSAGES}")));
         }
+        for (place, message) in self.messages.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
+            let field = || format!("messages[{place}].content");
+            message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
+        }
         let messages: Vec<Message> =
             self.messages.into_iter().zip(0..).map(|(body, n)| body.message(n, now)).collect();
         let mut ids = HashSet::new();

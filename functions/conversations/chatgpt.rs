@@ -74,8 +74,11 @@ impl Chatgpt {
         said.sort_by_key(|(key, _, _, message)| (time(message), (*key).clone()));
         let mut messages = Vec::with_capacity(said.len());
         for (key, role, text, message) in said {
-            let content: Content =
-                text.parse().map_err(|rule| Error::invalid_field("mapping", format!("a message {rule}")))?;
+            let bad = |rule| Error::invalid_field("mapping", format!("a message {rule}"));
+            let content: Content = text.parse().map_err(bad)?;
+            if role != Role::Assistant {
+                content.check_said().map_err(bad)?;
+            }
             let model = message.metadata.model_slug.clone().filter(|_| role == Role::Assistant);
             let (id, timestamp) = (message_id(key)?, time(message));
             let message = Message { id, role, content, timestamp, model, tokens: None, status: None };

@@ -89,6 +89,10 @@ impl EntryMessage {
             Some(id) => id,
             None => format!("imported-{number}").parse().map_err(Error::internal)?,
         };
+        if self.role != Role::Assistant {
+            let field = || format!("messages[{number}].content");
+            self.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
+        }
         // A reply that was being made when it was exported is not made here.
         let status =
             self.status.map(|status| if status.is_end() { status } else { ReplyStatus::Interrupted });

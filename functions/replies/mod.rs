@@ -1,24 +1,51 @@
 //! Work that goes on after its caller was answered: making replies, greeting connections. Invoked asynchronously.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Deserialize;
 use shared::Result;
+use shared::clock;
 use shared::config;
 use shared::domain::Millis;
-use shared::models::Models;
-use shared::replies::{Task, Worker, greet};
+use shared::replies::{Task, Time, Titles, Turns, Worker, greet};
 use shared::sockets::Push;
-use shared::store::Store;
+use shared::store::{ReplyPlace, Store};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::start::{self, StartError};
+
+/// A reply ends itself this long before its worker is stopped from outside.
+const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the last frames may take after the reply has ended.
+const FAREWELL: Duration = Duration::from_secs(8);
+
+/// What the function is invoked with.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Event {
+    /// Something to do.
+    Task(Task),
+    /// What Lambda tells a failure destination: a task that was not done.
+    Stranded(Stranded),
+}
+
+/// The part of Lambda's record that matters here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stranded {
+    request_payload: Task,
+}
 
 /// What the tasks share.
 pub struct Replies {
     store: Store,
     push: Push,
     worker: Worker,
+    replies: shared::replies::Replies,
+    titles: Titles,
 }
 
 impl Replies {
@@ -28,15 +55,19 @@ impl Replies {
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
-        let settings = start::model_settings(&mut variables)?;
+        let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
         let (studio, connections) = (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let (studio, connections, endpoint) = variables.done(Some((studio, connections, endpoint)))?;
         let aws = config::aws().await;
         let store = Store::connect(&aws, studio, connections);
         let push = Push::connect(&aws, &endpoint, store.clone());
-        let worker = Worker::new(store.clone(), Models::connect(settings)?, push.clone());
-        Ok(Self { store, push, worker })
+        let models = Box::pin(providers.connect(&aws)).await?;
+        let worker = Worker::new(store.clone(), models.clone(), push.clone());
+        let replies = shared::replies::Replies::new(store.clone(), push.clone());
+        let turns = Turns::new(store.clone(), models.offer().clone(), limits);
+        let titles = Titles::new(store.clone(), models, turns, push.clone());
+        Ok(Self { store, push, worker, replies, titles })
     }
 
     /// Does tasks until the runtime ends the process.
@@ -45,23 +76,61 @@ impl Replies {
     /// When the Lambda Runtime API is out of reach.
     pub async fn serve(self) -> Result<(), StartError> {
         let replies = Arc::new(self);
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Task>| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
             let replies = Arc::clone(&replies);
             async move { replies.perform(event).await }
         }))
         .await
     }
 
-    async fn perform(&self, event: LambdaEvent<Task>) -> Result<(), lambda_runtime::Error> {
+    async fn perform(&self, event: LambdaEvent<Event>) -> Result<(), lambda_runtime::Error> {
         let span = tracing::info_span!("task", id = event.context.request_id);
         let deadline = Millis::saturating(event.context.deadline);
+        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
         let done = match &event.payload {
-            Task::MakeReply { place } => self.worker.make_reply(place, deadline).instrument(span).await,
-            Task::Greet { connection } => greet(&self.store, &self.push, connection).instrument(span).await,
+            Event::Task(Task::MakeReply { place }) => {
+                Box::pin(self.make_reply(place, time(deadline))).instrument(span).await
+            }
+            Event::Task(Task::Greet { connection }) => {
+                greet(&self.store, &self.push, connection).instrument(span).await
+            }
+            Event::Task(Task::Title { place }) => Box::pin(self.titles.give(place)).instrument(span).await,
+            Event::Stranded(stranded) => self.end_stranded(stranded).instrument(span).await,
         };
         done.map_err(|error| {
             tracing::error!(?error, "a task failed");
             lambda_runtime::Error::from(error.code().as_str())
         })
     }
+
+    async fn make_reply(&self, place: &ReplyPlace, time: Time) -> Result<()> {
+        match self.worker.make_reply(place, time).await {
+            Ok(Some(made)) if made.is_first => self.title(place).await,
+            Err(error) if error.code().is_our_fault() => return Err(error),
+            // One that its provider failed has ended well, as far as we go.
+            Ok(_) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Without a title, the first words stay.
+    async fn title(&self, place: &ReplyPlace) {
+        if let Err(error) = self.titles.give(place).await {
+            tracing::warn!(?error, "a conversation gets no title");
+        }
+    }
+
+    /// A reply that nobody makes any more ends; a greeting that did not arrive is no loss.
+    async fn end_stranded(&self, stranded: &Stranded) -> Result<()> {
+        match &stranded.request_payload {
+            Task::MakeReply { place } => self.replies.end_stranded(place).await,
+            Task::Greet { .. } | Task::Title { .. } => Ok(()),
+        }
+    }
+}
+
+/// How much time there is until `deadline`, at which the instance is stopped from outside.
+fn time(deadline: Millis) -> Time {
+    let left = Duration::from_millis(deadline.get().saturating_sub(clock::now().get()));
+    Time { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), farewell: FAREWELL }
 }

@@ -5,25 +5,24 @@ use std::time::Duration;
 
 use shared::Result;
 use shared::clock;
-use shared::domain::{MessageId, ReplyStatus, UserId};
-use shared::error::Error;
+use shared::domain::{MessageId, ReplyStatus};
 use shared::json;
-use shared::replies::{Task, check_max_tokens, check_temperature, title_of};
+use shared::replies::{Task, Wish};
 use shared::sockets::ServerFrame;
-use shared::sockets::frame::{Chat, Reply};
-use shared::store::{LooseTurn, ReplyPlace, StartedTurn, StoredTurn};
+use shared::sockets::frame::{Chat, Part, Reply};
+use shared::store::{ReplyPlace, StartedTurn};
 use tokio::time::timeout;
 
-use super::sender::sender;
+use super::sender::sender_and_user;
 use super::{Event, Sockets};
 
 const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    let owner = sender(sockets, event).await?;
+    let (_, user) = sender_and_user(sockets, event).await?;
     let chat: Chat = json::parse(event.frame())?;
     let id = chat.id.clone();
-    let handled = match start(sockets, owner.user, chat).await {
+    let handled = match sockets.turns.start(&user, wish(chat)).await {
         Ok(turn) => accept(sockets, event, id.clone(), turn).await,
         Err(error) => Err(error),
     };
@@ -36,39 +35,27 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     Ok(())
 }
 
-async fn start(sockets: &Sockets, user: UserId, chat: Chat) -> Result<StartedTurn> {
-    let (temperature, max_tokens) =
-        (check_temperature(chat.temperature)?, check_max_tokens(chat.max_tokens)?);
-    if chat.id.as_ref().is_some_and(|id| id.number().is_some()) {
-        return Err(Error::invalid_field("id", "must not have the form of the ids that the server makes"));
+fn wish(chat: Chat) -> Wish {
+    Wish {
+        content: chat.content,
+        id: chat.id,
+        conversation: chat.conversation_id,
+        model: chat.model,
+        temperature: chat.temperature,
+        max_tokens: chat.max_tokens,
     }
-    let model = chat.model.map(|model| sockets.offer.find(&model)).transpose()?.map(|entry| entry.id);
-    let (store, now) = (&sockets.base.store, clock::now());
-    let Some(conversation) = chat.conversation_id else {
-        let model = model.unwrap_or_else(|| sockets.offer.default_model().clone());
-        let turn = LooseTurn { content: chat.content.into(), model, temperature, max_tokens };
-        // It belongs to no conversation, so its number means nothing.
-        let id = MessageId::new(clock::new_ulid(), 0);
-        return store.start_loose_turn(user, &turn, id, now).await.map(StartedTurn::New);
-    };
-    let turn = StoredTurn {
-        conversation,
-        client_id: chat.id,
-        title: title_of(&chat.content),
-        content: chat.content.into(),
-        model,
-        default_model: sockets.offer.default_model().clone(),
-        temperature,
-        max_tokens,
-    };
-    store.start_turn(user, &turn, [clock::new_ulid(), clock::new_ulid()], now).await
 }
 
 /// Acknowledges a turn that is stored, and sees to its reply: one that nobody has begun is handed over (again, if it was
 /// before: it is made once), an ended one is sent again, and one that is being made is on its way.
-async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: StartedTurn) -> Result<()> {
+pub(super) async fn accept(
+    sockets: &Sockets,
+    event: &Event,
+    id: Option<MessageId>,
+    turn: StartedTurn,
+) -> Result<()> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
-    let accepted = ServerFrame::ChatAccepted { id, reply: reply(place) };
+    let accepted = ServerFrame::ChatAccepted { id, reply: Reply::at(place) };
     let mut answered = pin!(sockets.push.answer(&event.connection, &accepted));
     // Every window waits for the reply, so a window that does not take its answer holds it up for a moment only.
     let in_time = timeout(PATIENCE, &mut answered).await.is_ok();
@@ -81,14 +68,12 @@ async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: S
 
 async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Result<()> {
     match turn {
-        StartedTurn::New(place) => hand_over(sockets, place).await,
+        StartedTurn::New(place) => hand_over(sockets, event, &place).await,
         StartedTurn::Known(place, message) if message.status == Some(ReplyStatus::Pending) => {
-            hand_over(sockets, place).await
+            hand_over(sockets, event, &place).await
         }
         StartedTurn::Known(place, message) => {
-            if let Some(frame) = ServerFrame::ended(reply(&place), &message) {
-                sockets.push.answer(&event.connection, &frame).await;
-            }
+            sockets.replies.answer(&event.connection, &place, &message, None).await;
             Ok(())
         }
     }
@@ -96,14 +81,15 @@ async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Re
 
 /// Hands a reply over. When nobody takes it, it ends at once rather than when its time to begin is over; should somebody
 /// have taken it after all, all is well.
-async fn hand_over(sockets: &Sockets, place: ReplyPlace) -> Result<()> {
-    let handed_over = sockets.handover.hand_over(&Task::MakeReply { place: place.clone() }).await;
-    if handed_over.is_err() && !sockets.base.store.fail_unstarted_reply(&place, clock::now()).await? {
-        return Ok(());
+async fn hand_over(sockets: &Sockets, event: &Event, place: &ReplyPlace) -> Result<()> {
+    let task = Task::MakeReply { place: place.clone() };
+    let Err(error) = sockets.handover.hand_over(&task).await else { return Ok(()) };
+    let (store, failed) = (&sockets.base.store, ReplyStatus::Failed);
+    if store.end_unstarted_reply(place, failed, clock::now()).await? {
+        tracing::error!(?error, "a reply was not handed over");
+        let frame =
+            ServerFrame::broke_off(Reply::at(place), None, String::new(), Part::default(), failed, &error);
+        sockets.push.answer(&event.connection, &frame).await;
     }
-    handed_over
-}
-
-fn reply(place: &ReplyPlace) -> Reply {
-    Reply { message_id: place.message.clone(), conversation_id: place.conversation().cloned() }
+    Ok(())
 }

@@ -6,7 +6,10 @@ mod connect;
 mod disconnect;
 mod other;
 mod ping;
+mod regenerate;
+mod resume;
 mod sender;
+mod stop;
 mod typing;
 
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use shared::Result;
 use shared::domain::{ConnectionId, Millis};
 use shared::error::Error;
 use shared::handover::Handover;
-use shared::models::Offer;
+use shared::replies::{Replies, Turns};
 use shared::sockets::{Push, ServerFrame};
 use tracing::Instrument as _;
 
@@ -29,8 +32,9 @@ pub struct Sockets {
     base: Foundation,
     push: Push,
     handover: Handover,
+    replies: Replies,
     allowed_origins: Vec<String>,
-    offer: Offer,
+    turns: Turns,
 }
 
 /// One event of a connection.
@@ -75,11 +79,13 @@ impl Sockets {
             (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let allowed_origins = variables.list("ALLOWED_ORIGINS");
-        let offer = start::offer(&mut variables)?;
+        let (offer, limits) = (start::offer(&mut variables)?, start::limits(&mut variables));
         let base = Foundation::lay(variables, connections).await?;
         let push = Push::connect(&base.aws, &endpoint, base.store.clone());
         let handover = Handover::connect(&base.aws, function);
-        Ok(Self { base, push, handover, allowed_origins, offer })
+        let replies = Replies::new(base.store.clone(), push.clone());
+        let turns = Turns::new(base.store.clone(), offer, limits);
+        Ok(Self { base, push, handover, replies, allowed_origins, turns })
     }
 
     /// Answers events until the runtime ends the process.
@@ -128,6 +134,9 @@ impl Sockets {
             "auth" => auth::handle(self, event).await,
             "ping" => ping::handle(self, event).await,
             "chat" => chat::handle(self, event).await,
+            "stop" => stop::handle(self, event).await,
+            "regenerate" => regenerate::handle(self, event).await,
+            "resume" => resume::handle(self, event).await,
             "typing" => typing::handle(self, event).await,
             "$default" => other::handle(self, event).await,
             _ => Err(Error::internal("a route reached a function that has no handler for it")),

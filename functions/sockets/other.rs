@@ -11,5 +11,5 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     sender(sockets, event).await?;
     // API Gateway sends here what is not JSON too; that is told apart.
     json::parse::<serde::de::IgnoredAny>(event.frame())?;
-    Err(Error::invalid_field("type", "must be one of auth, ping, chat, typing"))
+    Err(Error::invalid_field("type", "must be one of auth, ping, chat, stop, resume, regenerate, typing"))
 }

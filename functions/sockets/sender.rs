@@ -1,9 +1,11 @@
 //! Who sent a frame.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
 use shared::clock;
+use shared::domain::User;
 use shared::error::{Code, Error};
 use shared::store::Owner;
 use tokio::time::{Instant, sleep};
@@ -19,14 +21,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// [`Code::Unauthenticated`].
 pub(super) async fn sender(sockets: &Sockets, event: &Event) -> Result<Owner> {
+    Ok(sender_and_user(sockets, event).await?.0)
+}
+
+/// The same, with the user.
+pub(super) async fn sender_and_user(sockets: &Sockets, event: &Event) -> Result<(Owner, Arc<User>)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let connection = sockets.base.store.find_connection(&event.connection).await?;
         let owner = connection.as_ref().and_then(|connection| connection.owner);
         match owner {
             Some(owner) if owner.token_ends > clock::now().seconds() => {
-                sockets.base.gate.check_credential(&owner).await?;
-                return Ok(owner);
+                let user = sockets.base.gate.check_credential(&owner).await?;
+                return Ok((owner, user));
             }
             Some(_) => {
                 return Err(Error::new(Code::Unauthenticated, "The token has ended; please send auth again"));

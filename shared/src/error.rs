@@ -50,6 +50,12 @@ pub enum Code {
     TooManyAttempts,
     /// Somebody else changed the same thing again and again; trying later may succeed.
     Conflict,
+    /// What may be spent in a day is spent.
+    LimitReached,
+    /// As many replies as are allowed at a time are being made.
+    TooManyReplies,
+    /// Models are switched off.
+    ModelsOff,
     /// There is no such model here.
     UnknownModel,
     /// The provider of the model has too much to do.
@@ -100,6 +106,9 @@ impl Code {
             Self::RateLimited => "rate_limited",
             Self::TooManyAttempts => "too_many_attempts",
             Self::Conflict => "conflict",
+            Self::LimitReached => "limit_reached",
+            Self::TooManyReplies => "too_many_replies",
+            Self::ModelsOff => "models_off",
             Self::UnknownModel => "unknown_model",
             Self::ModelOverloaded => "model_overloaded",
             Self::ModelUnavailable => "model_unavailable",
@@ -131,6 +140,9 @@ impl Code {
                 | Self::Conflict
                 | Self::Unavailable
                 | Self::Internal
+                | Self::LimitReached
+                | Self::TooManyReplies
+                | Self::ModelsOff
                 | Self::ModelOverloaded
                 | Self::ModelUnavailable
                 | Self::ModelTimeout

@@ -205,6 +205,14 @@ impl User {
         window
     }
 
+    /// The same, unless something goes wrong.
+    pub(crate) async fn try_window(&self) -> Option<Window> {
+        let mut window = Window::open(&self.ws_url).await.ok()?;
+        window.try_send(&json!({"type": "auth", "token": self.token})).await.ok()?;
+        while window.try_next().await?["type"] != "auth_success" {}
+        Some(window)
+    }
+
     /// A conversation of this user with this id and these messages of alternating roles.
     pub(crate) async fn conversation(&self, id: &str, messages: &[&str]) -> Value {
         let role = |number: usize| if number.is_multiple_of(2) { "user" } else { "assistant" };
@@ -246,6 +254,20 @@ impl Window {
 
     pub(crate) async fn send(&mut self, frame: &Value) {
         self.send_text(&frame.to_string()).await;
+    }
+
+    /// The same, unless the window is gone.
+    pub(crate) async fn try_send(&mut self, frame: &Value) -> Result<(), tungstenite::Error> {
+        self.socket.send(Message::text(frame.to_string())).await
+    }
+
+    /// The next frame that was not seen before; none when the window is gone.
+    pub(crate) async fn try_next(&mut self) -> Option<Value> {
+        loop {
+            if let Message::Text(text) = self.socket.next().await?.ok()? {
+                return Some(serde_json::from_str(&text).expect("frames are JSON"));
+            }
+        }
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
@@ -343,7 +365,10 @@ impl Window {
                     seq += 1;
                 }
                 Some("chat_complete") => return (text, frame),
-                Some("chat_accepted" | "user_typing" | "user_disconnected") => {}
+                // A snapshot is a part of the end of a reply that is longer than a frame.
+                Some(
+                    "chat_accepted" | "chat_snapshot" | "chat_title" | "user_typing" | "user_disconnected",
+                ) => {}
                 _ => panic!("unexpected: {frame}"),
             }
         }

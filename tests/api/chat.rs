@@ -122,7 +122,7 @@ async fn nothing_of_a_chat_is_stored() {
     let before = user.get("/api/stats/detailed").await.expect(200).body;
     studio.reset_meter();
     for _ in 0..3 {
-        chat(&user, "remember this", json!({"conversationId": "c", "id": "c"})).await.expect(200);
+        chat(&user, "remember this", json!({"id": "c"})).await.expect(200);
     }
     assert_eq!(user.get("/api/conversations").await.expect(200).body, json!([]));
     assert_eq!(user.get("/api/stats/detailed").await.expect(200).body, before);

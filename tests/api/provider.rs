@@ -1,6 +1,6 @@
 //! A provider of models that does as it is told, over real sockets and in the protocols of OpenAI and Anthropic.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -46,8 +46,13 @@ pub(crate) struct Asked {
 struct State {
     script: VecDeque<Act>,
     asked: Vec<Asked>,
+    /// How often each thing was asked, by what the user said.
+    calls: HashMap<String, u64>,
     left: u64,
 }
+
+/// What a user's words can begin with, to have the provider fail: at the first call of three of them, at each of the others.
+pub(crate) const FAULTS: [&str; 8] = ["!500", "fine", "!429", "!cut", "fine", "!reset", "!error", "!slow"];
 
 /// The provider. Without a script it repeats what the user said.
 #[derive(Clone)]
@@ -90,6 +95,11 @@ impl Provider {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
+    /// How often each thing was asked, by what the user said.
+    pub(crate) fn calls(&self) -> HashMap<String, u64> {
+        self.state.lock().unwrap().calls.clone()
+    }
+
     /// How many clients went before their answer was complete.
     pub(crate) fn left(&self) -> u64 {
         self.state.lock().unwrap().left
@@ -101,9 +111,11 @@ impl Provider {
             let act = {
                 let mut state = self.state.lock().unwrap();
                 state.asked.push(asked.clone());
-                state.script.pop_front()
+                let calls = state.calls.entry(said(&asked)).or_default();
+                *calls += 1;
+                let calls = *calls;
+                state.script.pop_front().unwrap_or_else(|| behave(&asked, calls))
             };
-            let act = act.unwrap_or_else(|| echo(&asked));
             if !self.perform(&mut stream, act).await {
                 return;
             }
@@ -307,13 +319,39 @@ pub(crate) fn refusal(status: u16, headers: Vec<(&'static str, String)>) -> Act 
     Act::Answer(status, headers, body.to_string())
 }
 
-/// Repeats what the user said last, word by word.
-fn echo(asked: &Asked) -> Act {
-    let protocol = if asked.path.ends_with("/messages") { Protocol::Anthropic } else { Protocol::OpenAi };
+/// What the user said last.
+fn said(asked: &Asked) -> String {
     let last =
         asked.body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
     let content = &last["content"];
-    let text = content.as_str().or_else(|| content[0]["text"].as_str()).unwrap_or_default().to_owned();
+    content.as_str().or_else(|| content[0]["text"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// Repeats what the user said last, word by word, unless that asks for a fault. Titles are none of its business.
+fn behave(asked: &Asked, calls: u64) -> Act {
+    let protocol = if asked.path.ends_with("/messages") { Protocol::Anthropic } else { Protocol::OpenAi };
+    let text = said(asked);
     let words: Vec<&str> = text.split_inclusive(' ').collect();
-    protocol.answer(&words)
+    let half = || {
+        let texts = words.iter().take(words.len() / 2).map(|word| protocol.text(word));
+        std::iter::once(protocol.begin(7)).chain(texts).collect::<Vec<_>>()
+    };
+    match (words.first().map(|word| word.trim()), calls) {
+        (Some("!500"), 1) => refusal(500, Vec::new()),
+        (Some("!429"), 1) => refusal(429, vec![("retry-after", "0.2".to_owned())]),
+        (Some("!reset"), 1) => Act::Reset,
+        (Some("!cut"), _) => stream(half(), Ending::Cut),
+        (Some("!error"), _) => proper(half().into_iter().chain([protocol.error("overloaded_error")])),
+        (Some("!slow"), _) => {
+            let mut parts = half();
+            parts.extend([protocol.finish("stop", 7, 5), protocol.done()]);
+            Act::Stream(
+                parts.into_iter().map(String::into_bytes).collect(),
+                Duration::from_millis(300),
+                Ending::Proper,
+            )
+        }
+        (Some("User:"), _) => refusal(400, Vec::new()),
+        _ => protocol.answer(&words),
+    }
 }

@@ -223,7 +223,7 @@ async fn another_model_answers_when_the_first_does_not_begin() {
     assert_eq!(provider.asked().len(), 4);
     provider.script(failing());
     let mut window = user.window().await;
-    let chat = json!({"type": "chat", "content": "one two", "model": "gpt-4o", "conversationId": "c"});
+    let chat = json!({"type": "chat", "content": "one two", "model": "gpt-4o"});
     let (_, complete) = window.chat(&chat).await;
     assert_eq!(complete["model"], "claude-sonnet-4-5");
     // The fallback has no fallback.

@@ -281,7 +281,9 @@ async fn any_text_up_to_the_limit_comes_back_as_it_was_sent() {
     for content in [odd, huge.as_str()] {
         let (text, complete) = window.chat(&json!({"type": "chat", "content": content})).await;
         assert!(text.ends_with(content), "{text:?}");
-        assert_eq!(complete["content"], text);
+        // The last part of a text that is longer than a frame.
+        assert!(text.ends_with(complete["content"].as_str().unwrap()), "{complete}");
+        assert_eq!(complete["parts"].is_null(), text.len() < 20_000);
     }
 }
 

@@ -33,7 +33,12 @@ fn each(value: &Value) -> &[Value] {
 /// The statements of a function's own policies.
 fn statements(function: &Value) -> impl Iterator<Item = &Value> {
     let policies = function["Policies"].as_array().map(Vec::as_slice).unwrap_or_default();
-    policies.iter().flat_map(|policy| each(&policy["Statement"]))
+    policies.iter().flat_map(|policy| each(&policy["Statement"])).map(chosen)
+}
+
+/// A statement, also one that a condition of the deployment decides on.
+fn chosen(statement: &Value) -> &Value {
+    statement.get("Fn::If").and_then(|branches| branches.get(1)).unwrap_or(statement)
 }
 
 /// The logical ids of the resources and parameters that a value refers to.

@@ -139,13 +139,12 @@ impl Gate {
         })
     }
 
-    /// Makes sure that what a connection was authenticated by still counts.
+    /// Makes sure that what a connection was authenticated by still counts, and gives its user.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn check_credential(&self, owner: &Owner) -> Result<(), Refusal> {
-        self.user_with(owner.user, owner.credential, owner.token_version, clock::now()).await?;
-        Ok(())
+    pub async fn check_credential(&self, owner: &Owner) -> Result<Arc<User>, Refusal> {
+        self.user_with(owner.user, owner.credential, owner.token_version, clock::now()).await
     }
 
     async fn user_with(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::text::{RuleBroken, check_length, check_printable, checked_text};
+use super::usage::OwnBudget;
 use super::{Credential, Failures, KeyId, Millis, SessionId, UserId};
 
 /// A registered user. The password's hash is a part of it that never leaves `shared`.
@@ -28,6 +29,8 @@ pub struct User {
     pub keys: BTreeSet<KeyId>,
     /// An argon2id hash in PHC form.
     pub password_hash: String,
+    /// What the user may spend, where that differs from what all may.
+    pub own_budget: OwnBudget,
     /// Wrong guesses at the password since the last right one.
     pub failures: Failures,
     /// Whether the user has shown to read what is sent to the address.

@@ -94,6 +94,9 @@ macro_rules! checked_text {
 }
 pub(crate) use checked_text;
 
+/// As long as a reply may become.
+const MOST_BYTES: usize = 256 * 1024;
+
 checked_text!(
     /// The title of a conversation: 1 to 256 characters.
     Title,
@@ -113,9 +116,15 @@ checked_text!(
 );
 
 checked_text!(
-    /// The text of a message that is stored: at most 65,536 characters, and empty while a reply is being made.
+    /// The text of a message that is stored: at most 256 KB, and empty while a reply is being made. What people say has at
+    /// most 65,536 characters: see [`Content::check_said`].
     Content,
-    |text| check_length(text, 0, 65_536)
+    |text| {
+        if text.len() > MOST_BYTES {
+            return Err(RuleBroken(format!("must have at most {MOST_BYTES} bytes")));
+        }
+        Ok(())
+    }
 );
 
 checked_text!(
@@ -143,14 +152,28 @@ impl Content {
         self.0.trim().is_empty()
     }
 
+    /// Whether a person may say this: at most 65,536 characters.
+    ///
+    /// # Errors
+    /// The rule, when not.
+    pub fn check_said(&self) -> Result<(), RuleBroken> {
+        check_length(&self.0, 0, 65_536)
+    }
+
     /// The text of a reply, cut at a character once it outgrows what a message may hold.
     #[must_use]
     pub fn of_reply(text: &str) -> Self {
-        Self(text.chars().take(65_536).collect())
+        Self(text.get(..text.floor_char_boundary(MOST_BYTES)).unwrap_or_default().to_owned())
     }
 }
 
 impl ModelName {
+    /// The name of the model that is built in.
+    #[must_use]
+    pub fn offline() -> Self {
+        Self("offline".to_owned())
+    }
+
     /// The model an old client means when it names none.
     #[must_use]
     pub fn default_of_contract() -> Self {

@@ -88,7 +88,7 @@ impl TryFrom<u64> for Millis {
 }
 
 /// A day in UTC, counted from the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Day(u32);
 
 impl Day {

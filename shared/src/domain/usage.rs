@@ -8,11 +8,18 @@ pub struct Usage {
     /// Read: all of the question.
     pub input: u64,
     /// Of these, read from the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub cached: u64,
     /// Of these, put into the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_written: u64,
     /// Written, reasoning included.
     pub output: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Usage {
@@ -21,6 +28,35 @@ impl Usage {
     pub fn total(&self) -> u64 {
         self.input.saturating_add(self.output)
     }
+}
+
+/// Tokens and money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spending {
+    /// Tokens, read and written.
+    pub tokens: u64,
+    /// Millionths of a dollar.
+    pub micro_dollars: u64,
+}
+
+/// What a user may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Tokens in a day; any number without it.
+    pub tokens: Option<u64>,
+    /// Millionths of a dollar in a day.
+    pub micro_dollars: Option<u64>,
+    /// Replies at a time.
+    pub replies: u64,
+}
+
+/// What one user may spend, where that differs from what all may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnBudget {
+    /// Tokens in a day.
+    pub tokens: Option<u64>,
+    /// Millionths of a dollar in a day.
+    pub micro_dollars: Option<u64>,
 }
 
 /// Roughly how many tokens a text that comes in pieces has. A character of a script that writes without blanks is about a

@@ -44,6 +44,14 @@ impl Answer {
         Self { status, headers: headers.into_iter().collect(), body }
     }
 
+    /// The same as 202: it is begun, and `path` is where to look for what becomes of it.
+    #[must_use]
+    pub fn accepted(self, path: &str) -> Self {
+        Self { status: StatusCode::ACCEPTED, ..self }
+            .with(http::header::LOCATION, path)
+            .with(HeaderName::from_static("preference-applied"), "respond-async")
+    }
+
     /// The same with a `Link` to the next page.
     #[must_use]
     pub fn with_next_page(self, path_and_query: &str) -> Self {

@@ -9,5 +9,5 @@ mod serve;
 
 pub use answer::Answer;
 pub use cursor::fingerprint;
-pub use request::Request;
+pub use request::{Request, path_segment};
 pub use serve::{Group, serve};

@@ -81,6 +81,15 @@ impl Request {
         value.unwrap_or_default().chars().take(256).collect()
     }
 
+    /// Whether the client has this preference, as `Prefer` tells them.
+    #[must_use]
+    pub fn prefers(&self, preference: &str) -> bool {
+        let values = self.inner.headers().get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split([',', ';']))
+            .any(|value| value.trim().eq_ignore_ascii_case(preference))
+    }
+
     /// The bearer token.
     ///
     /// # Errors
@@ -174,4 +183,18 @@ impl Request {
         let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/json")
     }
+}
+
+/// `text` as one segment of a path.
+#[must_use]
+pub fn path_segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
 }

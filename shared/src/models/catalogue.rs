@@ -120,13 +120,26 @@ impl Entry {
         self.capabilities.contains(&capability)
     }
 
+    /// The name under which its usage is booked. All names that the offline model answers to are one, since a client may make
+    /// up any number of them.
+    #[must_use]
+    pub fn ledger_name(&self) -> ModelName {
+        if self.provider == Provider::Offline { Self::offline_name() } else { self.id.clone() }
+    }
+
+    /// The offline model's own name.
+    #[must_use]
+    pub fn offline_name() -> ModelName {
+        ModelName::offline()
+    }
+
     /// The name by which the provider knows it.
     pub(super) fn upstream(&self) -> &str {
         self.upstream.as_ref().unwrap_or(&self.id).as_str()
     }
 
     /// The offline model, under the name by which it was asked.
-    pub(super) fn offline(id: ModelName) -> Self {
+    pub(crate) fn offline(id: ModelName) -> Self {
         Self {
             id,
             provider: Provider::Offline,

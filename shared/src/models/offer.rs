@@ -4,11 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Entry, Provider};
-use crate::domain::{ModelName, Usage};
+use crate::domain::ModelName;
 use crate::error::{Code, Error, Result};
-
-/// The name under which the offline model can be asked beside others.
-const OFFLINE: &str = "offline";
 
 /// The models that clients can ask. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -52,9 +49,7 @@ impl Offer {
                 fallback: None,
             });
         }
-        if let Ok(offline) = ModelName::try_from(OFFLINE.to_owned()) {
-            catalogue.add(Entry::offline(offline));
-        }
+        catalogue.add(Entry::offline(ModelName::offline()));
         if [&default, &fallback].into_iter().flatten().any(|named| catalogue.find(named).is_none()) {
             return Err(NotOnOffer);
         }
@@ -93,11 +88,5 @@ impl Offer {
             let rule = format!("must be one of {}", names.join(", "));
             Error::invalid_field("model", rule).with_code(Code::UnknownModel)
         })
-    }
-
-    /// What `usage` of a model costs in micro-dollars; nothing, when it is no longer on offer.
-    #[must_use]
-    pub fn cost(&self, model: &ModelName, usage: &Usage) -> u64 {
-        self.find(model).map_or(0, |entry| entry.price.of(usage))
     }
 }

@@ -1,17 +1,20 @@
-//! A reply made within one request, for clients that wait for all of it.
+//! A reply made within one request, for clients that wait for all of it. Nothing of it is stored but what it used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::so_far::{Ended, LONGEST_REPLY, SoFar};
-use crate::domain::ModelName;
+use super::fit::{Fitted, fit};
+use super::so_far::{Ended, SoFar, Step};
+use super::turns::{Turns, charge};
+use crate::domain::{ModelName, User};
 use crate::error::Result;
 use crate::models::{FailureKind, Models, Question};
 
 /// The HTTP API gives up after 30 s; this leaves room to answer.
-const LONGEST: Duration = Duration::from_secs(25);
+pub const LONGEST_ANSWER: Duration = Duration::from_secs(25);
 
 /// A reply, or as much of it as came in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,30 +27,65 @@ pub struct Answered {
     pub model: ModelName,
     /// `stop`, `length`, `content_filter`, `interrupted` or `deadline`.
     pub finish_reason: &'static str,
+    /// How many of the oldest messages the model was not sent, for lack of room; none when it was sent all.
+    pub left_out: Option<usize>,
 }
 
-/// Asks a model and waits for the reply, 25 s at most.
-///
-/// # Errors
-/// Why the model gave nothing.
-pub async fn answer(models: &Models, question: &Question) -> Result<Answered> {
-    let deadline = Instant::now() + LONGEST;
-    let mut pieces = models.ask(question);
-    let mut said = SoFar::default();
-    let finish_reason = loop {
-        match timeout_at(deadline, pieces.next()).await {
-            Ok(Some(piece)) => {
-                if let Some(ended) = said.take(piece) {
-                    break said.finish_reason(ended)?;
+/// Answers within a request.
+#[derive(Clone)]
+pub struct Answers {
+    models: Models,
+    turns: Turns,
+}
+
+impl Answers {
+    /// Over these.
+    #[must_use]
+    pub fn new(models: Models, turns: Turns) -> Self {
+        Self { models, turns }
+    }
+
+    /// Asks a model and waits for the reply, 25 s at most. What it may use is reserved before, and what it used settled after.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::UnknownModel`]; that the budget is spent; why the model gave nothing.
+    pub async fn answer(&self, user: &Arc<User>, question: Question) -> Result<Answered> {
+        let deadline = Instant::now() + LONGEST_ANSWER;
+        let entry = self.models.offer().find(&question.model)?;
+        let Fitted { messages, left_out, max_tokens } = fit(question.messages, &entry, question.max_tokens);
+        let question = Question { messages, max_tokens, ..question };
+        let held = self.turns.reserve(user, &question).await?;
+        let mut said = SoFar::default();
+        said.reads(&question);
+        let finish_reason = self.listen(&question, &mut said, deadline).await;
+        let model = said.model.clone().unwrap_or_else(|| question.model.clone());
+        let charge = charge(self.models.offer(), &model, said.usage());
+        self.turns.settle(user.id, &held, Some(&charge)).await?;
+        Ok(Answered {
+            content: said.text,
+            tokens: charge.usage.output,
+            model,
+            finish_reason: finish_reason?,
+            left_out: (left_out > 0).then_some(left_out),
+        })
+    }
+
+    /// Takes what the model says until it ends, and gives the reason why it does.
+    async fn listen(&self, question: &Question, said: &mut SoFar, deadline: Instant) -> Result<&'static str> {
+        let mut pieces = self.models.ask(question);
+        loop {
+            match timeout_at(deadline, pieces.next()).await {
+                Ok(Some(piece)) => {
+                    if let Step::Ended(ended) = said.take(piece) {
+                        return said.finish_reason(ended);
+                    }
                 }
+                Ok(None) => return said.finish_reason(Ended::Failed(FailureKind::BrokeOff.into())),
+                Err(_late) => return Ok("deadline"),
             }
-            Ok(None) => break said.finish_reason(Ended::Failed(FailureKind::BrokeOff.into()))?,
-            Err(_late) => break "deadline",
+            if said.is_full() {
+                return Ok("length");
+            }
         }
-        if said.text.len() >= LONGEST_REPLY {
-            break "length";
-        }
-    };
-    let (usage, model) = (said.usage(question), said.model.clone().unwrap_or_else(|| question.model.clone()));
-    Ok(Answered { content: said.text, tokens: usage.output, model, finish_reason })
+    }
 }

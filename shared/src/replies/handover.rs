@@ -14,6 +14,11 @@ pub enum Task {
         /// Where it stands.
         place: ReplyPlace,
     },
+    /// Give the conversation that began with this reply a title.
+    Title {
+        /// Where the reply stands.
+        place: ReplyPlace,
+    },
     /// Tell a connection that it is authenticated.
     Greet {
         /// Which one.

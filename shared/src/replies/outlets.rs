@@ -1,68 +1,149 @@
 //! The windows that watch a reply come. Each has a queue and a task of its own: a slow one delays no other, a dead
-//! one is dropped.
+//! one is dropped. One that missed something gets no more chunks until it has got all the text there is, and the end of
+//! the reply in any case.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::clock;
 use crate::domain::ConnectionId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sockets::{Delivery, Push, ServerFrame};
+use crate::store::Watcher;
 
-/// A window that is this many frames behind is dropped; it can ask for the reply again.
+/// A window that is this many frames behind waits for a snapshot.
 const MOST_WAITING: usize = 64;
-/// How long the last frames may take after the reply has ended.
-const LAST_FRAMES: Duration = Duration::from_secs(10);
+/// A window that takes nothing so often is given up.
+const MOST_FAILURES: u32 = 3;
 
-/// All windows of a user that were open when the reply began.
+/// What a window is sent.
+#[derive(Clone)]
+enum Post {
+    /// More text, of no use to a window that missed some.
+    More(Arc<str>),
+    /// All the text there is, in as many frames as it takes.
+    All(Arc<[String]>),
+}
+
+/// The windows of a user.
 pub(super) struct Outlets {
-    queues: Vec<mpsc::Sender<Arc<str>>>,
+    push: Push,
+    windows: HashMap<ConnectionId, Outlet>,
     tasks: JoinSet<()>,
 }
 
+struct Outlet {
+    queue: mpsc::Sender<Post>,
+    /// It missed something.
+    behind: Arc<AtomicBool>,
+}
+
 impl Outlets {
-    pub(super) fn open(push: &Push, connections: Vec<ConnectionId>) -> Self {
-        let mut tasks = JoinSet::new();
-        let queues = connections.into_iter().map(|connection| {
-            let (sender, receiver) = mpsc::channel(MOST_WAITING);
-            tasks.spawn(deliver(push.clone(), connection, receiver));
-            sender
-        });
-        Self { queues: queues.collect(), tasks }
+    pub(super) fn open(push: &Push, watchers: Vec<Watcher>) -> Self {
+        let mut outlets = Self { push: push.clone(), windows: HashMap::new(), tasks: JoinSet::new() };
+        outlets.watch(watchers);
+        outlets
     }
 
-    /// Queues `frame` for every window.
-    pub(super) fn send(&mut self, frame: &ServerFrame) -> Result<()> {
+    /// Takes in windows that came meanwhile, and those again that were given up. Who is new has missed something.
+    pub(super) fn watch(&mut self, watchers: Vec<Watcher>) {
+        self.windows.retain(|_, outlet| !outlet.queue.is_closed());
+        for watcher in watchers {
+            if self.windows.contains_key(&watcher.connection) {
+                continue;
+            }
+            // The last frames have room beside those that wait.
+            let (queue, posts) = mpsc::channel(MOST_WAITING + 2);
+            let behind = Arc::new(AtomicBool::new(false));
+            let connection = watcher.connection.clone();
+            self.tasks.spawn(deliver(self.push.clone(), watcher, posts, Arc::clone(&behind)));
+            self.windows.insert(connection, Outlet { queue, behind });
+        }
+    }
+
+    /// Queues `frame`, which goes on where the last one ended. Says whether a window that missed something could take a
+    /// snapshot now.
+    pub(super) fn send(&mut self, frame: &ServerFrame) -> Result<bool> {
         let text: Arc<str> = frame.text()?.into();
-        self.queues.retain(|queue| queue.try_send(Arc::clone(&text)).is_ok());
+        let mut waiting = false;
+        for outlet in self.windows.values() {
+            if outlet.behind.load(Ordering::Acquire) {
+                waiting |= outlet.queue.capacity() == outlet.queue.max_capacity();
+            } else if outlet.queue.capacity() <= 2
+                || outlet.queue.try_send(Post::More(Arc::clone(&text))).is_err()
+            {
+                outlet.behind.store(true, Ordering::Release);
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Queues all the text there is: for every window, or for those that missed something.
+    pub(super) fn send_all(&mut self, frames: &[ServerFrame], everybody: bool) -> Result<()> {
+        let texts: Arc<[String]> = frames.iter().map(ServerFrame::text).collect::<Result<Vec<_>>>()?.into();
+        for outlet in self.windows.values() {
+            let behind = outlet.behind.load(Ordering::Acquire);
+            let sent = (everybody || behind) && outlet.queue.try_send(Post::All(Arc::clone(&texts))).is_ok();
+            if sent {
+                outlet.behind.store(false, Ordering::Release);
+            }
+        }
         Ok(())
     }
 
-    /// Waits until every window has what was queued for it, or is given up.
-    pub(super) async fn close(self) {
-        let Self { queues, mut tasks } = self;
-        drop(queues);
-        let delivered = timeout(LAST_FRAMES, async { while tasks.join_next().await.is_some() {} }).await;
+    /// Waits until every window has what was queued for it, or is given up, for so long at most.
+    pub(super) async fn close(self, patience: Duration) {
+        let Self { windows, mut tasks, .. } = self;
+        drop(windows);
+        let delivered = timeout(patience, async { while tasks.join_next().await.is_some() {} }).await;
         if delivered.is_err() {
             tracing::warn!("some windows did not take the last frames of a reply");
         }
     }
 }
 
-/// Pushes the frames of one queue in order, one at a time.
-async fn deliver(push: Push, connection: ConnectionId, mut frames: mpsc::Receiver<Arc<str>>) {
-    while let Some(frame) = frames.recv().await {
-        match push.text_to(&connection, &frame).await {
-            Ok(Delivery::Delivered) => {}
-            Ok(Delivery::Gone) => return push.forget(&connection).await,
-            Err(error) => {
-                // A gap would make the client's text wrong; nothing more is better, and it can ask again.
-                tracing::warn!(?error, "a window is dropped from a reply");
-                return;
+/// Pushes what is in one queue in order, one post at a time.
+async fn deliver(push: Push, watcher: Watcher, mut posts: mpsc::Receiver<Post>, behind: Arc<AtomicBool>) {
+    let mut failures = 0;
+    // Nothing is pushed to a window whose token has ended.
+    while let Some(post) = posts.recv().await.filter(|_| watcher.token_ends > clock::now().seconds()) {
+        // Of the text behind a gap, the rest is of no use.
+        if failures > 0 && matches!(post, Post::More(_)) {
+            continue;
+        }
+        failures = match deliver_one(&push, &watcher, &post).await {
+            Ok(Delivery::Delivered) => 0,
+            Ok(Delivery::Gone) => return push.forget(&watcher.connection).await,
+            Err(error) => missed(&error, failures, &behind),
+        };
+        if failures >= MOST_FAILURES {
+            return;
+        }
+    }
+}
+
+fn missed(error: &Error, failures: u32, behind: &AtomicBool) -> u32 {
+    tracing::warn!(?error, "a window missed a part of a reply");
+    behind.store(true, Ordering::Release);
+    failures + 1
+}
+
+async fn deliver_one(push: &Push, watcher: &Watcher, post: &Post) -> Result<Delivery> {
+    match post {
+        Post::More(text) => push.text_to(&watcher.connection, text).await,
+        Post::All(texts) => {
+            for text in texts.iter() {
+                if push.text_to(&watcher.connection, text).await? == Delivery::Gone {
+                    return Ok(Delivery::Gone);
+                }
             }
+            Ok(Delivery::Delivered)
         }
     }
 }

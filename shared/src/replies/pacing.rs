@@ -37,21 +37,31 @@ impl Pacing {
         self.due().is_some_and(|due| due <= now) || self.waiting.len() >= ENOUGH_BYTES
     }
 
-    /// The next chunk with its number: all the text that waits.
-    pub(super) fn take(&mut self, now: Instant) -> Option<(u64, String)> {
+    /// All the text that waits.
+    pub(super) fn take(&mut self, now: Instant) -> Option<String> {
         if self.waiting.is_empty() {
             return None;
         }
-        let seq = self.next_seq;
-        self.next_seq += 1;
         self.due = now + self.pause;
         self.pause = (self.pause + LONGER_EACH).min(LONGEST_PAUSE);
-        Some((seq, std::mem::take(&mut self.waiting)))
+        Some(std::mem::take(&mut self.waiting))
     }
 
-    /// The number of the last chunk; 0 before the first.
-    pub(super) fn last_seq(&self) -> u64 {
-        self.next_seq.saturating_sub(1)
+    /// The number of the next chunk.
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.next_seq;
+        self.next_seq += 1;
+        number
+    }
+
+    /// How many bytes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The number of the last chunk; none before the first.
+    pub(super) fn last_seq(&self) -> Option<u64> {
+        self.next_seq.checked_sub(1)
     }
 }
 
@@ -72,7 +82,8 @@ mod tests {
             assert!(pacing.is_due(due) && (due == now || !pacing.is_due(now)));
             pauses.push((due - now).as_millis());
             now = due;
-            assert_eq!(pacing.take(now), Some((seq, "x".to_owned())));
+            assert_eq!(pacing.take(now), Some("x".to_owned()));
+            assert_eq!((pacing.number(), pacing.last_seq()), (seq, Some(seq)));
         }
         assert_eq!(pauses[..4], [0, 100, 110, 120]);
         assert_eq!(pauses[17..], [250, 250, 250]);
@@ -86,6 +97,6 @@ mod tests {
         pacing.take(now);
         pacing.push(&"b".repeat(ENOUGH_BYTES));
         assert!(pacing.is_due(now));
-        assert_eq!(pacing.last_seq(), 0);
+        assert_eq!(pacing.waiting(), ENOUGH_BYTES);
     }
 }

@@ -6,13 +6,21 @@ use crate::error::{Error, Result};
 use crate::models::{Failure, FailureKind, Finish, Piece, Question};
 
 /// A reply ends when its text has so many bytes.
-pub(super) const LONGEST_REPLY: usize = 256 * 1024;
+const LONGEST_REPLY: usize = 256 * 1024;
 
 /// Why nothing more comes from a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Finished(Finish),
     Failed(Failure),
+}
+
+/// What a piece means to those who watch.
+pub(super) enum Step {
+    Text(String),
+    Thought(String),
+    Ended(Ended),
+    Nothing,
 }
 
 /// What a model has said so far.
@@ -22,40 +30,56 @@ pub(super) struct SoFar {
     pub(super) text: String,
     /// The model that answers, when it is not the one that was asked.
     pub(super) model: Option<ModelName>,
-    /// Tokens written, roughly.
+    /// Tokens read and written, roughly.
+    read: u64,
     tokens: u64,
     counted: Option<Usage>,
     is_counted_to_the_end: bool,
 }
 
 impl SoFar {
-    /// Takes the next piece; says so when it is the last.
-    pub(super) fn take(&mut self, piece: Piece) -> Option<Ended> {
+    /// Takes the next piece, and says what it is to the windows. Text beyond the longest reply is cut off.
+    pub(super) fn take(&mut self, piece: Piece) -> Step {
         match piece {
-            Piece::Text { text, tokens } => {
+            Piece::Text { mut text, tokens } => {
+                let room = LONGEST_REPLY - self.text.len();
+                text.truncate(text.floor_char_boundary(room));
                 self.text.push_str(&text);
                 self.tokens += tokens;
+                return Step::Text(text);
             }
-            Piece::Reasoning { tokens, .. } => self.tokens += tokens,
+            Piece::Reasoning { text, tokens } => {
+                self.tokens += tokens;
+                return Step::Thought(text);
+            }
             Piece::Model(model) => self.model = Some(model),
             Piece::Counted(usage) => self.counted = Some(usage),
             Piece::End { finish, usage } => {
                 self.is_counted_to_the_end = usage.is_some();
                 self.counted = usage.or(self.counted);
-                return Some(Ended::Finished(finish));
+                return Step::Ended(Ended::Finished(finish));
             }
-            Piece::Failed(failure) => return Some(Ended::Failed(failure)),
+            Piece::Failed(failure) => return Step::Ended(Ended::Failed(failure)),
         }
-        None
+        Step::Nothing
+    }
+
+    /// Whether there is no room for more text.
+    pub(super) fn is_full(&self) -> bool {
+        self.text.len() + 4 > LONGEST_REPLY
+    }
+
+    /// Remembers roughly how much the model reads, for a provider that does not count, or has no time to.
+    pub(super) fn reads(&mut self, question: &Question) {
+        self.read = question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
     }
 
     /// What was used: as the provider counts it, and by estimate as far as it had no time to.
-    pub(super) fn usage(&self, question: &Question) -> Usage {
-        let read = || question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
+    pub(super) fn usage(&self) -> Usage {
         match self.counted {
             Some(usage) if self.is_counted_to_the_end => usage,
             Some(usage) => Usage { output: usage.output.max(self.tokens), ..usage },
-            None => Usage { input: read(), output: self.tokens, ..Usage::default() },
+            None => Usage { input: self.read, output: self.tokens, ..Usage::default() },
         }
     }
 

@@ -6,25 +6,25 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
+use super::fit::{Fitted, fit};
+use super::making::Making;
 use super::outlets::Outlets;
-use super::pacing::Pacing;
-use super::so_far::{Ended, SoFar};
+use super::so_far::Ended;
+use super::turns::charge;
 use crate::clock;
-use crate::domain::{Content, Millis, ReplyStatus, Role, TokenCount};
+use crate::domain::{Content, Millis, ModelName, ReplyStatus, Role};
 use crate::error::{Code, Error, Result};
-use crate::models::{Failure, FailureKind, Models, Piece, Pieces, Question, Said};
-use crate::sockets::Push;
-use crate::sockets::frame::{Reply, ServerFrame};
-use crate::store::{Ending, Lease, ReplyPlace, Store};
+use crate::models::{FailureKind, Models, Pieces, Question, Said};
+use crate::sockets::frame::{Part, ServerFrame};
+use crate::sockets::{Push, parts};
+use crate::store::{Charge, Farewell, Flags, Found, Lease, ReplyPlace, Store};
 
 /// How long a lease lasts beyond its last renewal.
 const LEASE_SECONDS: u64 = 10;
 const LEASE: Duration = Duration::from_secs(LEASE_SECONDS);
 const CHECKPOINT_EACH: Duration = Duration::from_secs(1);
-/// A reply ends itself this long before its worker is stopped from outside.
-const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
-/// A reply whose text grows beyond this in JSON ends there: the frame that completes it must fit API Gateway's 128 KB.
-const MOST_BYTES: usize = 60_000;
+/// A window that asks for a snapshot in the last moment gets one, and so do a few more.
+const MOST_LAST_WISHES: u32 = 5;
 
 /// Makes replies.
 #[derive(Clone)]
@@ -34,23 +34,40 @@ pub struct Worker {
     push: Push,
 }
 
-/// A reply while it is made.
-struct Making {
-    said: SoFar,
-    /// How long the text is as a JSON string: a control character takes six bytes there.
-    bytes_in_json: usize,
-    pacing: Pacing,
-    thoughts: Pacing,
-    outlets: Outlets,
-    reply: Reply,
+/// How much time there is for a reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// When it ends, whether all has come or not.
+    pub stop_at: Instant,
+    /// How long the windows may take for the last frames.
+    pub farewell: Duration,
+}
+
+/// A reply that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// All of its text.
+    pub content: String,
+    /// How many tokens it took.
+    pub tokens: u64,
+    /// The model that made it.
+    pub model: ModelName,
+    /// How many of the oldest messages the model was not sent, for lack of room.
+    pub left_out: usize,
+    /// Whether the conversation began with it, and so gets a title of it.
+    pub is_first: bool,
+    /// How it ended.
+    pub status: ReplyStatus,
+    /// `stop`, `length`, `content_filter`, `stopped`, `interrupted` or `deadline`.
+    pub finish_reason: &'static str,
 }
 
 /// Why the worker stopped listening to the model.
 enum Heard {
-    Everything,
+    Ended(Ended),
     TooMuch,
-    Failed(Failure),
-    BrokeOff,
+    Stopped,
+    TimeIsOver,
     LeaseLost,
 }
 
@@ -61,46 +78,63 @@ impl Worker {
         Self { store, models, push }
     }
 
-    /// Makes the reply at `place`, and is done 10 s before `deadline`. A duplicate or late delivery does nothing.
+    /// Makes the reply at `place` within `time`. None for a duplicate or late delivery, which does nothing, and for a reply
+    /// that somebody else ended.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach; the reply's lease then runs out, and the next turn ends it.
-    pub async fn make_reply(&self, place: &ReplyPlace, deadline: Millis) -> Result<()> {
+    /// When DynamoDB is out of reach (the lease then runs out, and whoever looks at the reply ends it), or when the model
+    /// gave nothing.
+    pub async fn make_reply(&self, place: &ReplyPlace, time: Time) -> Result<Option<Made>> {
         let (now, worker) = (clock::now(), clock::new_ulid().to_string());
-        let until = now.plus_seconds(LEASE_SECONDS);
-        let Some(lease) = self.store.take_lease(place, &worker, now, until).await? else {
+        let Some(mut lease) = self.store.take_lease(place, &worker, now, lease_end()).await? else {
             tracing::info!("a reply was begun or ended by another delivery");
-            return Ok(());
+            return Ok(None);
         };
-        let question = self.question(&lease);
-        let (question, connections) = tokio::join!(question, self.store.list_connections(place.user, now));
+        let (question, watchers) =
+            tokio::join!(self.question(&lease), self.store.list_watchers(place.user, now));
         // Without its windows, a reply is still made, and read later.
-        let connections = connections.unwrap_or_else(|error| {
+        let watchers = watchers.unwrap_or_else(|error| {
             tracing::error!(?error, "a reply is made without its windows");
             Vec::new()
         });
-        let mut making = Making::new(place, Outlets::open(&self.push, connections));
-        let (question, heard) = match question {
+        let mut making = Making::new(place, Outlets::open(&self.push, watchers));
+        let question = question.map(|(question, left_out)| {
+            making.so_far.reads(&question);
+            making.left_out = left_out;
+            question
+        });
+        let made = self.make(&mut lease, question, &mut making, time.stop_at).await;
+        making.close(time.farewell).await;
+        made
+    }
+
+    async fn make(
+        &self,
+        lease: &mut Lease,
+        question: Result<Question>,
+        making: &mut Making,
+        stop_at: Instant,
+    ) -> Result<Option<Made>> {
+        let mut flags = lease.flags;
+        let heard = match question {
+            Ok(_) if flags.stop => Ok(Heard::Stopped),
             Ok(question) => {
                 let pieces = self.models.ask(&question);
-                let heard = self.listen(&lease, pieces, &mut making, stop_at(now, deadline)).await;
-                (question, heard)
+                self.listen(lease, &mut flags, pieces, making, stop_at).await
             }
             // The conversation was deleted before the reply began.
-            Err(error) if error.code() == Code::NotFound => (nothing(&lease), Ok(Heard::LeaseLost)),
-            Err(error) => (nothing(&lease), Err(error)),
+            Err(error) if error.code() == Code::NotFound => Ok(Heard::LeaseLost),
+            Err(error) => Err(error),
         };
         let heard = heard.unwrap_or_else(|error| {
             tracing::error!(?error, "a reply could not be made");
-            Heard::BrokeOff
+            Heard::Ended(Ended::Failed(FailureKind::BrokeOff.into()))
         });
-        let outcome = self.end(&lease, &question, heard, &mut making).await;
-        making.outlets.close().await;
-        outcome
+        self.end(lease, flags, heard, making).await
     }
 
-    /// What the model is asked: what the conversation holds before the reply.
-    async fn question(&self, lease: &Lease) -> Result<Question> {
+    /// What the model is asked: as much of the conversation before the reply as it has room for.
+    async fn question(&self, lease: &Lease) -> Result<(Question, usize)> {
         let mut messages = Vec::new();
         if lease.place.within.is_some() {
             let history = self.store.find_history(&lease.place).await?;
@@ -112,18 +146,22 @@ impl Worker {
             );
         }
         messages.extend(lease.prompt.clone().map(|content| Said { role: Role::User, content }));
-        Ok(Question {
-            model: lease.model.clone(),
-            messages,
-            temperature: lease.temperature,
-            max_tokens: lease.max_tokens,
-        })
+        let entry = self.models.offer().find(&lease.model)?;
+        let Fitted { messages, left_out, max_tokens } = fit(messages, &entry, lease.max_tokens);
+        let (model, temperature) = (lease.model.clone(), lease.temperature);
+        Ok((Question { model, messages, temperature, max_tokens }, left_out))
+    }
+
+    /// What the reply has used so far.
+    fn charge(&self, lease: &Lease, making: &Making) -> Charge {
+        charge(self.models.offer(), making.model(lease), making.so_far.usage())
     }
 
     /// Takes what the model says until it ends, and pushes and keeps it meanwhile.
     async fn listen(
         &self,
-        lease: &Lease,
+        lease: &mut Lease,
+        flags: &mut Flags,
         mut pieces: Pieces,
         making: &mut Making,
         stop_at: Instant,
@@ -132,134 +170,138 @@ impl Worker {
         let mut held_until = Instant::now() + LEASE;
         loop {
             tokio::select! {
-                piece = pieces.next() => match piece {
-                    Some(piece) => {
-                        if let Some(ended) = making.take(piece)? {
-                            return Ok(making.said.failure(ended).map_or(Heard::Everything, Heard::Failed));
-                        }
-                        if making.bytes_in_json > MOST_BYTES {
-                            return Ok(Heard::TooMuch);
-                        }
+                piece = pieces.next() => {
+                    let Some(piece) = piece else {
+                        return Ok(Heard::Ended(Ended::Failed(FailureKind::BrokeOff.into())));
+                    };
+                    if let Some(ended) = making.take(piece)? {
+                        return Ok(Heard::Ended(ended));
                     }
-                    None => return Ok(Heard::BrokeOff),
-                },
-                () = due(making.due()) => making.push_chunk()?,
-                _ = checkpoints.tick() => {
-                    let until = clock::now().plus_seconds(LEASE_SECONDS);
-                    match self.store.checkpoint_reply(lease, &making.content(), until).await {
-                        Ok(true) => held_until = Instant::now() + LEASE,
-                        Ok(false) => return Ok(Heard::LeaseLost),
-                        // The lease outlasts a few lost renewals.
-                        Err(error) if Instant::now() < held_until => {
-                            tracing::warn!(?error, "a checkpoint was not kept");
-                        }
-                        Err(error) => return Err(error),
+                    if making.so_far.is_full() {
+                        return Ok(Heard::TooMuch);
                     }
                 }
-                () = sleep_until(stop_at) => return Ok(Heard::BrokeOff),
+                () = due(making.due()) => making.push_chunks()?,
+                _ = checkpoints.tick() => match self.checkpoint(lease, flags, making).await {
+                    Ok(true) if flags.stop => return Ok(Heard::Stopped),
+                    Ok(true) => held_until = Instant::now() + LEASE,
+                    Ok(false) => return Ok(Heard::LeaseLost),
+                    // The lease outlasts a few lost renewals.
+                    Err(error) if Instant::now() < held_until => {
+                        tracing::warn!(?error, "a checkpoint was not kept");
+                    }
+                    Err(error) => return Err(error),
+                },
+                () = sleep_until(stop_at) => return Ok(Heard::TimeIsOver),
             }
         }
     }
 
-    async fn end(&self, lease: &Lease, question: &Question, heard: Heard, making: &mut Making) -> Result<()> {
-        let broken = |kind: FailureKind| Error::from(Failure::from(kind));
-        let failure = match heard {
-            Heard::Everything | Heard::TooMuch => None,
-            Heard::Failed(failure) => Some(Error::from(failure)),
-            Heard::BrokeOff => Some(broken(FailureKind::BrokeOff)),
-            Heard::LeaseLost => return Ok(()),
-        };
-        let status = match failure {
-            None => ReplyStatus::Complete,
-            Some(_) if making.said.text.is_empty() => ReplyStatus::Failed,
-            Some(_) => ReplyStatus::Interrupted,
-        };
-        making.push_chunk()?;
-        let tokens = TokenCount::try_from(making.said.usage(question).output).unwrap_or_default();
-        let ending = Ending { status, content: making.content(), tokens };
-        match self.store.end_reply(lease, &ending, clock::now()).await {
-            Ok(true) => making.outlets.send(&making.last_frame(lease, &ending, failure)),
-            Ok(false) => Ok(()),
-            Err(error) => {
-                // The next turn ends the reply; the windows should not wait for that.
-                making
-                    .outlets
-                    .send(&ServerFrame::broke_off(making.reply.clone(), ReplyStatus::Interrupted))?;
-                Err(error)
+    /// Renews the lease, keeps the text, and does what was asked meanwhile. False when the lease is lost.
+    async fn checkpoint(&self, lease: &mut Lease, flags: &mut Flags, making: &mut Making) -> Result<bool> {
+        let (text, charge) = (&making.so_far.text, self.charge(lease, making));
+        let kept = self.store.checkpoint_reply(lease, text, making.seq(), &charge, lease_end());
+        let Some(seen) = kept.await? else { return Ok(false) };
+        if seen.resync > flags.resync {
+            let watchers = self.store.list_watchers(lease.place.user, clock::now()).await?;
+            making.resync(watchers)?;
+        }
+        *flags = seen;
+        Ok(true)
+    }
+
+    async fn end(
+        &self,
+        lease: &mut Lease,
+        mut flags: Flags,
+        heard: Heard,
+        making: &mut Making,
+    ) -> Result<Option<Made>> {
+        if matches!(heard, Heard::LeaseLost) {
+            return self.tell_what_became(lease, making).await;
+        }
+        making.push_chunks()?;
+        let (status, finish_reason, failure) = outcome(&heard, making);
+        let charge = self.charge(lease, making);
+        let tokens = charge.usage.output;
+        let ending = making.ending(lease, status, charge);
+        for _ in 0..MOST_LAST_WISHES {
+            match self.store.end_reply(lease, &ending, flags.resync, clock::now()).await {
+                Ok(Farewell::Ended) => {
+                    making.tell(&ending, failure.as_ref())?;
+                    let content = ending.content.as_str().to_owned();
+                    let model = ending.model;
+                    let (left_out, is_first) = (making.left_out, lease.is_first);
+                    let made = Made { content, tokens, model, left_out, is_first, status, finish_reason };
+                    return failure.filter(|_| status == ReplyStatus::Failed).map_or(Ok(Some(made)), Err);
+                }
+                Ok(Farewell::Asked) if self.checkpoint(lease, &mut flags, making).await? => {}
+                Ok(Farewell::Asked | Farewell::Lost) => return self.tell_what_became(lease, making).await,
+                Err(error) => {
+                    // Whoever looks at the reply next ends it; the windows should not wait for that.
+                    let frame = trouble(making, &error);
+                    making.send_all(&[frame])?;
+                    return Err(error);
+                }
             }
         }
+        Err(Error::unavailable("a reply could not be ended for all that was asked of it"))
+    }
+
+    /// Tells the windows how somebody else ended the reply, or that its conversation is gone.
+    async fn tell_what_became(&self, lease: &Lease, making: &mut Making) -> Result<Option<Made>> {
+        let ReplyPlace { user, message, .. } = &lease.place;
+        let found = self.store.find_reply(*user, lease.place.conversation(), message, clock::now()).await?;
+        let frames = match found {
+            Some(Found::Ended(_, message, seq)) => parts::stored(making.reply(), &message, seq),
+            Some(_) => return Ok(None),
+            None => {
+                // Nothing comes back, but what was used is settled.
+                if let Some(held) = &lease.held {
+                    self.store.settle(*user, held, Some(&self.charge(lease, making))).await?;
+                }
+                let gone =
+                    Error::new(Code::ConversationDeleted, "The conversation of this reply was deleted");
+                vec![trouble(making, &gone)]
+            }
+        };
+        making.send_all(&frames)?;
+        Ok(None)
     }
 }
 
-impl Making {
-    fn new(place: &ReplyPlace, outlets: Outlets) -> Self {
-        let reply =
-            Reply { message_id: place.message.clone(), conversation_id: place.conversation().cloned() };
-        Self {
-            said: SoFar::default(),
-            bytes_in_json: 0,
-            pacing: Pacing::new(Instant::now()),
-            thoughts: Pacing::new(Instant::now()),
-            outlets,
-            reply,
+/// How a reply ends, why its text ends where it ends, and what went wrong.
+fn outcome(heard: &Heard, making: &Making) -> (ReplyStatus, &'static str, Option<Error>) {
+    let (finish_reason, failure) = match heard {
+        Heard::Stopped => return (ReplyStatus::Stopped, "stopped", None),
+        Heard::TooMuch => ("length", None),
+        Heard::TimeIsOver | Heard::LeaseLost => {
+            ("deadline", Some(Error::new(Code::Interrupted, "There was no more time for the reply.")))
         }
-    }
-
-    fn take(&mut self, piece: Piece) -> Result<Option<Ended>> {
-        match &piece {
-            Piece::Text { text, .. } => {
-                self.bytes_in_json += serde_json::to_string(text).map_err(Error::internal)?.len();
-                self.pacing.push(text);
-            }
-            Piece::Reasoning { text, .. } => self.thoughts.push(text),
-            _ => {}
+        Heard::Ended(ended) => {
+            let failure = making.so_far.failure(*ended).map(Error::from);
+            (making.so_far.finish_reason(*ended).unwrap_or("interrupted"), failure)
         }
-        let ended = self.said.take(piece);
-        let now = Instant::now();
-        if self.pacing.is_due(now) || self.thoughts.is_due(now) {
-            self.push_chunk()?;
-        }
-        Ok(ended)
-    }
-
-    fn content(&self) -> Content {
-        Content::of_reply(&self.said.text)
-    }
-
-    /// When the next chunk is to go; nothing, while nothing waits.
-    fn due(&self) -> Option<Instant> {
-        [self.pacing.due(), self.thoughts.due()].into_iter().flatten().min()
-    }
-
-    fn push_chunk(&mut self) -> Result<()> {
-        let now = Instant::now();
-        if let Some((seq, content)) = self.thoughts.take(now) {
-            self.outlets.send(&ServerFrame::ChatReasoning { reply: self.reply.clone(), seq, content })?;
-        }
-        let Some((seq, content)) = self.pacing.take(now) else { return Ok(()) };
-        self.outlets.send(&ServerFrame::ChatChunk { reply: self.reply.clone(), seq, content })
-    }
-
-    fn last_frame(&self, lease: &Lease, ending: &Ending, failure: Option<Error>) -> ServerFrame {
-        let reply = self.reply.clone();
-        if let Some(failure) = failure {
-            return ServerFrame::failed(reply, ending.status, &failure);
-        }
-        ServerFrame::ChatComplete {
-            reply,
-            seq: Some(self.pacing.last_seq()),
-            content: ending.content.as_str().to_owned(),
-            tokens: ending.tokens.get(),
-            model: self.said.model.clone().unwrap_or_else(|| lease.model.clone()),
-            status: ending.status,
-        }
-    }
+    };
+    let status = match failure {
+        None => ReplyStatus::Complete,
+        Some(_) if making.so_far.text.is_empty() => ReplyStatus::Failed,
+        Some(_) => ReplyStatus::Interrupted,
+    };
+    (status, finish_reason, failure)
 }
 
-/// The question of a reply for which none could be made.
-fn nothing(lease: &Lease) -> Question {
-    let (temperature, max_tokens) = (lease.temperature, lease.max_tokens);
-    Question { model: lease.model.clone(), messages: Vec::new(), temperature, max_tokens }
+/// The last frame of a reply of which no more is known.
+fn trouble(making: &Making, error: &Error) -> ServerFrame {
+    let text = making.so_far.text.clone();
+    let text = parts::pieces(&text).first().map_or(String::new(), |piece| (*piece).to_owned());
+    let status = ReplyStatus::Interrupted;
+    ServerFrame::broke_off(making.reply().clone(), making.seq(), text, Part::default(), status, error)
+}
+
+/// Until when a lease that is renewed now lasts.
+fn lease_end() -> Millis {
+    clock::now().plus_seconds(LEASE_SECONDS)
 }
 
 /// Returns when the next chunk is due; never, while no text waits.
@@ -274,10 +316,4 @@ fn checkpoints() -> Interval {
     let mut checkpoints = interval_at(Instant::now() + CHECKPOINT_EACH, CHECKPOINT_EACH);
     checkpoints.set_missed_tick_behavior(MissedTickBehavior::Delay);
     checkpoints
-}
-
-/// When to stop by the clock that timers use, for a deadline by the wall clock.
-fn stop_at(now: Millis, deadline: Millis) -> Instant {
-    let left = Duration::from_millis(deadline.get().saturating_sub(now.get()));
-    Instant::now() + left.saturating_sub(BEFORE_DEADLINE)
 }

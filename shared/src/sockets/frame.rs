@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    ConversationId, Credential, Message, MessageId, ModelName, Prompt, ReplyStatus, TokenCount, UserId,
-};
+use crate::domain::{ConversationId, Credential, MessageId, ModelName, Prompt, ReplyStatus, Title, UserId};
 use crate::error::Error;
+use crate::store::ReplyPlace;
 
 /// `{"type": "auth", "token"}`.
 #[derive(Deserialize)]
@@ -31,6 +30,16 @@ pub struct Chat {
     /// The most tokens of the reply.
     #[serde(rename = "max_tokens")]
     pub max_tokens: Option<u32>,
+}
+
+/// `{"type": "stop", …}` and `{"type": "resume", …}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AboutReply {
+    /// The conversation; none for a reply that belongs to none.
+    pub conversation_id: Option<ConversationId>,
+    /// The id of the assistant's message.
+    pub message_id: MessageId,
 }
 
 /// `{"type": "typing", …}`.
@@ -95,20 +104,40 @@ pub enum ServerFrame {
         /// The next text.
         content: String,
     },
+    /// All the text of a reply that came so far, for windows that were away or missed some.
+    ChatSnapshot {
+        /// Which reply.
+        #[serde(flatten)]
+        reply: Reply,
+        /// That of the last chunk in it; absent before the first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        /// The text, or a part of it.
+        content: String,
+        /// Which part.
+        #[serde(flatten)]
+        part: Part,
+    },
     /// A reply is whole, or was stopped.
     ChatComplete {
         /// Which reply.
         #[serde(flatten)]
         reply: Reply,
-        /// That of the last chunk; absent when the reply is sent again from the store.
+        /// That of the last chunk; absent when there was none, or it is long ago.
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
-        /// All of its text, as stored.
+        /// All of its text, as stored, or the last part.
         content: String,
+        /// Which part.
+        #[serde(flatten)]
+        part: Part,
         /// How many tokens it took.
         tokens: u64,
         /// The model that made it.
         model: ModelName,
+        /// How many of the oldest messages the model was not sent, for lack of room.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_out: Option<usize>,
         /// `complete` or `stopped`.
         status: ReplyStatus,
     },
@@ -124,13 +153,33 @@ pub enum ServerFrame {
         code: &'static str,
         /// For people.
         detail: String,
-        /// Whether the same may succeed later.
+        /// Whether it may succeed later.
         retryable: bool,
+        /// How: `same`, by this very frame again, since nothing was stored; or `new`, by one with another `id`, since the
+        /// reply of this one has ended.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry: Option<&'static str>,
         /// In how many seconds, when that is known.
         #[serde(rename = "retry_after", skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
+        /// That of the last chunk of the reply.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        /// All of the reply's text, as stored, or the last part.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        content: Option<String>,
+        /// Which part.
+        #[serde(flatten)]
+        part: Part,
         /// `failed` or `interrupted`.
         status: ReplyStatus,
+    },
+    /// A new conversation has got a title.
+    ChatTitle {
+        /// Which conversation.
+        conversation_id: ConversationId,
+        /// What it is called from now on.
+        title: Title,
     },
     /// The user is typing in another window.
     UserTyping {
@@ -169,6 +218,33 @@ pub struct Reply {
     pub conversation_id: Option<ConversationId>,
 }
 
+impl Reply {
+    /// The reply that stands here.
+    #[must_use]
+    pub fn at(place: &ReplyPlace) -> Self {
+        Self { message_id: place.message.clone(), conversation_id: place.conversation().cloned() }
+    }
+}
+
+/// Which part of a text a frame carries, when the text is too long for one: all parts but the last come as `chat_snapshot`.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Part {
+    /// 0 for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<usize>,
+    /// How many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<usize>,
+}
+
+impl Part {
+    /// One of several.
+    #[must_use]
+    pub fn of(part: usize, parts: usize) -> Self {
+        Self { part: Some(part), parts: Some(parts) }
+    }
+}
+
 impl ServerFrame {
     /// Tells that a connection is authenticated.
     #[must_use]
@@ -182,62 +258,47 @@ impl ServerFrame {
         Self::Error { code: error.code().as_str(), message: error.detail().to_owned() }
     }
 
-    /// Tells why a turn was refused.
+    /// Tells why a turn was refused, of which nothing is stored.
     #[must_use]
     pub fn turn_refused(id: Option<MessageId>, error: &Error) -> Self {
+        let retryable = error.code().is_retryable();
         Self::ChatError {
             reply: None,
             id,
             code: error.code().as_str(),
             detail: error.detail().to_owned(),
-            retryable: error.code().is_retryable(),
+            retryable,
+            retry: retryable.then_some("same"),
             retry_after: error.seconds_to_wait(),
+            seq: None,
+            content: None,
+            part: Part::default(),
             status: ReplyStatus::Failed,
         }
     }
 
     /// The last frame of a reply that failed or broke off, and why.
     #[must_use]
-    pub fn failed(reply: Reply, status: ReplyStatus, error: &Error) -> Self {
+    pub fn broke_off(
+        reply: Reply,
+        seq: Option<u64>,
+        content: String,
+        part: Part,
+        status: ReplyStatus,
+        error: &Error,
+    ) -> Self {
+        let retryable = error.code().is_retryable();
         Self::ChatError {
             reply: Some(reply),
             id: None,
             code: error.code().as_str(),
             detail: error.detail().to_owned(),
-            retryable: error.code().is_retryable(),
+            retryable,
+            retry: retryable.then_some("new"),
             retry_after: error.seconds_to_wait(),
-            status,
-        }
-    }
-
-    /// The last frame of a reply that has ended, from what is stored; none while more will come.
-    #[must_use]
-    pub fn ended(reply: Reply, message: &Message) -> Option<Self> {
-        let status = message.status.filter(|status| status.is_end())?;
-        if matches!(status, ReplyStatus::Failed | ReplyStatus::Interrupted) {
-            return Some(Self::broke_off(reply, status));
-        }
-        Some(Self::ChatComplete {
-            reply,
-            seq: None,
-            content: message.content.as_str().to_owned(),
-            tokens: message.tokens.map_or(0, TokenCount::get),
-            model: message.model.clone().unwrap_or_else(ModelName::default_of_contract),
-            status,
-        })
-    }
-
-    /// The last frame of a reply that broke off.
-    #[must_use]
-    pub fn broke_off(reply: Reply, status: ReplyStatus) -> Self {
-        let detail = "The reply broke off; what had come is kept.".to_owned();
-        Self::ChatError {
-            reply: Some(reply),
-            id: None,
-            code: "interrupted",
-            detail,
-            retryable: true,
-            retry_after: None,
+            seq,
+            content: Some(content),
+            part,
             status,
         }
     }

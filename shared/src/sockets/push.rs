@@ -97,6 +97,17 @@ impl Push {
         Ok(())
     }
 
+    /// Pushes `frame` to all connections of `user`, all at once, like [`Self::to_others`].
+    ///
+    /// # Errors
+    /// When the connections cannot be listed.
+    pub async fn to_all(&self, user: UserId, frame: &ServerFrame, now: Millis) -> Result<()> {
+        let text = frame.text()?;
+        let connections = self.store.list_connections(user, now).await?;
+        join_all(connections.iter().map(|connection| self.text_or_forget(connection, &text))).await;
+        Ok(())
+    }
+
     async fn text_or_forget(&self, connection: &ConnectionId, text: &str) {
         match self.text_to(connection, text).await {
             Ok(Delivery::Delivered) => {}

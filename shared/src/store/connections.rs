@@ -27,6 +27,15 @@ pub struct Owner {
     pub token_ends: u64,
 }
 
+/// A connection that watches its user's replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watcher {
+    /// As API Gateway names it.
+    pub connection: ConnectionId,
+    /// When its token ends, in seconds: nothing is pushed after that.
+    pub token_ends: u64,
+}
+
 /// A WebSocket connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -159,6 +168,15 @@ impl Store {
     pub async fn list_connections(&self, user: UserId, now: Millis) -> Result<Vec<ConnectionId>> {
         let rows = self.rows_of_user(user).await?.into_iter();
         Ok(rows.filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
+    }
+
+    /// The connections of `user` whose tokens last at `now`, and how long they do, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn list_watchers(&self, user: UserId, now: Millis) -> Result<Vec<Watcher>> {
+        let rows = self.rows_of_user(user).await?.into_iter().filter(|row| row.token_ends > now.seconds());
+        Ok(rows.map(|row| Watcher { connection: row.id, token_ends: row.token_ends }).collect())
     }
 
     /// The connections of `user` that authenticated with one of these credentials, read consistently.

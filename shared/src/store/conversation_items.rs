@@ -18,6 +18,9 @@ use crate::domain::{
 };
 use crate::error::Result;
 
+/// A guess, for messages that no model has read yet.
+const TOKENS_OF_A_MESSAGE: u64 = 200;
+
 /// Which of the messages under a conversation's key are its own. It is random, so that nothing that was left behind
 /// by somebody else can be taken for a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,9 @@ pub(super) struct ConversationItem {
     pub(super) revision: Revision,
     /// Goes up with every change.
     pub(super) version: u64,
+    /// How many tokens the last reply read and wrote: about what the next one reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) past_tokens: Option<u64>,
     /// The number of the reply that is being made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) running: Option<u64>,
@@ -102,6 +108,7 @@ impl ConversationItem {
             preview: None,
             revision: Revision::random(),
             version: 1,
+            past_tokens: None,
             running: None,
             writing_until: None,
         }
@@ -114,6 +121,11 @@ impl ConversationItem {
         self.leaf = self.next_number.checked_sub(1);
         self.preview = messages.last().map(preview);
         self
+    }
+
+    /// About how many tokens the next question has before what the user says now.
+    pub(super) fn past(&self) -> u64 {
+        self.past_tokens.unwrap_or(self.message_count * TOKENS_OF_A_MESSAGE)
     }
 
     pub(super) fn summary(&self) -> Summary {

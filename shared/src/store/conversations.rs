@@ -12,7 +12,7 @@ use super::transaction::failed;
 use super::version::Version;
 use super::{Store, key};
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, Message, MessageId, Summary, UserId};
+use crate::domain::{Conversation, ConversationId, Message, MessageId, Summary, Title, UserId};
 use crate::error::{Code, Error, Result};
 
 impl Store {
@@ -170,6 +170,26 @@ impl Store {
             messages.extend(stored_message(message)?.filter(|stored| item.owns(stored)));
         }
         Ok(Some(StoredConversation { item, messages }))
+    }
+
+    /// Calls a conversation `title`, if it is still called `before`. False when it is not.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn retitle_conversation(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        before: &Title,
+        title: &Title,
+    ) -> Result<bool> {
+        let expression = Expression::default()
+            .set("title", text(title.as_str()))
+            .add("version", 1)
+            .when_equal("kind", text("conversation"))
+            .when_equal("title", text(before.as_str()));
+        let update = Write::update(&self.studio, key::conversation(user, id), expression);
+        Ok(self.transact(vec![update]).await?.is_committed())
     }
 }
 

@@ -36,7 +36,13 @@ pub(super) struct Expression {
 
 impl Expression {
     fn name(&mut self, attribute: &str) -> String {
-        let placeholder = format!("#{attribute}");
+        let is_plain = attribute.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let known = self.names.iter().find(|(_, name)| name.as_str() == attribute);
+        let placeholder = match known {
+            Some((placeholder, _)) => placeholder.clone(),
+            None if is_plain => format!("#{attribute}"),
+            None => format!("#n{}", self.names.len()),
+        };
         self.names.insert(placeholder.clone(), attribute.to_owned());
         placeholder
     }
@@ -131,6 +137,21 @@ impl Expression {
     pub(super) fn when_absent_or_less(mut self, attribute: &str, value: AttributeValue) -> Self {
         let name = self.name(attribute);
         let clause = format!("(attribute_not_exists({name}) OR {name} < {})", self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_absent_or_at_most(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let name = self.name(attribute);
+        let clause = format!("(attribute_not_exists({name}) OR {name} <= {})", self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
+    /// That a set has fewer members.
+    pub(super) fn when_absent_or_fewer(mut self, attribute: &str, count: AttributeValue) -> Self {
+        let name = self.name(attribute);
+        let clause = format!("(attribute_not_exists({name}) OR size({name}) < {})", self.value(count));
         self.conditions.push(clause);
         self
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::expression::text;
 use super::key::Key;
 use super::transaction::to_item;
+use crate::domain::usage::OwnBudget;
 use crate::domain::{DisplayName, Email, Failures, KeyId, Millis, SessionId, Totp, User, UserId, Username};
 use crate::error::Result;
 
@@ -38,6 +39,11 @@ pub(super) struct UserItem {
     #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
     keys: BTreeSet<KeyId>,
     password_hash: String,
+    /// Whoever runs the studio may set these two in the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    daily_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    daily_micro_dollars: Option<u64>,
     #[serde(default, skip_serializing_if = "is_none")]
     failures: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,6 +85,8 @@ impl From<User> for UserItem {
             sessions: user.sessions,
             keys: user.keys,
             password_hash: user.password_hash,
+            daily_tokens: user.own_budget.tokens,
+            daily_micro_dollars: user.own_budget.micro_dollars,
             failures: user.failures.count,
             failed_at: (user.failures.count > 0).then_some(user.failures.last_at),
             email_verified: user.email_verified,
@@ -103,6 +111,7 @@ impl From<UserItem> for User {
             sessions: item.sessions,
             keys: item.keys,
             password_hash: item.password_hash,
+            own_budget: OwnBudget { tokens: item.daily_tokens, micro_dollars: item.daily_micro_dollars },
             failures: Failures { count: item.failures, last_at: item.failed_at.unwrap_or_default() },
             email_verified: item.email_verified,
             totp: item.totp_secret.map(|secret| Totp { secret, last_step: item.totp_step }),

@@ -85,6 +85,11 @@ pub(super) fn day_statistics(user: UserId, day: Day) -> Key {
     Key::new(user_partition(user), day_sort_key(day))
 }
 
+/// What a user's replies used on a day.
+pub(super) fn day_usage(user: UserId, day: Day) -> Key {
+    Key::new(user_partition(user), format!("USAGE#{day}"))
+}
+
 /// The first sort key after all models.
 pub(super) const AFTER_MODELS: &str = "STATS#MODEL$";
 
@@ -161,6 +166,11 @@ pub(super) fn unfinished(user: UserId, token: &str) -> Key {
 /// What a worker needs about the reply with this number, and writes while it makes it.
 pub(super) fn reply(user: UserId, id: &ConversationId, number: u64) -> Key {
     Key::new(conversation_partition(user, id), format!("{REPLY}#{number:08}"))
+}
+
+/// A part of the text of the reply whose key this is.
+pub(super) fn reply_part(reply: &Key, part: u64) -> Key {
+    Key::new(reply.pk.clone(), format!("{}#{part:04}", reply.sk))
 }
 
 /// The same for a reply that belongs to no conversation.
@@ -245,5 +255,6 @@ mod tests {
         assert!(within("MESSAGE#99999999"));
         assert!(!within("REF#x"));
         assert!(!within("REPLY#00000000"));
+        assert!(!within("REPLY#00000000#0000"));
     }
 }

@@ -106,7 +106,7 @@ impl Store {
                 parent,
                 message: message.message(seen.next_number),
             };
-            let mut writes = self.append_writes(user, &seen, &stored, now).await?;
+            let mut writes = self.append_writes(user, &seen, &stored, false, now).await?;
             if let Some(once) = once {
                 writes.push(self.remember(user, once, stored.message.id.as_str())?);
             }
@@ -129,11 +129,13 @@ impl Store {
         Err(kept_changing())
     }
 
-    async fn append_writes(
+    /// The writes that append a message; `is_reply` says that it is being made.
+    pub(super) async fn append_writes(
         &self,
         user: UserId,
         seen: &ConversationItem,
         stored: &StoredMessage,
+        is_reply: bool,
         now: Millis,
     ) -> Result<Vec<Write>> {
         let up_to = self.count_up_to(user, seen, stored.parent).await?;
@@ -145,6 +147,7 @@ impl Store {
             .add("version", 1)
             .when_equal("version", number(seen.version))
             .when_equal("kind", text("conversation"));
+        let appended = if is_reply { appended.set("running", number(stored.number)) } else { appended };
         let mut writes = vec![
             Write::update(&self.studio, key::conversation(user, &seen.id), appended),
             stored.create(&self.studio, user, &seen.id)?,

@@ -1,16 +1,15 @@
-//! The life of a reply in the store: leased by one worker, checkpointed while it is made, ended once.
+//! A reply in the store: its place, its item, and the lease by which one worker makes it.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::expression::{Expression, Write, number, text};
+use super::expression::{Expression, number, text};
 use super::key::{self, Key};
-use super::packing::packed;
+use super::packing::Packed;
 use super::transaction::from_item;
-use crate::domain::conversation::preview_of;
-use crate::domain::statistics::{DayTally, Tally};
-use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, ReplyStatus, TokenCount, UserId};
+use super::usage::{Charge, Held};
+use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, ReplyStatus, UserId};
 use crate::error::Result;
 
 /// A reply that no worker has begun by then never begins.
@@ -47,11 +46,15 @@ impl ReplyPlace {
         self.within.as_ref().map(|(conversation, _)| conversation)
     }
 
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         match &self.within {
             Some((conversation, number)) => key::reply(self.user, conversation, *number),
             None => key::loose_reply(self.user, &self.message),
         }
+    }
+
+    pub(super) fn part_key(&self, part: u64) -> Key {
+        key::reply_part(&self.key(), part)
     }
 }
 
@@ -75,11 +78,40 @@ pub(super) struct ReplyItem {
     /// Until when the worker is believed to live, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lease_until: Option<u64>,
-    /// The text so far.
+    /// The text so far, while it is short.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<Content>,
+    pub(super) content: Option<Packed>,
+    /// In how many parts the text so far stands, once it is longer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) parts: u64,
+    /// The number of the last chunk that was pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seq: Option<u64>,
+    /// How many tokens it took, once it has ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) tokens: u64,
+    /// What is reserved for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Held>,
+    /// What it has used so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) charge: Option<Charge>,
+    /// Whether it is the first of its conversation, which gets a title of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_first: bool,
+    /// How often somebody asked that it stop.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) stop: u64,
+    /// How often a window asked for all that there is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) resync: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl ReplyItem {
@@ -102,18 +134,44 @@ impl ReplyItem {
             worker: None,
             lease_until: None,
             content: None,
+            parts: 0,
+            seq: None,
+            tokens: 0,
+            held: None,
+            charge: None,
+            is_first: false,
+            stop: 0,
+            resync: 0,
             expires_at: None,
         }
     }
 
-    /// Whether somebody may still be making it.
-    fn is_alive(&self, now: Millis) -> bool {
+    /// Until when somebody may still be making it, in seconds; none when it has ended.
+    pub(super) fn alive_until(&self) -> Option<u64> {
         match self.status {
-            ReplyStatus::Pending => self.start_by > now.seconds(),
-            ReplyStatus::Running => self.lease_until.is_some_and(|until| until > now.seconds()),
-            _ => false,
+            ReplyStatus::Pending => Some(self.start_by),
+            ReplyStatus::Running => Some(self.lease_until.unwrap_or_default()),
+            _ => None,
         }
     }
+
+    /// Whether somebody may still be making it.
+    pub(super) fn is_alive(&self, now: Millis) -> bool {
+        self.alive_until().is_some_and(|until| until > now.seconds())
+    }
+
+    fn flags(&self) -> Flags {
+        Flags { stop: self.stop > 0, resync: self.resync }
+    }
+}
+
+/// What others ask of the worker of a reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// That it stop.
+    pub stop: bool,
+    /// That it send all there is: how often that was asked.
+    pub resync: u64,
 }
 
 /// The right of one worker to make a reply, and what is wanted.
@@ -129,19 +187,26 @@ pub struct Lease {
     pub max_tokens: u32,
     /// What the user said, when the reply belongs to no conversation.
     pub prompt: Option<Content>,
-    worker: String,
-    asked_at: Millis,
+    /// What was asked of the worker before it came.
+    pub flags: Flags,
+    /// Whether it is the first of its conversation.
+    pub is_first: bool,
+    /// What is reserved for it.
+    pub held: Option<Held>,
+    pub(super) worker: String,
+    pub(super) asked_at: Millis,
+    /// How much of the text stands in parts, in bytes, and in how many.
+    pub(super) saved: usize,
+    pub(super) parts: u64,
 }
 
-/// How a reply ended.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    /// One of the ends.
-    pub status: ReplyStatus,
-    /// All the text there is.
-    pub content: Content,
-    /// How many tokens it took.
-    pub tokens: TokenCount,
+impl Lease {
+    /// The condition that it is still held.
+    pub(super) fn held(&self) -> Expression {
+        Expression::default()
+            .when_equal("worker", text(self.worker.clone()))
+            .when_equal("status", text(ReplyStatus::Running.as_str()))
+    }
 }
 
 impl Store {
@@ -174,153 +239,21 @@ impl Store {
         };
         Ok(item.map(|item| lease(place, item, worker)))
     }
-
-    /// Renews the lease until `until` and keeps the text so far. False when the lease is lost: the worker must
-    /// push nothing more.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn checkpoint_reply(&self, lease: &Lease, content: &Content, until: Millis) -> Result<bool> {
-        let expression =
-            held(lease).set("lease_until", number(until.seconds())).set("content", text(content.as_str()));
-        self.update_reply(&lease.place, expression).await
-    }
-
-    /// Ends a reply: its text, its tokens, all counters and the conversation, in one transaction. False when the
-    /// lease was lost or the conversation is gone; then nothing changed.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn end_reply(&self, lease: &Lease, ending: &Ending, now: Millis) -> Result<bool> {
-        self.end(&lease.place, lease.asked_at, held(lease), ending, now).await
-    }
-
-    /// Ends a reply that was not handed over to any worker. False when one has begun it; then nothing changed.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn fail_unstarted_reply(&self, place: &ReplyPlace, now: Millis) -> Result<bool> {
-        let waits = Expression::default().when_equal("status", text(ReplyStatus::Pending.as_str()));
-        let content = Content::of_reply("");
-        let ending = Ending { status: ReplyStatus::Failed, content, tokens: TokenCount::default() };
-        self.end(place, now, waits, &ending, now).await
-    }
-
-    /// Ends the reply that `conversation` says is being made, if nobody is making it any more. False while somebody may
-    /// be.
-    pub(super) async fn end_abandoned_reply(
-        &self,
-        user: UserId,
-        conversation: &ConversationId,
-        number: u64,
-        now: Millis,
-    ) -> Result<bool> {
-        let item = self.find_item::<ReplyItem>(key::reply(user, conversation, number)).await?;
-        // Without the item, the conversation is being deleted: the next look at it will tell.
-        let Some(item) = item else { return Ok(true) };
-        if item.is_alive(now) {
-            return Ok(false);
-        }
-        let unchanged = Expression::default().when_equal("status", text(item.status.as_str()));
-        let unchanged = match &item.lease_until {
-            Some(until) => unchanged.when_equal("lease_until", super::expression::number(until)),
-            None => unchanged,
-        };
-        let content = item.content.unwrap_or_else(|| Content::of_reply(""));
-        let ending = Ending { status: ReplyStatus::Interrupted, content, tokens: TokenCount::default() };
-        let place = ReplyPlace::stored(user, conversation.clone(), item.id, number);
-        self.end(&place, item.asked_at, unchanged, &ending, now).await?;
-        Ok(true)
-    }
-
-    async fn end(
-        &self,
-        place: &ReplyPlace,
-        asked_at: Millis,
-        condition: Expression,
-        ending: &Ending,
-        now: Millis,
-    ) -> Result<bool> {
-        let reply =
-            condition.set("status", text(ending.status.as_str())).set("tokens", number(ending.tokens.get()));
-        let Some((conversation, message_number)) = &place.within else {
-            let reply = reply.set("content", text(ending.content.as_str()));
-            return Ok(self.update_reply(place, reply).await? || self.has_ended(place, ending).await?);
-        };
-        let message = Expression::default()
-            .set("status", text(ending.status.as_str()))
-            .set("text", packed(&ending.content))
-            .set("tokens", number(ending.tokens.get()))
-            .when_exists("pk");
-        // The message holds the text from now on; the item that was written every second forgets it.
-        let reply = reply.remove("content");
-        let counts = self.count(place.user, &settled(ending, asked_at));
-        let idle = Expression::default()
-            .remove("running")
-            .set("updated_at", number(now.get()))
-            .set("updated", text(key::place_in_list(now, conversation)))
-            .add("version", 1)
-            .when_equal("running", number(message_number));
-        // As a rule the reply is the last message, and the list shows how it begins.
-        let shown = idle.clone().set("preview", text(preview_of(&ending.content)));
-        let shown = shown.when_equal("leaf", number(message_number));
-        for idle in [shown, idle] {
-            let mut writes = vec![
-                Write::update(&self.studio, key::conversation(place.user, conversation), idle),
-                Write::update(&self.studio, place.key(), reply.clone()),
-                Write::update(
-                    &self.studio,
-                    key::message(place.user, conversation, *message_number),
-                    message.clone(),
-                ),
-            ];
-            writes.extend(counts.clone());
-            match self.transact(writes).await?.refused() {
-                [] => return Ok(true),
-                [0, ..] => {}
-                _ => return Ok(false),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether the reply ended like this already: the answer to our own first try may have been lost.
-    async fn has_ended(&self, place: &ReplyPlace, ending: &Ending) -> Result<bool> {
-        let item = self.find_item::<ReplyItem>(place.key()).await?;
-        Ok(item.is_some_and(|item| {
-            item.status == ending.status && item.content.as_ref() == Some(&ending.content)
-        }))
-    }
-
-    async fn update_reply(&self, place: &ReplyPlace, expression: Expression) -> Result<bool> {
-        Ok(self.update(place.key(), &expression, ReturnValue::None).await?.is_some())
-    }
-}
-
-fn held(lease: &Lease) -> Expression {
-    Expression::default()
-        .when_equal("worker", text(lease.worker.clone()))
-        .when_equal("status", text(ReplyStatus::Running.as_str()))
 }
 
 fn lease(place: &ReplyPlace, item: ReplyItem, worker: &str) -> Lease {
     Lease {
         place: place.clone(),
+        flags: item.flags(),
         model: item.model,
         temperature: item.temperature,
         max_tokens: item.max_tokens,
         prompt: item.prompt,
+        is_first: item.is_first,
+        held: item.held,
         worker: worker.to_owned(),
         asked_at: item.asked_at,
+        saved: 0,
+        parts: 0,
     }
-}
-
-/// What the end adds to the counters: the message itself was counted when the turn began, empty.
-fn settled(ending: &Ending, asked_at: Millis) -> Tally {
-    let tokens = i64::try_from(ending.tokens.get()).unwrap_or(i64::MAX);
-    let length = ending.content.as_str().chars().count();
-    let mut change =
-        Tally { tokens, response_length: i64::try_from(length).unwrap_or(i64::MAX), ..Tally::default() };
-    change.days.insert(asked_at.day(), DayTally { tokens, ..DayTally::default() });
-    change
 }

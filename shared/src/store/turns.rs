@@ -7,7 +7,7 @@ use super::conversations::{conversation_deleted, kept_changing, reply_running};
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
 use super::replies::{ReplyItem, ReplyPlace};
-use super::transaction::{condition_failed, failed};
+use super::usage::{Held, Reservation};
 use super::{Store, key};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
@@ -15,7 +15,7 @@ use crate::domain::{
     Content, ConversationId, Filing, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary,
     Title, UserId,
 };
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How often a turn starts anew when the conversation changes under it.
 const MOST_TRIES: usize = 8;
@@ -56,6 +56,9 @@ pub struct LooseTurn {
     pub max_tokens: u32,
 }
 
+/// Says what a reply may use: of which model, after a past of how many tokens.
+pub type Terms<'a> = dyn Fn(&ModelName, u64) -> Result<Reservation> + Send + Sync + 'a;
+
 /// A turn that is stored.
 #[derive(Clone, Debug)]
 pub enum StartedTurn {
@@ -70,11 +73,13 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Code::ReplyRunning`] while another reply is made in the conversation; [`crate::error::Code::ConversationDeleted`];
-    /// [`crate::error::Code::Conflict`] when the conversation kept changing.
+    /// [`crate::error::Code::Conflict`] when the conversation kept changing; what `terms` say; [`Code::LimitReached`],
+    /// [`Code::TooManyReplies`].
     pub async fn start_turn(
         &self,
         user: UserId,
         turn: &StoredTurn,
+        terms: &Terms<'_>,
         ids: [ulid::Ulid; 2],
         now: Millis,
     ) -> Result<StartedTurn> {
@@ -87,13 +92,26 @@ impl Store {
                 }
                 continue;
             }
-            let start = TurnStart::new(user, turn, seen, ids, now);
-            let outcome = self.transact(self.turn_writes(user, turn, &start)?).await?;
+            let model = turn.model.as_ref().or(seen.as_ref().map(|seen| &seen.model));
+            let past = seen.as_ref().map_or(0, ConversationItem::past);
+            let reservation = match terms(model.unwrap_or(&turn.default_model), past) {
+                Ok(reservation) => reservation,
+                // What was begun before is answered, whatever has changed since.
+                Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
+            };
+            let start = TurnStart::new(user, turn, seen, &reservation, ids, now);
+            let mut writes = self.turn_writes(user, turn, &start)?;
+            writes.push(self.reserving(user, &start.held, reservation.budget));
+            let last = writes.len() - 1;
+            let outcome = self.transact(writes).await?;
             if outcome.is_committed() {
                 return Ok(StartedTurn::New(start.place));
             }
             if let Some(known) = self.find_known_turn(user, turn).await? {
                 return Ok(known);
+            }
+            if outcome.refused() == [last] {
+                self.make_room(user, &reservation, now).await?;
             }
         }
         Err(kept_changing())
@@ -155,27 +173,38 @@ impl Store {
     /// Stores the beginning of a turn that belongs to no conversation.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::LimitReached`], [`Code::TooManyReplies`]; [`Code::Unauthenticated`] when the account is gone.
     pub async fn start_loose_turn(
         &self,
         user: UserId,
         turn: &LooseTurn,
+        reservation: &Reservation,
         id: MessageId,
         now: Millis,
     ) -> Result<ReplyPlace> {
+        let place = ReplyPlace::loose(user, id.clone());
+        let held = Held::at(&place, now.day(), reservation.most);
         let reply = ReplyItem {
             prompt: Some(turn.content.clone()),
+            held: Some(held.clone()),
             expires_at: Some(now.plus_seconds(LOOSE_KEPT_SECONDS).seconds()),
             ..ReplyItem::pending(&id, &turn.model, turn.temperature, turn.max_tokens, now)
         };
         let item = item_at(key::loose_reply(user, &id), "reply", &reply)?;
-        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
-        match request.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(ReplyPlace::loose(user, id)),
-            // The id is new, so the item there is ours: the answer to the first try was lost.
-            Err(error) if condition_failed(&error) => Ok(ReplyPlace::loose(user, id)),
-            Err(error) => Err(failed(error)),
+        let there = Expression::default().when_exists("pk");
+        for _ in 0..MOST_TRIES {
+            let writes = vec![
+                Write::create(&self.studio, item.clone()),
+                Write::check(&self.studio, key::statistics(user), there.clone()),
+                self.reserving(user, &held, reservation.budget),
+            ];
+            match self.transact(writes).await?.refused() {
+                [] => return Ok(place),
+                [2] => self.make_room(user, reservation, now).await?,
+                _ => return Err(Error::new(Code::Unauthenticated, "Could not validate credentials")),
+            }
         }
+        Err(kept_changing())
     }
 }
 
@@ -187,6 +216,7 @@ struct TurnStart {
     first: u64,
     messages: [Message; 2],
     parent: Option<u64>,
+    held: Held,
     reply: ReplyItem,
     place: ReplyPlace,
 }
@@ -196,6 +226,7 @@ impl TurnStart {
         user: UserId,
         turn: &StoredTurn,
         seen: Option<ConversationItem>,
+        reservation: &Reservation,
         ids: [ulid::Ulid; 2],
         now: Millis,
     ) -> Self {
@@ -216,9 +247,14 @@ impl TurnStart {
         item.running = Some(first + 1);
         item.updated_at = now;
         item.updated = key::place_in_list(now, &item.id);
-        let reply = ReplyItem::pending(&answered, &model, turn.temperature, turn.max_tokens, now);
-        let place = ReplyPlace::stored(user, turn.conversation.clone(), answered, first + 1);
-        Self { item, creates, first, messages, parent, reply, place }
+        let place = ReplyPlace::stored(user, turn.conversation.clone(), answered.clone(), first + 1);
+        let held = Held::at(&place, now.day(), reservation.most);
+        let reply = ReplyItem {
+            held: Some(held.clone()),
+            is_first: creates,
+            ..ReplyItem::pending(&answered, &model, turn.temperature, turn.max_tokens, now)
+        };
+        Self { item, creates, first, messages, parent, held, reply, place }
     }
 
     /// How the conversation's own item changes.

@@ -6,6 +6,7 @@ use super::expression::{Expression, Write, number, text};
 use super::items::{UserItem, item_at};
 use super::transaction::{Outcome, failed, from_item, random_below};
 use super::{Attempts, NewSession, Store, key};
+use crate::domain::usage::OwnBudget;
 use crate::domain::{Credential, Email, Failures, Millis, User, UserId, Username};
 use crate::error::{Code, Error, Result};
 
@@ -42,6 +43,7 @@ impl Store {
     /// [`Code::UsernameTaken`] and [`Code::EmailTaken`].
     pub async fn create_user(&self, new: NewUser) -> Result<User> {
         let user = User {
+            own_budget: OwnBudget::default(),
             id: new.id,
             username: new.username,
             email: new.email,

@@ -1,0 +1,149 @@
+//! `POST /api/chat` with a `conversationId`: a stored turn, whose reply is made within the request, or, if the client prefers,
+//! after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::{ConversationId, Message, MessageId, ModelName, ReplyStatus, TokenCount, User};
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+use shared::replies::{LONGEST_ANSWER, Made, Time, Wish};
+use shared::store::{Found, ReplyPlace, StartedTurn};
+use tokio::time::{Instant, sleep};
+
+use super::Chat;
+
+/// How long the windows may take for the last frames while the request waits.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How often it is looked whether somebody else has ended a reply.
+const PAUSE: Duration = Duration::from_millis(200);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredAnswer<'a> {
+    conversation_id: Option<&'a ConversationId>,
+    message_id: &'a MessageId,
+    content: &'a str,
+    tokens: u64,
+    model: &'a ModelName,
+    #[serde(rename = "finish_reason")]
+    finish_reason: &'static str,
+    #[serde(rename = "left_out", skip_serializing_if = "Option::is_none")]
+    left_out: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AcceptedAnswer<'a> {
+    conversation_id: Option<&'a ConversationId>,
+    message_id: &'a MessageId,
+    status: &'static str,
+}
+
+pub(super) async fn handle(chat: &Chat, request: &Request, user: &Arc<User>, wish: Wish) -> Result<Answer> {
+    let deadline = Instant::now() + LONGEST_ANSWER;
+    let started = chat.turns.start(user, wish).await?;
+    if request.prefers("respond-async") {
+        return accept(chat, &started).await;
+    }
+    let place = match started {
+        StartedTurn::New(place) => place,
+        StartedTurn::Known(place, message) => return known(chat, &place, message, deadline).await,
+    };
+    match chat.worker.make_reply(&place, Time { stop_at: deadline, farewell: FAREWELL }).await? {
+        Some(made) => {
+            chat.title(&place, &made).await;
+            answer(&place, &made)
+        }
+        // Somebody stopped it before it began, or the conversation is gone.
+        None => wait(chat, &place, deadline).await,
+    }
+}
+
+/// Leaves the reply to `replies`, and says where to look.
+async fn accept(chat: &Chat, started: &StartedTurn) -> Result<Answer> {
+    let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = started;
+    let waits = match started {
+        StartedTurn::New(_) => true,
+        StartedTurn::Known(_, message) => message.status == Some(ReplyStatus::Pending),
+    };
+    if waits {
+        chat.hand_over(place).await?;
+    }
+    let status = match started {
+        StartedTurn::New(_) => ReplyStatus::Pending,
+        StartedTurn::Known(_, message) => message.status.unwrap_or(ReplyStatus::Complete),
+    };
+    let (conversation_id, message_id) = (place.conversation(), &place.message);
+    let answer = Answer::ok(&AcceptedAnswer { conversation_id, message_id, status: status.as_str() })?;
+    let path =
+        conversation_id.map(|id| format!("/api/conversations/{}", shared::http::path_segment(id.as_str())));
+    Ok(answer.accepted(&path.unwrap_or_default()))
+}
+
+/// A turn that was stored before: its reply, when it has ended, or as soon as it does.
+async fn known(chat: &Chat, place: &ReplyPlace, message: Message, deadline: Instant) -> Result<Answer> {
+    match message.status {
+        // It may have been left to nobody.
+        Some(ReplyStatus::Pending) => {
+            chat.hand_over(place).await?;
+            wait(chat, place, deadline).await
+        }
+        _ => ended(place, &message),
+    }
+}
+
+/// Waits for somebody else to end a reply; after that time, what there is of it.
+async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answer> {
+    let (store, conversation) = (&chat.base.store, place.conversation());
+    while Instant::now() < deadline {
+        match store.find_reply(place.user, conversation, &place.message, clock::now()).await? {
+            Some(Found::Ended(place, message, _)) => return ended(&place, &message),
+            Some(_) => sleep(PAUSE).await,
+            None => return Err(Error::no_conversation()),
+        }
+    }
+    let so_far = store.find_reply_so_far(place).await?.ok_or_else(Error::no_conversation)?;
+    let (content, model) = (so_far.content.as_str().to_owned(), so_far.model);
+    let status = ReplyStatus::Running;
+    answer(
+        place,
+        &Made {
+            content,
+            tokens: so_far.tokens,
+            model,
+            left_out: 0,
+            is_first: false,
+            status,
+            finish_reason: "deadline",
+        },
+    )
+}
+
+fn ended(place: &ReplyPlace, message: &Message) -> Result<Answer> {
+    let status = message.status.unwrap_or(ReplyStatus::Complete);
+    let finish_reason = match status {
+        ReplyStatus::Stopped => "stopped",
+        ReplyStatus::Interrupted => "interrupted",
+        ReplyStatus::Failed => return Err(Error::new(Code::Unavailable, "The reply could not be made")),
+        _ => "stop",
+    };
+    let model = message.model.clone().unwrap_or_else(ModelName::default_of_contract);
+    let (content, tokens) = (message.content.as_str().to_owned(), message.tokens.map_or(0, TokenCount::get));
+    answer(place, &Made { content, tokens, model, left_out: 0, is_first: false, status, finish_reason })
+}
+
+fn answer(place: &ReplyPlace, made: &Made) -> Result<Answer> {
+    Answer::ok(&StoredAnswer {
+        conversation_id: place.conversation(),
+        message_id: &place.message,
+        content: &made.content,
+        tokens: made.tokens,
+        model: &made.model,
+        finish_reason: made.finish_reason,
+        left_out: (made.left_out > 0).then_some(made.left_out),
+    })
+}

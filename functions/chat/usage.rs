@@ -1,0 +1,100 @@
+//! `GET /api/usage`: what the caller's replies used, today, by day and by model, and what may be used.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shared::Result;
+use shared::clock;
+use shared::http::{Answer, Request};
+use shared::store::{Booked, DayUsage};
+
+use super::Chat;
+
+/// As many days as are told of.
+const DAYS: u32 = 30;
+
+#[derive(Serialize)]
+struct UsageAnswer {
+    today: Today,
+    limits: Limits,
+    daily: BTreeMap<String, Used>,
+    models: BTreeMap<String, Used>,
+}
+
+#[derive(Serialize)]
+struct Today {
+    day: String,
+    #[serde(flatten)]
+    used: Used,
+    /// For replies that are being made.
+    reserved_tokens: u64,
+    reserved_micro_dollars: u64,
+    running: u64,
+    /// In how many seconds another day begins.
+    resets_in: u64,
+}
+
+/// None means any number.
+#[derive(Serialize)]
+struct Limits {
+    daily_tokens: Option<u64>,
+    daily_micro_dollars: Option<u64>,
+    replies_at_once: u64,
+}
+
+#[derive(Clone, Copy, Default, Serialize)]
+struct Used {
+    replies: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    micro_dollars: u64,
+}
+
+impl Used {
+    fn and(self, booked: &Booked) -> Self {
+        Self {
+            replies: self.replies + booked.replies,
+            input_tokens: self.input_tokens + booked.input,
+            output_tokens: self.output_tokens + booked.output,
+            micro_dollars: self.micro_dollars + booked.micro_dollars,
+        }
+    }
+
+    fn on(day: &DayUsage) -> Self {
+        day.models.values().fold(Self::default(), Self::and)
+    }
+}
+
+pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
+    let (caller, user) = chat.base.admit(request).await?;
+    let now = clock::now();
+    // What died with its function is not held for ever.
+    chat.base.store.free_abandoned(caller.user, now).await?;
+    let days = chat.base.store.usage_of_user(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
+    let mut models: BTreeMap<String, Used> = BTreeMap::new();
+    for (model, booked) in days.values().flat_map(|day| &day.models) {
+        let used = models.entry(model.clone()).or_default();
+        *used = used.and(booked);
+    }
+    let name = now.day().to_string();
+    let today = days.get(&name).cloned().unwrap_or_default();
+    let used = Used::on(&today);
+    let budget = chat.turns.budget_of(&user);
+    Answer::ok(&UsageAnswer {
+        today: Today {
+            day: name,
+            used,
+            reserved_tokens: today.held.tokens.saturating_sub(used.input_tokens + used.output_tokens),
+            reserved_micro_dollars: today.held.micro_dollars.saturating_sub(used.micro_dollars),
+            running: today.running,
+            resets_in: 86_400 - now.seconds() % 86_400,
+        },
+        limits: Limits {
+            daily_tokens: budget.tokens,
+            daily_micro_dollars: budget.micro_dollars,
+            replies_at_once: budget.replies,
+        },
+        daily: days.iter().map(|(day, usage)| (day.clone(), Used::on(usage))).collect(),
+        models,
+    })
+}

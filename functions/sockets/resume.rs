@@ -1,0 +1,16 @@
+//! `{"type": "resume", …}`: shows a reply to a window that was away.
+
+use shared::Result;
+use shared::json;
+use shared::replies::Wanted;
+use shared::sockets::frame::AboutReply;
+
+use super::sender::sender;
+use super::{Event, Sockets};
+
+pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
+    let owner = sender(sockets, event).await?;
+    let about: AboutReply = json::parse(event.frame())?;
+    let wanted = Wanted { user: owner.user, conversation: about.conversation_id, message: about.message_id };
+    sockets.replies.resume(&wanted, &event.connection).await
+}

@@ -1,0 +1,17 @@
+//! `{"type": "stop", …}`: stops a reply; its windows are told when it has.
+
+use shared::Result;
+use shared::json;
+use shared::replies::Wanted;
+use shared::sockets::frame::AboutReply;
+
+use super::sender::sender;
+use super::{Event, Sockets};
+
+pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
+    let owner = sender(sockets, event).await?;
+    let about: AboutReply = json::parse(event.frame())?;
+    let wanted = Wanted { user: owner.user, conversation: about.conversation_id, message: about.message_id };
+    sockets.replies.stop(&wanted).await?;
+    Ok(())
+}

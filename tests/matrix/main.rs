@@ -1,0 +1,123 @@
+//! `cargo bench --bench matrix`: 2,000 turns through everything that can go wrong at once, 1,000 disconnects with resumes, the
+//! time that the way of a first token adds to the provider's own, and 100 replies at once. It prints what came of them, and
+//! fails when anything was lost, doubled, stuck, out of order, late or booked wrong.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and ends by panicking"
+)]
+#![allow(dead_code, unused_imports, reason = "what the tests of the API have, of which little is used here")]
+
+#[path = "../api/actors.rs"]
+mod actors;
+#[path = "../api/deployed.rs"]
+mod deployed;
+#[path = "../api/matrix.rs"]
+mod matrix;
+#[path = "../api/provider.rs"]
+mod provider;
+#[path = "../api/providers.rs"]
+mod providers;
+#[path = "../api/resume.rs"]
+mod resume;
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use provider::Provider;
+
+#[tokio::main]
+async fn main() {
+    // `cargo test --benches` runs this too, where it has nothing to say.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    first_tokens().await;
+    hundred_at_once().await;
+    let start = Instant::now();
+    let figures = matrix::run(20, 2000).await;
+    println!("{} turns in {} s", figures.turns, start.elapsed().as_secs());
+    println!(
+        "faults that struck: {}; workers killed: {}; ends: {:?}",
+        figures.faults, figures.killed, figures.ends
+    );
+    println!(
+        "lost {}, duplicated {}, stuck {}, models asked twice {}, ledger off by {} tokens",
+        figures.lost, figures.duplicated, figures.stuck, figures.asked_twice, figures.ledger_off_by
+    );
+    let start = Instant::now();
+    let (disconnects, wrong) = resume::disconnects(10, 100).await;
+    println!(
+        "{disconnects} disconnects with resumes in {} s; texts that differ: {wrong}",
+        start.elapsed().as_secs()
+    );
+    let bad = figures.lost + figures.duplicated + figures.stuck + figures.asked_twice + wrong;
+    assert!(bad == 0 && figures.ledger_off_by == 0, "{figures:?}");
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1000.0
+}
+
+/// How much later a window has the first token than somebody who asks the provider itself.
+async fn first_tokens() {
+    let provider = Provider::start().await;
+    let studio = providers::studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("RATE_LIMIT", "0")]).await;
+    let mut window = studio.user("alice").await.window().await;
+    let client = reqwest::Client::new();
+    let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
+    let (mut through, mut direct) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        let sent = Instant::now();
+        let url = format!("{}/chat/completions", provider.openai());
+        let mut answer = client.post(url).json(&body).send().await.unwrap();
+        answer.chunk().await.unwrap();
+        direct.push(sent.elapsed());
+        while answer.chunk().await.unwrap().is_some() {}
+        let sent = Instant::now();
+        window.send(&json!({"type": "chat", "content": "one two three"})).await;
+        window.next("chat_chunk").await;
+        through.push(sent.elapsed());
+        window.next("chat_complete").await;
+    }
+    let (through, direct) = (median(through), median(direct));
+    println!(
+        "first token: {through:.1} ms through the studio, {direct:.1} ms from the provider, medians of 100"
+    );
+    assert!(through - direct < 60.0, "{through} {direct}");
+}
+
+/// A hundred replies of 100 tokens, two for each of fifty users, all at once and each in order.
+async fn hundred_at_once() {
+    let studio = actors::studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "15")).await;
+    let enter = |number: usize| {
+        let studio = &studio;
+        async move {
+            let user = studio.user(&format!("user{number}")).await;
+            [user.window().await, user.window().await]
+        }
+    };
+    let windows: Vec<_> = join_all((0..50).map(enter)).await.into_iter().flatten().collect();
+    let start = Instant::now();
+    let replies = windows.into_iter().map(|mut window| async move {
+        window.send(&json!({"type": "chat", "content": "/tokens 100"})).await;
+        let message = window.next("chat_accepted").await["messageId"].clone();
+        let mut shown = resume::Shown::default();
+        shown.watch(&mut window, &message).await;
+        shown.text.ends_with("99 100 ")
+    });
+    let whole = join_all(replies).await.into_iter().filter(|whole| *whole).count();
+    println!(
+        "100 replies of 100 tokens at once: {whole} in order and whole, after {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    assert_eq!(whole, 100);
+}
