@@ -185,6 +185,15 @@ impl Foundation {
         self.count(request, &Requester::Network(Network::of(request.address()))).await
     }
 
+    /// Counts a connect of somebody whom we do not know, from this address.
+    ///
+    /// # Errors
+    /// [`shared::error::Code::RateLimited`].
+    pub async fn stranger(&self, address: &str) -> Result<()> {
+        let allowance = self.limiter.count(&Requester::Network(Network::of(address))).await?;
+        allowance.as_ref().map_or(Ok(()), check_allowance)
+    }
+
     async fn count(&self, request: &Request, requester: &Requester) -> Result<()> {
         let Some(allowance) = self.limiter.count(requester).await? else { return Ok(()) };
         request.note_allowance(allowance);

@@ -15,6 +15,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> u16 {
         Ok(()) => 200,
         Err(error) if error.code() == Code::Unauthenticated => 401,
         Err(error) if error.code() == Code::Forbidden => 403,
+        Err(error) if error.code() == Code::RateLimited => 429,
         Err(error) => {
             tracing::error!(?error, "a connection could not be kept");
             500
@@ -31,7 +32,13 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
         open: false,
         owner: None,
     };
-    connection.owner = owner(sockets, event).await?;
+    let owner = owner(sockets, event).await;
+    if !matches!(owner, Ok(Some(_))) {
+        // Of nobody, so far: it counts against its network, as a request without a good token does.
+        let address = event.request.request_context.identity.source_ip.as_deref();
+        sockets.base.stranger(address.unwrap_or_default()).await?;
+    }
+    connection.owner = owner?;
     if connection.owner.is_some_and(|owner| !connection.claims_allow(owner.user)) {
         return Err(forbidden());
     }

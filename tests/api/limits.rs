@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::actors::{PASSWORD, TestStudio, send, studio_with};
+use crate::actors::{PASSWORD, TestStudio, Window, send, studio_with};
 use reqwest::Method;
 
 /// A studio with this many requests in a window that outlasts the test.
@@ -72,4 +72,18 @@ async fn requests_at_once_pass_no_more_often_than_one_after_another() {
     let statuses = requests.join_all().await;
     let passed = statuses.iter().filter(|status| **status == 404).count();
     assert_eq!((passed, statuses.len() - passed), (10, 30), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn connects_of_people_who_are_not_logged_in_are_limited_too() {
+    let studio = limited(4).await;
+    // The registration is the first request of this address.
+    let ada = studio.user("ada").await;
+    let forged = format!("{}?token=forged", studio.ws_url());
+    assert_eq!(Window::open(&forged).await.err(), Some(401));
+    drop(studio.window().await);
+    assert_eq!(Window::open(&forged).await.err(), Some(401));
+    assert_eq!(Window::open(&forged).await.err(), Some(429));
+    assert_eq!(Window::open(&studio.ws_url()).await.err(), Some(429));
+    ada.window().await.is_quiet().await;
 }

@@ -5,6 +5,7 @@ use local::{InvocationFault, Options, When};
 use serde_json::{Value, json};
 
 use crate::actors::{TestStudio, User, eventually, eventually_each, studio, studio_with};
+use crate::passwords::dynamodb;
 use crate::provider::{Act, Ending, Protocol, Provider, proper};
 use crate::providers::studio_of;
 
@@ -186,6 +187,18 @@ async fn a_reply_of_a_deleted_conversation_is_settled_all_the_same() {
     window.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
     window.next("chat_chunk").await;
     user.delete("/api/conversations/c").await.expect(200);
+    // Looked at from outside: asking for the usage gives back what no reply holds, and this one's items are gone.
+    eventually("the worker has settled", async || {
+        let query = json!({
+            "TableName": "StudioTable", "ConsistentRead": true,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :usage)",
+            "ExpressionAttributeValues": {":pk": {"S": format!("USER#{}", user.id)}, ":usage": {"S": "USAGE#"}},
+        });
+        let page = dynamodb(&studio, "Query", &query).await;
+        let items = page["Items"].as_array().unwrap();
+        (!items.is_empty() && items.iter().all(|item| item.get("running").is_none())).then_some(())
+    })
+    .await;
     let usage = settled(&user).await;
     assert_eq!(
         (&usage["today"]["replies"], &usage["today"]["reserved_tokens"]),

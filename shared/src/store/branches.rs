@@ -18,8 +18,8 @@ impl Store {
     /// Makes the branch of a message the current one: what leads to it, itself, and of what follows always the newest.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`] when the message is not there;
-    /// [`Code::Conflict`].
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`] when the message is not there;
+    /// [`crate::error::Code::Conflict`].
     pub async fn select_branch(
         &self,
         user: UserId,
@@ -58,7 +58,7 @@ impl Store {
     /// The conversation `id` as a new one, up to this message: what leads to it, and itself.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::Invalid`] when the message is not there; [`Code::ReplyRunning`] when it is, or follows,
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Invalid`] when the message is not there; [`crate::error::Code::ReplyRunning`] when it is, or follows,
     /// a reply that is being made.
     pub async fn copy_up_to(
         &self,

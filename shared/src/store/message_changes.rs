@@ -31,13 +31,13 @@ impl Store {
     /// Changes a message in its place.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::ReplyRunning`] for a reply that is being made;
-    /// [`Code::Conflict`].
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] for a reply that is being made;
+    /// [`crate::error::Code::Conflict`].
     ///
-    /// [`Code::NotFound`]: crate::error::Code::NotFound
-    /// [`Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
-    /// [`Code::ReplyRunning`]: crate::error::Code::ReplyRunning
-    /// [`Code::Conflict`]: crate::error::Code::Conflict
+    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
+    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
+    /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
+    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
     pub async fn revise_message(
         &self,
         user: UserId,
@@ -81,7 +81,7 @@ impl Store {
     /// Deletes one message. What follows it follows the one before it from then on.
     ///
     /// # Errors
-    /// As [`Self::revise_message`]; [`Code::Invalid`](crate::error::Code::Invalid) when more than 80 messages follow it.
+    /// As [`Self::revise_message`]; [`crate::error::Code::Invalid`] when more than 80 messages follow it.
     pub async fn delete_message(
         &self,
         user: UserId,

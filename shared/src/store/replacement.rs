@@ -23,13 +23,13 @@ impl Store {
     /// before what is new. Gives back what is stored.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::ReplyRunning`] when the messages are in another order
-    /// while a reply is made; [`Code::Conflict`] when the conversation kept changing.
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] when the messages are in another order
+    /// while a reply is made; [`crate::error::Code::Conflict`] when the conversation kept changing.
     ///
-    /// [`Code::NotFound`]: crate::error::Code::NotFound
-    /// [`Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
-    /// [`Code::ReplyRunning`]: crate::error::Code::ReplyRunning
-    /// [`Code::Conflict`]: crate::error::Code::Conflict
+    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
+    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
+    /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
+    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
     pub async fn replace_conversation(
         &self,
         user: UserId,

@@ -87,11 +87,11 @@ impl Store {
     /// Changes the summary of a conversation. Changes of different fields at the same time all stand.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Conflict`] when it kept changing.
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Conflict`] when it kept changing.
     ///
-    /// [`Code::NotFound`]: crate::error::Code::NotFound
-    /// [`Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
-    /// [`Code::Conflict`]: crate::error::Code::Conflict
+    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
+    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
+    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
     pub async fn revise_conversation(
         &self,
         user: UserId,
