@@ -2,6 +2,7 @@
 //! done.)
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -22,8 +23,12 @@ impl Place {
         fs::create_dir_all(&folder).unwrap();
         let template =
             fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml")).unwrap();
-        let binaries =
-            template.split("Binary: ").skip(1).filter_map(|rest| rest.split([' ', '\n', '}']).next());
+        // Two functions may be of one executable.
+        let binaries: BTreeSet<&str> = template
+            .split("Binary: ")
+            .skip(1)
+            .filter_map(|rest| rest.split([' ', '\n', '}']).next())
+            .collect();
         for name in binaries {
             place(&examples().join("misbehaving"), &folder.join(name));
         }
@@ -75,6 +80,8 @@ impl Drop for Place {
 
 /// Lets an executable appear at `to`, which shows as the path of its processes.
 fn place(executable: &Path, to: &Path) {
+    // A copy onto a link of the executable itself would empty it.
+    assert!(!to.exists(), "{} is there already", to.display());
     if fs::hard_link(executable, to).is_err() {
         fs::copy(executable, to).unwrap();
     }
