@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
-use shared::auth::{Caller, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance};
+use shared::auth::{Caller, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance};
 use shared::config::{self, AwsConfig, Variables};
 use shared::domain::usage::Budget;
 use shared::domain::{ModelName, Network, Rate, Requester, User};
@@ -125,6 +125,8 @@ pub struct Foundation {
     pub gate: Gate,
     /// Counts requests.
     pub limiter: Limiter,
+    /// How many requests anybody may make.
+    rate: Option<Rate>,
     /// Configures further AWS clients.
     pub aws: AwsConfig,
 }
@@ -145,7 +147,13 @@ impl Foundation {
         let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
-        Ok(Self { store, tokens, keyring, gate, limiter, aws })
+        Ok(Self { store, tokens, keyring, gate, limiter, rate, aws })
+    }
+
+    /// Counts the frames of connections, in proportion to the limit on requests.
+    #[must_use]
+    pub fn frame_limiter(&self) -> FrameLimiter {
+        FrameLimiter::new(self.store.clone(), self.rate)
     }
 
     /// The caller of `request`. What changes something counts against the user's requests, and what shows no good

@@ -1,6 +1,7 @@
 //! `{"type": "auth", "token"}`: gives the connection to the token's user. A token that does not count closes it.
 
 use shared::Result;
+use shared::clock;
 use shared::error::{Code, Error};
 use shared::json;
 use shared::sockets::ServerFrame;
@@ -14,7 +15,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
         Ok(owner) => {
             let frame = ServerFrame::authenticated(owner.user, owner.credential);
             sockets.push.answer(&event.connection, &frame).await;
-            Ok(())
+            sockets.push.close_oldest(owner.user, &event.connection, clock::now()).await
         }
         Err(error) if error.code() == Code::Unauthenticated => {
             let frame = ServerFrame::AuthFailed { message: error.detail().to_owned() };

@@ -43,7 +43,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
         return Err(forbidden());
     }
     sockets.base.store.create_connection(&connection).await?;
-    if connection.owner.is_some() {
+    if let Some(owner) = connection.owner {
         // Nothing can be pushed before the connection is open, which it is when this has answered.
         let greet = Task::Greet { connection: connection.id.clone() };
         if let Err(error) = sockets.handover.hand_over(&greet).await {
@@ -51,6 +51,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
             sockets.base.store.delete_connection(&connection.id).await?;
             return Err(error);
         }
+        sockets.push.close_oldest(owner.user, &connection.id, clock::now()).await?;
     }
     Ok(())
 }

@@ -16,10 +16,12 @@ use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::Result;
-use shared::domain::{ConnectionId, Millis};
-use shared::error::Error;
+use shared::auth::{Count, FrameLimiter, Pace, Views};
+use shared::domain::{ConnectionId, MessageId, Millis};
+use shared::error::{Code, Error};
 use shared::handover::Handover;
 use shared::replies::{Replies, Turns};
 use shared::sockets::{Push, ServerFrame};
@@ -35,6 +37,18 @@ pub struct Sockets {
     replies: Replies,
     allowed_origins: Vec<String>,
     turns: Turns,
+    frames: FrameLimiter,
+    /// Connections that have an owner, and when the owner's token ends.
+    authenticated: Views<ConnectionId, u64>,
+}
+
+/// Of 32 KB that API Gateway takes.
+const MOST_FRAME_BYTES: usize = 30 * 1024;
+
+/// What is read of a turn that is refused.
+#[derive(Deserialize)]
+struct Numbered {
+    id: Option<MessageId>,
 }
 
 /// One event of a connection.
@@ -63,6 +77,24 @@ impl Event {
         self.request.body.as_deref().unwrap_or_default().as_bytes()
     }
 
+    /// API Gateway takes 32 KB; ours is less, so that what is longer gets an answer that helps.
+    fn check_size(&self) -> Result<()> {
+        if self.frame().len() <= MOST_FRAME_BYTES {
+            return Ok(());
+        }
+        let detail = "A frame must have at most 30 KB. `POST /api/chat` with `Prefer: respond-async` takes longer texts";
+        Err(Error::new(Code::BodyTooLarge, detail))
+    }
+
+    /// How a client is told that a frame was refused: of a turn, in the words of turns.
+    fn refusal(&self, error: &Error) -> ServerFrame {
+        if self.route_key() != "chat" {
+            return ServerFrame::refusal(error);
+        }
+        let numbered = serde_json::from_slice::<Numbered>(self.frame());
+        ServerFrame::turn_refused(numbered.ok().and_then(|frame| frame.id), error)
+    }
+
     fn query(&self, name: &str) -> Option<&str> {
         self.request.query_string_parameters.first(name)
     }
@@ -85,7 +117,8 @@ impl Sockets {
         let handover = Handover::connect(&base.aws, function);
         let replies = Replies::new(base.store.clone(), push.clone());
         let turns = Turns::new(base.store.clone(), offer, limits);
-        Ok(Self { base, push, handover, replies, allowed_origins, turns })
+        let (frames, authenticated) = (base.frame_limiter(), Views::default());
+        Ok(Self { base, push, handover, replies, allowed_origins, turns, frames, authenticated })
     }
 
     /// Answers events until the runtime ends the process.
@@ -119,13 +152,47 @@ impl Sockets {
         if event.route_key() == "$connect" {
             return connect::handle(self, event).await;
         }
-        if let Err(error) = self.route_frame(event).await {
+        let refusal = match self.admit(event).await {
+            Ok(false) => return 200,
+            Ok(true) => self.route_frame(event).await.map_err(|error| (ServerFrame::refusal(&error), error)),
+            Err(error) => Err((event.refusal(&error), error)),
+        };
+        if let Err((frame, error)) = refusal {
             if error.code().is_our_fault() {
                 tracing::error!(?error, "a frame failed");
             }
-            self.push.answer(&event.connection, &ServerFrame::refusal(&error)).await;
+            self.refuse(event, &frame).await;
         }
         200
+    }
+
+    /// Says that a frame was refused. What was counted leniently was not worth it then.
+    async fn refuse(&self, event: &Event, frame: &ServerFrame) {
+        let told = self.frames.tell(&event.connection);
+        let (told, ()) = tokio::join!(told, self.push.answer(&event.connection, frame));
+        if let Err(error) = told {
+            tracing::warn!(?error, "a frame was not counted");
+        }
+    }
+
+    /// Whether a frame is to be handled. A connection that does not heed its limit is closed.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`], [`Code::BodyTooLarge`].
+    async fn admit(&self, event: &Event) -> Result<bool> {
+        if event.route_key() == "$disconnect" {
+            return Ok(true);
+        }
+        // A ping costs nothing else, and turns are bounded by what they may spend: those that are refused are told of.
+        let how = if matches!(event.route_key(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
+        match self.frames.count(&event.connection, how).await? {
+            Pace::Kept => event.check_size().map(|()| true),
+            Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
+            Pace::Flood => {
+                self.push.close(&event.connection).await;
+                Ok(false)
+            }
+        }
     }
 
     async fn route_frame(&self, event: &Event) -> Result<()> {

@@ -23,7 +23,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
         Err(error) => Err(error),
     };
     if let Err(error) = handled {
-        sockets.push.answer(&event.connection, &ServerFrame::turn_refused(None, &error)).await;
+        sockets.refuse(event, &ServerFrame::turn_refused(None, &error)).await;
     }
     Ok(())
 }

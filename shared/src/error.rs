@@ -46,6 +46,8 @@ pub enum Code {
     ReplyRunning,
     /// More requests than the limit allows; the next window brings new ones.
     RateLimited,
+    /// The connection gave way to another one of its user.
+    TooManyConnections,
     /// Too many wrong guesses; after a wait, another may be made.
     TooManyAttempts,
     /// Somebody else changed the same thing again and again; trying later may succeed.
@@ -104,6 +106,7 @@ impl Code {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::ReplyRunning => "reply_running",
             Self::RateLimited => "rate_limited",
+            Self::TooManyConnections => "too_many_connections",
             Self::TooManyAttempts => "too_many_attempts",
             Self::Conflict => "conflict",
             Self::LimitReached => "limit_reached",

@@ -40,6 +40,7 @@ mod profile;
 mod property;
 mod provider;
 mod providers;
+mod realtime;
 mod regenerate;
 mod repair;
 mod replies;

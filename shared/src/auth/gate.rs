@@ -1,10 +1,8 @@
 //! The gate: from a token or an API key to the caller, with a consistent look at the user at most every four seconds.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::{Claims, Keyring, Tokens, hash_opaque};
+use super::{Claims, Keyring, Tokens, Views, hash_opaque};
 use crate::clock;
 use crate::domain::{Credential, KeyId, Millis, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -16,8 +14,6 @@ pub const API_KEY_PREFIX: &str = "sk-studio-";
 /// An ended session is refused everywhere within 5 s, so a look at a user counts for 4 s by the wall clock (a
 /// frozen instance's monotonic clock stands still).
 const TRUSTED_MILLIS: u64 = 4000;
-/// More than this at once on one instance only cost it some reads.
-const REMEMBERED: usize = 1000;
 /// How often an instance says that an API key was used.
 const TOUCHED_SECONDS: u64 = 300;
 
@@ -163,32 +159,5 @@ impl Gate {
         let user = Arc::new(user);
         self.users.remember(id, Arc::clone(&user), now);
         Some(user).filter(counts).ok_or(Refusal::BadToken)
-    }
-}
-
-/// What was seen a moment ago.
-struct Views<K, V>(Mutex<HashMap<K, (Millis, V)>>);
-
-impl<K, V> Default for Views<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Eq + Hash, V: Clone> Views<K, V> {
-    fn recent(&self, key: &K, now: Millis, trusted_millis: u64) -> Option<V> {
-        let views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen_at, value) = views.get(key)?;
-        // A clock that was set back must not make a view last.
-        let fresh = now >= *seen_at && now.get() - seen_at.get() < trusted_millis;
-        fresh.then(|| value.clone())
-    }
-
-    fn remember(&self, key: K, value: V, now: Millis) {
-        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if views.len() >= REMEMBERED {
-            views.clear();
-        }
-        views.insert(key, (now, value));
     }
 }

@@ -1,5 +1,6 @@
 //! Who somebody is: passwords, access tokens, and the gate that every authenticated request passes.
 
+mod frame_limiter;
 mod gate;
 mod keyring;
 mod limiter;
@@ -8,8 +9,10 @@ mod passwords;
 mod refresh;
 mod tokens;
 mod totp;
+mod views;
 mod well_known;
 
+pub use frame_limiter::{Count, FrameLimiter, Pace};
 pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
 pub use keyring::{Key, Keyring, Keys, SecretKey};
 pub use limiter::{Limiter, check_allowance};
@@ -18,3 +21,4 @@ pub use passwords::{NewPassword, Password, Passwords};
 pub use refresh::RefreshToken;
 pub use tokens::{Claim, Claims, Tokens};
 pub use totp::{matching_step, new_recovery_codes, new_totp_secret, second_factor, totp_address};
+pub use views::Views;

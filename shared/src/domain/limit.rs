@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Email, Millis, UserId};
+use super::{ConnectionId, Email, Millis, UserId};
 
 /// Failures that cost nothing but themselves.
 const FREE_FAILURES: u32 = 5;
@@ -35,6 +35,18 @@ impl Rate {
     #[must_use]
     pub fn new(most: u64, window_seconds: u64) -> Option<Self> {
         (most > 0 && window_seconds > 0).then_some(Self { most, window_seconds })
+    }
+
+    /// So many requests of a connection for each hundred of a user, at least one.
+    #[must_use]
+    pub fn per_hundred(self, share: u64) -> Self {
+        Self { most: self.most.saturating_mul(share).div_ceil(100), ..self }
+    }
+
+    /// How many requests a window has.
+    #[must_use]
+    pub fn most(self) -> u64 {
+        self.most
     }
 
     /// The number of the window that `now` is in.
@@ -97,6 +109,8 @@ pub enum Requester {
     Network(Network),
     /// Those that send a mail to this address.
     Mailbox(Email),
+    /// The frames of a connection.
+    Connection(ConnectionId),
 }
 
 /// Guesses at a secret that were wrong, or that nobody has judged yet.

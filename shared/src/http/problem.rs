@@ -31,9 +31,11 @@ pub(super) fn status(code: Code) -> StatusCode {
         | Code::MessageExists
         | Code::ReplyRunning
         | Code::Conflict => StatusCode::CONFLICT,
-        Code::RateLimited | Code::TooManyAttempts | Code::LimitReached | Code::TooManyReplies => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
+        Code::RateLimited
+        | Code::TooManyConnections
+        | Code::TooManyAttempts
+        | Code::LimitReached
+        | Code::TooManyReplies => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable | Code::ModelOverloaded | Code::ModelsOff => StatusCode::SERVICE_UNAVAILABLE,
         Code::ModelUnavailable | Code::ModelMisconfigured | Code::EmptyReply | Code::Interrupted => {
             StatusCode::BAD_GATEWAY

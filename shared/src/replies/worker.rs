@@ -90,8 +90,7 @@ impl Worker {
             tracing::info!("a reply was begun or ended by another delivery");
             return Ok(None);
         };
-        let (question, watchers) =
-            tokio::join!(self.question(&lease), self.store.list_watchers(place.user, now));
+        let (question, watchers) = tokio::join!(self.question(&lease), self.push.watchers(place.user, now));
         // Without its windows, a reply is still made, and read later.
         let watchers = watchers.unwrap_or_else(|error| {
             tracing::error!(?error, "a reply is made without its windows");
@@ -203,7 +202,7 @@ impl Worker {
         let kept = self.store.checkpoint_reply(lease, text, making.seq(), &charge, lease_end());
         let Some(seen) = kept.await? else { return Ok(false) };
         if seen.resync > flags.resync {
-            let watchers = self.store.list_watchers(lease.place.user, clock::now()).await?;
+            let watchers = self.push.watchers(lease.place.user, clock::now()).await?;
             making.resync(watchers)?;
         }
         *flags = seen;

@@ -8,18 +8,21 @@ use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::ServerFrame;
 use crate::clock;
 use crate::domain::{ConnectionId, Credential, Millis, UserId};
-use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::error::{Code, Error, Result};
+use crate::store::{Store, Watcher, Windows};
 
 /// A window that takes no frame for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection is open when its connect route has answered, for which API Gateway waits 29 s.
 const OPENS_WITHIN_SECONDS: u64 = 30;
+
+/// A user's connections at a time; the oldest gives way to another one.
+const MOST_CONNECTIONS: usize = 10;
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +94,8 @@ impl Push {
         now: Millis,
     ) -> Result<()> {
         let text = frame.text()?;
-        let connections = self.store.list_connections(user, now).await?;
-        let others = connections.iter().filter(|connection| *connection != but);
+        let watchers = self.watchers(user, now).await?;
+        let others = watchers.iter().map(|watcher| &watcher.connection).filter(|other| *other != but);
         join_all(others.map(|connection| self.text_or_forget(connection, &text))).await;
         Ok(())
     }
@@ -103,9 +106,49 @@ impl Push {
     /// When the connections cannot be listed.
     pub async fn to_all(&self, user: UserId, frame: &ServerFrame, now: Millis) -> Result<()> {
         let text = frame.text()?;
-        let connections = self.store.list_connections(user, now).await?;
-        join_all(connections.iter().map(|connection| self.text_or_forget(connection, &text))).await;
+        let watchers = self.watchers(user, now).await?;
+        let connections = watchers.iter().map(|watcher| &watcher.connection);
+        join_all(connections.map(|connection| self.text_or_forget(connection, &text))).await;
         Ok(())
+    }
+
+    /// The connections of `user` that may be pushed to at `now`. Those that should have authenticated again by now are
+    /// closed meanwhile: there is no other timer that would do it.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn watchers(&self, user: UserId, now: Millis) -> Result<Vec<Watcher>> {
+        let Windows { watching, overdue } = self.store.windows_of(user, now).await?;
+        for connection in overdue {
+            // Nobody waits for it, a reply least of all. Cut off, it is done by whoever comes next.
+            tokio::spawn(self.clone().closing(connection));
+        }
+        Ok(watching)
+    }
+
+    /// Of a type of its own, since closing one may find another.
+    fn closing(self, connection: ConnectionId) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.close(&connection).await })
+    }
+
+    /// Closes the oldest connections of `user` so that [`MOST_CONNECTIONS`] are left, `newest` among them. Each is told why.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn close_oldest(&self, user: UserId, newest: &ConnectionId, now: Millis) -> Result<()> {
+        let mut others = self.watchers(user, now).await?;
+        others.retain(|watcher| watcher.connection != *newest);
+        others.sort_by_key(|watcher| watcher.connected_at);
+        let beyond = (others.len() + 1).saturating_sub(MOST_CONNECTIONS);
+        join_all(others.iter().take(beyond).map(|oldest| self.close_for_another(&oldest.connection))).await;
+        Ok(())
+    }
+
+    async fn close_for_another(&self, connection: &ConnectionId) {
+        let detail = format!("Another window was opened; {MOST_CONNECTIONS} stay open at a time");
+        let frame = ServerFrame::refusal(&Error::new(Code::TooManyConnections, detail));
+        self.answer(connection, &frame).await;
+        self.close(connection).await;
     }
 
     async fn text_or_forget(&self, connection: &ConnectionId, text: &str) {

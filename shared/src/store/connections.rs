@@ -27,6 +27,20 @@ pub struct Owner {
     pub token_ends: u64,
 }
 
+impl Owner {
+    /// Whether the token lasts at `now`.
+    #[must_use]
+    pub fn is_valid_at(&self, now: Millis) -> bool {
+        TokenEnd(self.token_ends).lasts(now)
+    }
+
+    /// Whether the token has ended so long ago that its connection is to be closed.
+    #[must_use]
+    pub fn is_overdue_at(&self, now: Millis) -> bool {
+        TokenEnd(self.token_ends).is_overdue(now)
+    }
+}
+
 /// A connection that watches its user's replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watcher {
@@ -34,6 +48,32 @@ pub struct Watcher {
     pub connection: ConnectionId,
     /// When its token ends, in seconds: nothing is pushed after that.
     pub token_ends: u64,
+    /// When it was opened.
+    pub connected_at: Millis,
+}
+
+/// A user's connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Windows {
+    /// Those whose tokens last.
+    pub watching: Vec<Watcher>,
+    /// Those that should have authenticated again by now, and are to be closed.
+    pub overdue: Vec<ConnectionId>,
+}
+
+/// How long a connection stays open after its token has ended, for a new one to come.
+const GRACE_SECONDS: u64 = 60;
+
+struct TokenEnd(u64);
+
+impl TokenEnd {
+    fn lasts(&self, now: Millis) -> bool {
+        self.0 > now.seconds()
+    }
+
+    fn is_overdue(&self, now: Millis) -> bool {
+        self.0.saturating_add(GRACE_SECONDS) <= now.seconds()
+    }
 }
 
 /// A WebSocket connection.
@@ -70,7 +110,7 @@ impl Connection {
     /// Its owner, while the token lasts.
     #[must_use]
     pub fn owner_at(&self, now: Millis) -> Option<Owner> {
-        self.owner.filter(|owner| owner.token_ends > now.seconds())
+        self.owner.filter(|owner| owner.is_valid_at(now))
     }
 
     fn gone_at(&self) -> u64 {
@@ -140,8 +180,9 @@ impl Store {
 
     /// The writes by which a connection belongs to somebody, besides those on its own row.
     fn ownership(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
-        let row =
-            Row { id: connection.id.clone(), credential: owner.credential, token_ends: owner.token_ends };
+        let Owner { credential, token_ends, .. } = owner;
+        let (id, connected_at) = (connection.id.clone(), connection.connected_at);
+        let row = Row { id, credential, token_ends, connected_at };
         let mut item = item_at(key::user_connection(owner.user, &connection.id), "user_connection", &row)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
         Ok([
@@ -161,22 +202,23 @@ impl Store {
         answer.item.map(from_item).transpose()
     }
 
-    /// The connections of `user` whose tokens last at `now`, read consistently.
+    /// The connections of `user`, read consistently: those whose tokens last at `now`, and those that had their time to
+    /// authenticate again.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn list_connections(&self, user: UserId, now: Millis) -> Result<Vec<ConnectionId>> {
-        let rows = self.rows_of_user(user).await?.into_iter();
-        Ok(rows.filter(|row| row.token_ends > now.seconds()).map(|row| row.id).collect())
-    }
-
-    /// The connections of `user` whose tokens last at `now`, and how long they do, read consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn list_watchers(&self, user: UserId, now: Millis) -> Result<Vec<Watcher>> {
-        let rows = self.rows_of_user(user).await?.into_iter().filter(|row| row.token_ends > now.seconds());
-        Ok(rows.map(|row| Watcher { connection: row.id, token_ends: row.token_ends }).collect())
+    pub async fn windows_of(&self, user: UserId, now: Millis) -> Result<Windows> {
+        let mut windows = Windows::default();
+        for row in self.rows_of_user(user).await? {
+            let token = TokenEnd(row.token_ends);
+            if token.lasts(now) {
+                let (connection, connected_at) = (row.id, row.connected_at);
+                windows.watching.push(Watcher { connection, token_ends: row.token_ends, connected_at });
+            } else if token.is_overdue(now) {
+                windows.overdue.push(row.id);
+            }
+        }
+        Ok(windows)
     }
 
     /// The connections of `user` that authenticated with one of these credentials, read consistently.
@@ -246,6 +288,7 @@ struct Row {
     id: ConnectionId,
     credential: Credential,
     token_ends: u64,
+    connected_at: Millis,
 }
 
 fn revoked() -> Error {

@@ -195,6 +195,7 @@ pub(super) fn requests(of: &Requester, window: u64) -> Key {
     let key = match of {
         Requester::User(user) => format!("{LIMIT}{user}#{window}"),
         Requester::Network(network) => format!("{LIMIT}{network}#{window}"),
+        Requester::Connection(connection) => format!("{LIMIT}FRAMES#{connection}#{window}"),
         Requester::Mailbox(email) => format!("{LIMIT}MAIL#{}#{window}", email.canonical()),
     };
     Key::new(key.clone(), key)

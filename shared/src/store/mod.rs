@@ -51,7 +51,7 @@ use aws_sdk_dynamodb::Client;
 
 pub use api_keys::{KeyOwner, NewKey};
 pub use attempts::Attempts;
-pub use connections::{Connection, Owner, Watcher};
+pub use connections::{Connection, Owner, Watcher, Windows};
 pub use control::{Found, SoFar};
 pub use departure::Departure;
 pub use endings::{Ending, Farewell};
