@@ -8,6 +8,7 @@ use shared::error::Error;
 use shared::http::{Answer, Request};
 use shared::models::{Question, Said};
 use shared::replies::{Wish, check_max_tokens, check_temperature};
+use shared::store::Follows;
 
 use super::{Chat, stored};
 
@@ -68,6 +69,7 @@ impl ChatBody {
         let content = Prompt::try_from(last.content.as_str().to_owned());
         let content = content.map_err(|rule| Error::invalid_field("messages", rule.to_string()))?;
         Ok(Wish {
+            follows: Follows::Leaf,
             content,
             id: last.id,
             conversation: self.conversation,

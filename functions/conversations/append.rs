@@ -9,8 +9,8 @@ use shared::http::{Answer, Request};
 use shared::store::{Follows, Made, NewMessage};
 
 use super::answers::MessageAnswer;
-use super::body::given;
 use super::{Conversations, named};
+use shared::json::given;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::{
@@ -14,11 +14,6 @@ use shared::error::Error;
 /// As many as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a second,
 /// two for each.
 const MOST_MESSAGES: usize = 10_000;
-
-/// A field that may be null, which is not the same as left out.
-pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
-}
 
 /// A conversation as a client sends it. What else it sends, `userId` too, is ignored.
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use shared::http::{Answer, Request};
 use shared::store::RevisedMessage;
 
 use super::answers::MessageAnswer;
-use super::body::given;
 use super::{Conversations, named, named_message};
+use shared::json::given;
 
 /// What is left out stays; null takes away.
 #[derive(Deserialize)]

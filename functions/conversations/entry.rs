@@ -10,7 +10,7 @@ use shared::error::Error;
 use shared::http::fingerprint;
 use shared::store::Imported;
 
-use super::body::given;
+use shared::json::given;
 
 /// What else it has is ignored.
 #[derive(Deserialize)]

@@ -17,13 +17,13 @@ use super::{Conversations, named};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Changes {
     title: Option<Title>,
-    #[serde(default, deserialize_with = "super::body::given")]
+    #[serde(default, deserialize_with = "shared::json::given")]
     system_prompt: Option<Option<SystemPrompt>>,
     model: Option<ModelName>,
     pinned: Option<bool>,
     archived: Option<bool>,
     tags: Option<Tags>,
-    #[serde(default, deserialize_with = "super::body::given")]
+    #[serde(default, deserialize_with = "shared::json::given")]
     folder: Option<Option<Folder>>,
     current_message_id: Option<MessageId>,
 }

@@ -10,7 +10,7 @@ use shared::json;
 use shared::replies::{Task, Wish};
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::{Chat, Part, Reply};
-use shared::store::{ReplyPlace, StartedTurn};
+use shared::store::{Follows, ReplyPlace, StartedTurn};
 use tokio::time::timeout;
 
 use super::sender::sender_and_user;
@@ -40,6 +40,7 @@ fn wish(chat: Chat) -> Wish {
         content: chat.content,
         id: chat.id,
         conversation: chat.conversation_id,
+        follows: chat.parent_id.map_or(Follows::Leaf, Follows::Message),
         model: chat.model,
         temperature: chat.temperature,
         max_tokens: chat.max_tokens,

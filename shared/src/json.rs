@@ -1,6 +1,7 @@
 //! Reads JSON from clients. What it says of bad input names the place and the rule, and never repeats the input.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Code, Error, Result};
 
@@ -19,6 +20,14 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error, text))?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
+}
+
+/// A field that may be null, which is not the same as left out; with `serde(default)`.
+///
+/// # Errors
+/// Those of the value.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
 }
 
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>, text: &[u8]) -> Error {

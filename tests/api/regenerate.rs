@@ -63,3 +63,42 @@ async fn only_replies_of_ones_own_are_made_again() {
     assert_eq!(hers.next_any().await["code"], "invalid");
     assert_eq!(messages(&alice).await, before);
 }
+
+#[tokio::test]
+async fn a_question_that_is_asked_otherwise_stands_beside_the_first_with_a_reply_of_its_own() {
+    let provider = Provider::start().await;
+    let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
+    let user = studio.user("alice").await;
+    user.conversation("c", &[]).await;
+    let mut window = user.window().await;
+    let ask = |id: &str, content: &str| json!({"type": "chat", "conversationId": "c", "id": id, "content": content});
+    let behind = |parent: &Value, id: &str, content: &str| {
+        let mut frame = ask(id, content);
+        frame["parentId"] = parent.clone();
+        frame
+    };
+    let (_, first) = window.chat(&ask("q1", "one")).await;
+    window.chat(&ask("q2", "two")).await;
+    provider.asked();
+    let otherwise = behind(&first["messageId"], "q3", "two, otherwise");
+    let (_, third) = window.chat(&otherwise).await;
+    let told = &provider.asked()[0].body["messages"];
+    let said: Vec<_> = told.as_array().unwrap().iter().map(|message| &message["content"]).collect();
+    assert_eq!(said, ["one", "one", "two, otherwise"], "the model knows nothing of the other branch");
+    let shown = messages(&user).await;
+    let ids: Vec<_> = shown.iter().map(|message| &message["id"]).collect();
+    assert_eq!(ids, [&json!("q1"), &first["messageId"], &json!("q3"), &third["messageId"]]);
+    let (_, again) = window.chat(&otherwise).await;
+    assert_eq!(again["messageId"], third["messageId"], "the same turn again is the same turn");
+    window.chat(&behind(&Value::Null, "q4", "from the beginning")).await;
+    assert_eq!(messages(&user).await.len(), 2);
+    let list = user.get("/api/conversations?view=summary").await.expect(200).body;
+    assert_eq!(list[0]["message_count"], 2);
+    let all = user.get("/api/conversations/c?branch=all").await.expect(200).body;
+    assert_eq!(all["messages"].as_array().unwrap().len(), 8, "{all}");
+    window.send(&behind(&json!("absent"), "q5", "x")).await;
+    let refused = window.next("chat_error").await;
+    assert_eq!((&refused["code"], &refused["id"]), (&json!("invalid"), &json!("q5")), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().starts_with("parentId"), "{refused}");
+    assert_eq!(user.get("/api/stats").await.expect(200).body["total_messages"], 8);
+}

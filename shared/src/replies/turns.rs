@@ -8,7 +8,7 @@ use crate::domain::{ConversationId, MessageId, ModelName, Prompt, Usage, User, U
 use crate::error::{Code, Error, Result};
 use crate::models::{Entry, Offer, Question};
 use crate::store::{
-    Charge, Held, LooseTurn, Regeneration, ReplyPlace, Reservation, StartedTurn, Store, StoredTurn,
+    Charge, Follows, Held, LooseTurn, Regeneration, ReplyPlace, Reservation, StartedTurn, Store, StoredTurn,
 };
 
 use super::{check_max_tokens, check_temperature, title_of};
@@ -22,6 +22,8 @@ pub struct Wish {
     pub id: Option<MessageId>,
     /// Where the turn is stored; nowhere without it.
     pub conversation: Option<ConversationId>,
+    /// Where it goes in the conversation.
+    pub follows: Follows,
     /// The model to ask.
     pub model: Option<ModelName>,
     /// From 0 to 2.
@@ -84,6 +86,7 @@ impl Turns {
         let turn = StoredTurn {
             conversation,
             client_id: wish.id,
+            follows: wish.follows,
             title: title_of(&wish.content),
             content: wish.content.into(),
             model,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ConversationId, Credential, MessageId, ModelName, Prompt, ReplyStatus, Title, UserId};
 use crate::error::Error;
+use crate::json::given;
 use crate::store::ReplyPlace;
 
 /// `{"type": "auth", "token"}`.
@@ -23,6 +24,10 @@ pub struct Chat {
     pub id: Option<MessageId>,
     /// Where the turn is stored; nowhere without it.
     pub conversation_id: Option<ConversationId>,
+    /// The message that the user's follows: a second one behind the same message begins another branch, and null another
+    /// beginning. Left out, it is the last message of the current branch.
+    #[serde(default, deserialize_with = "given")]
+    pub parent_id: Option<Option<MessageId>>,
     /// The model to ask.
     pub model: Option<ModelName>,
     /// From 0 to 2.

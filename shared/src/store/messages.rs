@@ -78,6 +78,10 @@ pub(super) fn no_message() -> Error {
     Error::new(Code::NotFound, "Message not found")
 }
 
+pub(super) fn no_parent() -> Error {
+    Error::invalid_field("parentId", "must be a message of this conversation")
+}
+
 impl Store {
     /// Appends a message. The same message again (by its id, or by its `once`) is the one that is there.
     ///
@@ -208,7 +212,7 @@ impl Store {
             Follows::Message(None) => Ok(None),
             Follows::Message(Some(parent)) => match self.find_message(user, seen, parent).await? {
                 Some(parent) => Ok(Some(parent.number)),
-                None => Err(Error::invalid_field("parentId", "must be a message of this conversation")),
+                None => Err(no_parent()),
             },
         }
     }

@@ -6,6 +6,7 @@ use super::conversation_items::{
 use super::conversations::{conversation_deleted, kept_changing, reply_running};
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
+use super::messages::{Follows, no_parent};
 use super::replies::{ReplyItem, ReplyPlace};
 use super::usage::{Held, Reservation};
 use super::{Store, key};
@@ -29,6 +30,8 @@ pub struct StoredTurn {
     pub conversation: ConversationId,
     /// The id that the client made for the user's message: the same again is the same turn.
     pub client_id: Option<MessageId>,
+    /// Where it goes.
+    pub follows: Follows,
     /// What the user says.
     pub content: Content,
     /// The model to ask; without one, the conversation's.
@@ -99,7 +102,11 @@ impl Store {
                 // What was begun before is answered, whatever has changed since.
                 Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
             };
-            let start = TurnStart::new(user, turn, seen, &reservation, ids, now);
+            let behind = match self.behind(user, turn, seen.as_ref()).await {
+                Ok(behind) => behind,
+                Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
+            };
+            let start = TurnStart::new(user, turn, seen, behind, &reservation, ids, now);
             let mut writes = self.turn_writes(user, turn, &start)?;
             writes.push(self.reserving(user, &start.held, reservation.budget));
             let last = writes.len() - 1;
@@ -125,6 +132,23 @@ impl Store {
             Standing::Tombstone => Err(conversation_deleted()),
             Standing::Shell(_) => Err(kept_changing()),
         }
+    }
+
+    /// Where the turn goes in a conversation.
+    async fn behind(
+        &self,
+        user: UserId,
+        turn: &StoredTurn,
+        seen: Option<&ConversationItem>,
+    ) -> Result<Behind> {
+        let Some(seen) = seen else {
+            return match turn.follows {
+                Follows::Message(Some(_)) => Err(no_parent()),
+                Follows::Leaf | Follows::Message(None) => Ok(Behind::default()),
+            };
+        };
+        let parent = self.parent_of_new(user, seen, &turn.follows).await?;
+        Ok(Behind { parent, count: self.count_up_to(user, seen, parent).await? })
     }
 
     /// The turn that was stored under the same client's id.
@@ -208,6 +232,13 @@ impl Store {
     }
 }
 
+/// The message that a turn follows, and how many lead to it, itself among them.
+#[derive(Clone, Copy, Default)]
+struct Behind {
+    parent: Option<u64>,
+    count: u64,
+}
+
 /// Everything a turn is about to store.
 struct TurnStart {
     item: ConversationItem,
@@ -226,6 +257,7 @@ impl TurnStart {
         user: UserId,
         turn: &StoredTurn,
         seen: Option<ConversationItem>,
+        Behind { parent, count }: Behind,
         reservation: &Reservation,
         ids: [ulid::Ulid; 2],
         now: Millis,
@@ -238,12 +270,11 @@ impl TurnStart {
         let asked = turn.client_id.clone().unwrap_or_else(|| MessageId::new(asked, first));
         let answered = MessageId::new(answered, first + 1);
         let messages = new_messages(asked, answered.clone(), turn, &model, now);
-        let parent = item.leaf;
         item.branch = item.branch_with(parent, first, 2);
         item.leaf = Some(first + 1);
         item.preview = messages.first().map(preview);
         item.next_number += 2;
-        item.message_count += 2;
+        item.message_count = count + 2;
         item.running = Some(first + 1);
         item.updated_at = now;
         item.updated = key::place_in_list(now, &item.id);
@@ -267,10 +298,10 @@ impl TurnStart {
             .set_or_remove("preview", self.item.preview.as_ref().map(text))
             .set("updated_at", number(self.item.updated_at.get()))
             .set("updated", text(self.item.updated.clone()))
-            .add("message_count", 2)
+            .set("message_count", number(self.item.message_count))
             .add("version", 1)
             .when_equal("kind", text("conversation"))
-            .when_equal("next_number", number(self.first))
+            .when_equal("version", number(self.item.version))
             .when_absent("running")
     }
 }
