@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use http::{HeaderValue, Method, Request, StatusCode, header::CACHE_CONTROL};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+    header::{CACHE_CONTROL, HOST, ORIGIN},
+};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,6 +18,7 @@ use crate::{
     clock,
     dynamodb::Guards,
     faults::{Faults, MailFault},
+    gateway::domain_of,
     http1::{self, Answer},
     lambda::request_id,
     permissions::{self, Permissions},
@@ -27,6 +31,8 @@ pub(crate) const PATH: &str = "/v2/email/outbound-emails";
 pub(crate) const SHOWN_AT: &str = "/_local/mailbox";
 /// How many mails are kept.
 const KEPT_MAILS: usize = 200;
+/// Headers by which a proxy says for whom it asks.
+const PROXIES_ADD: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 /// The largest mail.
 const MAIL_LIMIT: usize = 1024 * 1024;
 
@@ -104,14 +110,32 @@ impl Mailbox {
     }
 
     /// Shows the mails, the newest first, to somebody on this machine: they can hold what lets a user in.
-    pub(crate) fn show(&self, method: &Method, peer: IpAddr) -> Answer {
-        if !peer.to_canonical().is_loopback() || method != Method::GET {
+    pub(crate) fn show(&self, method: &Method, headers: &HeaderMap, peer: IpAddr) -> Answer {
+        if !is_from_here(headers, peer) || method != Method::GET {
             return http1::json(StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#);
         }
         let mut answer = http1::json(StatusCode::OK, json!(self.mails()).to_string());
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer
     }
+}
+
+/// Whether somebody on this machine asks, and neither a page from elsewhere, whose name may lead here, nor somebody behind a
+/// proxy on this machine.
+fn is_from_here(headers: &HeaderMap, peer: IpAddr) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let page = text(ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    peer.to_canonical().is_loopback()
+        && text(HOST).is_some_and(is_this_machine)
+        && page.is_none_or(is_this_machine)
+        && !PROXIES_ADD.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether `host`, with a port or without, can be no other machine, whoever answers for names.
+fn is_this_machine(host: &str) -> bool {
+    let name = domain_of(host);
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn refusal(kind: &'static str, message: &str) -> Answer {

@@ -110,7 +110,7 @@ pub(super) fn event(
 }
 
 /// The host without its port.
-pub(super) fn domain_of(host: &str) -> &str {
+pub(crate) fn domain_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((domain, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => domain,
         _ => host,

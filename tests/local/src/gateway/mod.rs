@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 pub(crate) use connections::Connections;
 pub(crate) use cors::CorsHeaders;
 pub(crate) use http_api::HttpApi;
+pub(crate) use http_event::domain_of;
 pub(crate) use routes::Routes;
 pub(crate) use websocket::WebSocketApi;
 
@@ -47,7 +48,7 @@ impl Gateway {
             return http_api::own(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
         if request.uri().path() == mailbox::SHOWN_AT {
-            return self.mailbox.show(request.method(), peer.ip());
+            return self.mailbox.show(request.method(), request.headers(), peer.ip());
         }
         if let Some(websocket) = &self.websocket
             && request.headers().contains_key(UPGRADE)

@@ -53,6 +53,31 @@ async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
 }
 
 #[tokio::test]
+async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
+    let studio = studio().await;
+    let ask = async |headers: &[(&'static str, &str)]| {
+        let mut request = Client::new().get(format!("{}/_local/mailbox", studio.url()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    for host in ["localhost:8000", "LOCALHOST", "127.0.0.1", "127.8.9.10:1", "[::1]:8000"] {
+        assert_eq!(ask(&[("host", host)]).await, 200, "{host}");
+    }
+    // A name of theirs that leads here for a while, as in DNS rebinding.
+    for host in ["evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.1.7", "x"]
+    {
+        assert_eq!(ask(&[("host", host)]).await, 404, "{host}");
+    }
+    assert_eq!(ask(&[("origin", "http://localhost:3000")]).await, 200);
+    for origin in ["https://evil.example", "null", "http://localhost.evil.example:8000"] {
+        assert_eq!(ask(&[("origin", origin)]).await, 404, "{origin}");
+    }
+    assert_eq!(ask(&[("x-forwarded-for", "203.0.113.7")]).await, 404);
+}
+
+#[tokio::test]
 async fn the_mailbox_keeps_the_last_two_hundred() {
     let studio = studio().await;
     for number in 0..203 {
