@@ -7,7 +7,7 @@ use shared::Result;
 use shared::auth::{Caller, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance};
 use shared::config::{self, AwsConfig, Variables};
 use shared::domain::usage::Budget;
-use shared::domain::{ModelName, Network, Rate, Requester, User};
+use shared::domain::{Allowance, ModelName, Network, Rate, Requester, User};
 use shared::http::Request;
 use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Models, Offer, Provider, Settings};
 use shared::replies::Limits;
@@ -193,6 +193,17 @@ impl Foundation {
         self.count(request, &Requester::Network(Network::of(request.address()))).await
     }
 
+    /// Counts a guess at a password, by somebody whom we do not know; says which one of its network in this window it is.
+    ///
+    /// # Errors
+    /// [`shared::error::Code::RateLimited`].
+    pub async fn guesser(&self, request: &Request) -> Result<u64> {
+        let network = Requester::Network(Network::of(request.address()));
+        let (allowance, number) = self.limiter.count_guess(&network).await?;
+        check(request, allowance)?;
+        Ok(number)
+    }
+
     /// Counts a connect of somebody whom we do not know, from this address.
     ///
     /// # Errors
@@ -203,8 +214,12 @@ impl Foundation {
     }
 
     async fn count(&self, request: &Request, requester: &Requester) -> Result<()> {
-        let Some(allowance) = self.limiter.count(requester).await? else { return Ok(()) };
-        request.note_allowance(allowance);
-        check_allowance(&allowance)
+        check(request, self.limiter.count(requester).await?)
     }
+}
+
+fn check(request: &Request, allowance: Option<Allowance>) -> Result<()> {
+    let Some(allowance) = allowance else { return Ok(()) };
+    request.note_allowance(allowance);
+    check_allowance(&allowance)
 }

@@ -3,11 +3,15 @@
 use shared::Result;
 use shared::auth::Password;
 use shared::clock;
-use shared::domain::{Failures, Network, User, UserId};
+use shared::domain::{Network, User, UserId};
 use shared::error::{Code, Error};
 use shared::store::{Account, Attempts, Store};
 
 use super::Auth;
+
+/// So many guesses of a network in a window may be judged before they are counted. Counting each before, and taking back
+/// what was right, is two more writes for every login.
+const COUNTED_LATER: u64 = 3;
 
 /// A guess that has been counted and is not judged yet.
 pub(super) struct Guess<'a> {
@@ -15,20 +19,20 @@ pub(super) struct Guess<'a> {
     /// None for a guess that does not count for its account: see [`Guess::at`].
     account: Option<Attempts>,
     network: Attempts,
-    /// Whether it was counted for its network already: for one without failures, that can wait until it was wrong.
+    /// Whether it was counted for its network already: see [`Guess::from`].
     network_counts: bool,
 }
 
 impl<'a> Guess<'a> {
-    /// Counts a guess at the password of an account from this address. Those who guess at somebody's password must not
-    /// keep the owner out: where the owner is logged in, only the address counts.
+    /// Counts a guess at the password of an account from this address, the `number`th of a window. Those who guess at
+    /// somebody's password must not keep the owner out: where the owner is logged in, only the address counts.
     ///
     /// # Errors
     /// [`Code::TooManyAttempts`], the same whether the account exists or not.
-    pub(super) async fn at(store: &'a Store, account: &Account, address: &str) -> Result<Self> {
+    pub(super) async fn at(store: &'a Store, account: &Account, address: &str, number: u64) -> Result<Self> {
         let now = clock::now();
         let network = Network::of(address);
-        let mut guess = Self::from(store, network.clone()).await?;
+        let mut guess = Self::from(store, network.clone(), number).await?;
         match store.reserve_attempt(&account.attempts, account.failures, now).await {
             Ok(()) => guess.account = Some(account.attempts.clone()),
             Err(blocked) if blocked.code() == Code::TooManyAttempts => {
@@ -42,10 +46,12 @@ impl<'a> Guess<'a> {
         Ok(guess)
     }
 
-    async fn from(store: &'a Store, network: Network) -> Result<Self> {
+    /// Most logins are right, and few come from one network at a time. So the first guesses of a window are counted for
+    /// their network only once they were wrong, while it has no failures; all others before they are judged.
+    async fn from(store: &'a Store, network: Network, number: u64) -> Result<Self> {
         let network = Attempts::From(network);
         let seen = store.find_failures(&network).await?;
-        let network_counts = seen != Failures::default();
+        let network_counts = number > COUNTED_LATER || seen.count > 0;
         if network_counts {
             store.reserve_attempt(&network, seen, clock::now()).await?;
         }

@@ -22,7 +22,7 @@ struct Credentials {
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.base.visitor(request).await?;
+    let number = auth.base.guesser(request).await?;
     let credentials: Credentials = request.json()?;
     let wrong = || Error::new(Code::WrongCredentials, "Incorrect username or password");
     // Text that can be nobody's name or password is simply wrong: saying more would tell the rules to guessers
@@ -31,7 +31,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let password = Password::try_from(credentials.password).map_err(|_rule| wrong())?;
     let store = &auth.base.store;
     let account = store.find_account(&username).await?;
-    let guess = Guess::at(store, &account, request.address()).await?;
+    let guess = Guess::at(store, &account, request.address(), number).await?;
     let stored = account.user.as_ref().map(|user| user.password_hash.clone());
     let matches = auth.passwords.verify(password.clone(), stored).await?;
     let Some(user) = account.user.filter(|_| matches) else {

@@ -29,6 +29,17 @@ impl Limiter {
             None => Ok(None),
         }
     }
+
+    /// Counts a request that is a guess at a password, and says what is left, and which guess of its window this is;
+    /// guesses are counted where requests have no limit, too.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn count_guess(&self, of: &Requester) -> Result<(Option<Allowance>, u64)> {
+        let rate = self.rate.unwrap_or(Rate::UNLIMITED);
+        let (allowance, number) = self.store.count_guess(of, rate, clock::now()).await?;
+        Ok((self.rate.map(|_| allowance), number))
+    }
 }
 
 /// Refuses the request that was just counted if it was one too many.

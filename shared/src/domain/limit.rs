@@ -31,6 +31,9 @@ pub struct Allowance {
 }
 
 impl Rate {
+    /// As many requests a minute as there are.
+    pub const UNLIMITED: Self = Self { most: u64::MAX, window_seconds: 60 };
+
     /// So many requests in so many seconds; none when there is no limit (0).
     #[must_use]
     pub fn new(most: u64, window_seconds: u64) -> Option<Self> {

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use super::expression::{Expression, number};
+use super::query::Item;
 use super::statistics::integer;
 use super::{Store, key};
 use crate::domain::{Allowance, Millis, Rate, Requester};
@@ -22,11 +23,35 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn count_requests(&self, of: &Requester, count: u64, rate: Rate, now: Millis) -> Result<u64> {
-        let expires = rate.window_ends(now).plus_seconds(60).seconds();
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let counted = Expression::default().add("requests", count).set("expires_at", number(expires));
-        let key = key::requests(of, rate.window_at(now));
-        let after = self.update(key, &counted, ReturnValue::UpdatedNew).await?.unwrap_or_default();
-        Ok(u64::try_from(integer(&after, "requests")).unwrap_or_default())
+        let counted = Expression::default().add("requests", i64::try_from(count).unwrap_or(i64::MAX));
+        Ok(whole(&self.count_in_window(of, rate, now, counted).await?, "requests"))
     }
+
+    /// Counts a request made at `now` that is a guess at a password, and says what is left of the requests, and which
+    /// guess of its window this is: of many at once, one is the first.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn count_guess(&self, of: &Requester, rate: Rate, now: Millis) -> Result<(Allowance, u64)> {
+        let counted = Expression::default().add("requests", 1).add("guesses", 1);
+        let after = self.count_in_window(of, rate, now, counted).await?;
+        Ok((rate.after(whole(&after, "requests"), now), whole(&after, "guesses")))
+    }
+
+    async fn count_in_window(
+        &self,
+        of: &Requester,
+        rate: Rate,
+        now: Millis,
+        counted: Expression,
+    ) -> Result<Item> {
+        let expires = rate.window_ends(now).plus_seconds(60).seconds();
+        let counted = counted.set("expires_at", number(expires));
+        let key = key::requests(of, rate.window_at(now));
+        Ok(self.update(key, &counted, ReturnValue::UpdatedNew).await?.unwrap_or_default())
+    }
+}
+
+fn whole(item: &Item, name: &str) -> u64 {
+    u64::try_from(integer(item, name)).unwrap_or_default()
 }
