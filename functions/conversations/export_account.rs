@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::Result;
-use shared::domain::RuleBroken;
+use shared::domain::{Credential, RuleBroken};
 use shared::http::{Answer, Request, cursor};
 
 use super::Conversations;
@@ -31,13 +31,18 @@ enum Place {
 }
 
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let caller = group.base.caller(request).await?;
+    let user = caller.user;
     let scope = format!("account {user}");
     let (mut records, mut from) = (Vec::new(), export_all::Place::default());
     match request.cursor(&scope)?.unwrap_or(Place::Records(None)) {
         Place::Records(after) => {
             let page = group.base.store.list_records(user, after).await?;
             records = page.records;
+            if let Credential::Key(_) = caller.credential {
+                // It does not list them by their own routes either.
+                records.retain(|record| !["session", "key"].map(Some).contains(&record["kind"].as_str()));
+            }
             if let Some(next) = page.next {
                 return answer(records, Vec::new(), &scope, Some(Place::Records(Some(next))));
             }

@@ -1,8 +1,14 @@
 //! API keys: for programs, wherever a token is taken, but not where credentials are managed.
 
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::actors::{User, Window, eventually, studio};
+use crate::actors::{Answer, User, Window, eventually, send, studio};
+use crate::passwords::dynamodb;
 
 async fn make_key(user: &User, wanted: &Value) -> (String, String) {
     let made = user.post("/api/auth/keys", wanted).await.expect(200).body;
@@ -50,6 +56,57 @@ async fn a_key_does_not_manage_credentials() {
     program.get("/api/auth/sessions").await.expect(403);
     program.post("/api/auth/logout", &json!({})).await.expect(403);
     program.post("/api/auth/logout-all", &json!({})).await.expect(403);
+    let own = json!({"password": crate::actors::PASSWORD});
+    program.post("/api/auth/totp", &own).await.expect(403);
+    program.post("/api/auth/totp/confirm", &json!({"code": "000000"})).await.expect(403);
+    program.post("/api/auth/email/verify", &json!({})).await.expect(403);
+    for path in ["/api/auth/totp", "/api/auth/me", "/api/auth/sessions/sess_01KAM0TVT0C9B6JYQ4GXFMWV3H"] {
+        send(program.request(Method::DELETE, path).json(&own)).await.expect(403);
+    }
+    // It reads what its user has, but not the other ways in.
+    let kinds = |answer: Answer| {
+        let records = answer.body["records"].as_array().unwrap().clone();
+        records.iter().filter_map(|record| record["kind"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let (whole, part) = (ada.get("/api/auth/me/export").await, program.get("/api/auth/me/export").await);
+    let (whole, part) = (kinds(whole.expect(200)), kinds(part.expect(200)));
+    assert!(
+        whole.iter().any(|kind| kind == "session") && whole.iter().any(|kind| kind == "key"),
+        "{whole:?}"
+    );
+    assert!(part.iter().all(|kind| kind != "session" && kind != "key"), "{part:?}");
+    assert!(part.iter().any(|kind| kind == "user"), "{part:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_over_is_refused() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let (_, key) = make_key(&ada, &json!({"name": "x", "expires_in_days": 1})).await;
+    let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, key.as_bytes()));
+    let at = json!({"S": format!("SECRET#{hash}")});
+    let over = json!({
+        "TableName": "StudioTable", "Key": {"pk": at, "sk": at}, "UpdateExpression": "SET ends_at = :over",
+        "ConditionExpression": "attribute_exists(ends_at)", "ExpressionAttributeValues": {":over": {"N": "1"}},
+    });
+    let changed = dynamodb(&studio, "UpdateItem", &over).await;
+    assert!(changed["ConsumedCapacity"].is_object(), "{changed}");
+    ada.with_token(&key).get("/api/stats").await.expect(401);
+    assert_eq!(Window::open(&format!("{}?token={key}", studio.ws_url())).await.err(), Some(401));
+}
+
+#[tokio::test]
+async fn of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let wanted = json!({"name": "x"});
+    for _ in 0..45 {
+        make_key(&ada, &wanted).await;
+    }
+    let keys = join_all((0..10).map(|_| ada.post("/api/auth/keys", &wanted))).await;
+    let statuses: Vec<u16> = keys.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 5, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 5, "{statuses:?}");
 }
 
 #[tokio::test]

@@ -61,6 +61,17 @@ async fn people_who_are_not_logged_in_are_limited_by_the_address_that_the_gatewa
 }
 
 #[tokio::test]
+async fn a_header_that_is_no_token_is_no_way_around_the_limit() {
+    let studio = limited(3).await;
+    let visitor = studio.visitor().with_token("forged");
+    for body in [json!([]), json!({"token": 7}), json!({"token": "mt_x"})] {
+        let answer = visitor.post("/api/auth/email/verify", &body).await.expect(422);
+        assert_eq!(answer.header("x-ratelimit-limit"), "3", "{body}");
+    }
+    visitor.post("/api/auth/email/verify", &json!([])).await.expect(429);
+}
+
+#[tokio::test]
 async fn requests_at_once_pass_no_more_often_than_one_after_another() {
     let studio = limited(10).await;
     let ada = studio.user("ada").await;

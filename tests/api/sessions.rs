@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::actors::{Answer, Client, PASSWORD, TestStudio, User, Window, eventually, studio};
+use crate::passwords::dynamodb;
 
 /// What an ended session may still do, and for how long.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
@@ -88,6 +89,30 @@ async fn a_refresh_token_that_was_used_before_ends_its_session_and_no_other() {
     refresh(&studio, text(&third, "refresh_token")).await.expect(401);
     refused(&ada.with_token(text(&third, "access_token"))).await;
     refresh(&studio, text(&other, "refresh_token")).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_refresh_token_before_the_current_one_is_good_for_ten_seconds() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    for (ago, status) in [(8_500, 200), (10_000, 401)] {
+        let first = login(&studio, &ada).await;
+        let second = refresh(&studio, text(&first, "refresh_token")).await.expect(200).body;
+        // As if it had been used so many milliseconds earlier.
+        let change = json!({
+            "TableName": "StudioTable",
+            "Key": {"pk": {"S": format!("USER#{}", ada.id)}, "sk": {"S": format!("SESSION#{}", text(&first, "session_id"))}},
+            "UpdateExpression": "SET last_used_at = last_used_at - :ago",
+            "ExpressionAttributeValues": {":ago": {"N": ago.to_string()}},
+        });
+        dynamodb(&studio, "UpdateItem", &change).await;
+        let again = refresh(&studio, text(&first, "refresh_token")).await.expect(status).body;
+        // Within the grace it gives what is current; after it, the family is dead.
+        if status == 200 {
+            assert_eq!(again["refresh_token"], second["refresh_token"]);
+        }
+        refresh(&studio, text(&second, "refresh_token")).await.expect(status);
+    }
 }
 
 #[tokio::test]

@@ -100,8 +100,8 @@ checked_text!(
     Username,
     |text| {
         check_length(text, 3, 32)?;
-        let allowed = |c: char| c.is_alphanumeric() || "_.-".contains(c) || is_mark(c);
-        if !text.chars().all(allowed) || !text.chars().any(char::is_alphanumeric) {
+        let allowed = |c: char| is_letter(c) || "_.-".contains(c) || is_mark(c);
+        if !text.chars().all(allowed) || !text.chars().any(is_letter) {
             return Err(RuleBroken("may hold letters, digits, '_', '.' and '-'".to_owned()));
         }
         check_canonical(text)
@@ -141,9 +141,20 @@ impl Email {
     }
 }
 
+/// A letter or a digit that can be seen.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() && !is_invisible(c)
+}
+
 /// Vowel signs and the like, without which many scripts cannot spell a name.
 fn is_mark(c: char) -> bool {
-    unicode_normalization::char::is_combining_mark(c)
+    unicode_normalization::char::is_combining_mark(c) && !is_invisible(c)
+}
+
+/// Letters and marks that Unicode lets nobody see (`Default_Ignorable_Code_Point`): two names could differ in them alone.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// NFKC and lower case, repeated until nothing changes, since each can undo the other: idempotent.
@@ -170,7 +181,7 @@ fn check_canonical(text: &str) -> Result<(), RuleBroken> {
 
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let local_character = |c: char| c.is_alphanumeric() || is_mark(c) || ".!#$%&'*+/=?^_`{|}~-".contains(c);
+    let local_character = |c: char| is_letter(c) || is_mark(c) || ".!#$%&'*+/=?^_`{|}~-".contains(c);
     text.len() <= 254
         && (1..=64).contains(&local.len())
         && local.chars().all(local_character)
@@ -183,7 +194,7 @@ fn is_email(text: &str) -> bool {
 
 fn is_domain_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
-        && label.chars().all(|c| c.is_alphanumeric() || c == '-' || is_mark(c))
+        && label.chars().all(|c| is_letter(c) || c == '-' || is_mark(c))
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
@@ -224,6 +235,9 @@ mod tests {
             "nul\u{0}",
             "...",
             "bell\u{7}x",
+            "ad\u{34f}a",
+            "ada\u{fe0f}",
+            "\u{3164}\u{3164}\u{3164}",
             &"x".repeat(33),
         ] {
             assert!(bad.parse::<Username>().is_err(), "{bad:?}");

@@ -66,8 +66,9 @@ impl Store {
     /// # Errors
     /// [`Code::Conflict`] when there are 50 already; [`Code::Unauthenticated`] when all sessions were ended meanwhile.
     pub async fn create_key(&self, user: &User, new: &NewKey) -> Result<()> {
+        let full = || Error::new(Code::Conflict, format!("There are {MOST_KEYS} keys already"));
         if user.keys.len() >= MOST_KEYS {
-            return Err(Error::new(Code::Conflict, format!("There are {MOST_KEYS} keys already")));
+            return Err(full());
         }
         let key = new.key.clone();
         let owner = KeyOwner { user: user.id, key: key.id, expires_at: key.expires_at };
@@ -82,6 +83,7 @@ impl Store {
         };
         let named = Expression::default()
             .add_to_set("keys", ids([key.id.to_string()]))
+            .when_absent_or_fewer("keys", number(MOST_KEYS))
             .when_equal("token_version", number(user.token_version));
         let writes = vec![
             Write::create(&self.studio, item_at(key::secret(&new.hash), "api_key", &owner)?),
@@ -91,7 +93,10 @@ impl Store {
         if self.transact(writes).await?.is_committed() {
             return Ok(());
         }
-        Err(Error::new(Code::Unauthenticated, "Could not validate credentials"))
+        match self.find_user(user.id).await? {
+            Some(now) if now.keys.len() >= MOST_KEYS => Err(full()),
+            _ => Err(Error::new(Code::Unauthenticated, "Could not validate credentials")),
+        }
     }
 
     /// Whose the key with this hash is, read consistently.
