@@ -29,7 +29,7 @@ use shared::accounts::Task;
 use shared::auth::{Caller, Claim, Passwords, RefreshToken, Refusal};
 use shared::clock;
 use shared::domain::session::Session;
-use shared::domain::{Credential, SessionId, User, UserId};
+use shared::domain::{Credential, Email, SessionId, User, UserId};
 use shared::error::{Code, Error};
 use shared::handover::Handover;
 use shared::http::{Answer, Group, Request};
@@ -126,6 +126,13 @@ impl Auth {
     async fn send_verification(&self, user: UserId) {
         if let Err(error) = self.handover.hand_over(&Task::VerifyAddress { user }).await {
             tracing::warn!(?error, "a verification mail was not handed over");
+        }
+    }
+
+    /// Has a mail sent to an address that was verified and is the user's no more. Without it the change stands all the same.
+    async fn tell_old_address(&self, email: Email) {
+        if let Err(error) = self.handover.hand_over(&Task::AddressChanged { email }).await {
+            tracing::warn!(?error, "a mail to an old address was not handed over");
         }
     }
 

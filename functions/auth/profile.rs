@@ -1,11 +1,16 @@
-//! `PATCH /api/auth/me`: changes what the caller is called and written to.
+//! `PATCH /api/auth/me`: changes what the caller is called and written to. Who reads the address can set a new password, so
+//! another one takes the password, too, unless the caller has just logged in; and the old address is told.
 
 use serde::{Deserialize, Deserializer};
 use shared::Result;
+use shared::clock;
+use shared::domain::session::is_fresh;
 use shared::domain::{DisplayName, Email};
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
 use super::Auth;
+use super::guess::confirm;
 use super::me::Profile;
 
 #[derive(Deserialize)]
@@ -15,6 +20,7 @@ struct Change {
     /// `null` takes the name away; without the field, it stays.
     #[serde(default, deserialize_with = "present")]
     display_name: Option<Option<DisplayName>>,
+    password: Option<String>,
 }
 
 /// Tells `null` from a field that is not there.
@@ -27,17 +33,28 @@ where
 }
 
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let (caller, session) = auth.person(request).await?;
     let change: Change = request.json()?;
     let mut user = auth.user(caller.user).await?;
     let old_email = user.email.clone();
     user.email = change.email.unwrap_or(user.email);
     user.display_name = change.display_name.unwrap_or(user.display_name);
     let moved = user.email.canonical() != old_email.canonical();
+    match change.password {
+        Some(password) => confirm(auth, &user, password).await?,
+        None if moved && !is_fresh(session, clock::now()) => {
+            return Err(Error::new(Code::Forbidden, "Another address takes the password, too"));
+        }
+        None => {}
+    }
+    let was_verified = user.email_verified;
     user.email_verified &= !moved;
     auth.base.store.change_profile(&user, &old_email).await?;
     if moved {
         auth.send_verification(user.id).await;
+    }
+    if moved && was_verified {
+        auth.tell_old_address(old_email).await;
     }
     Answer::ok(&Profile::from(&user))
 }

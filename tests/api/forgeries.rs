@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::actors::{TestStudio, User, Window, eventually, studio_with};
 
 /// Even who knows the secret does not get in with anything but a token as we make them.
-const SECRET: &str = "3f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e";
+pub(crate) const SECRET: &str = "3f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e";
 
-struct Forger {
+pub(crate) struct Forger {
     header: Value,
     claims: Value,
 }
@@ -27,7 +27,7 @@ fn sign(header: &str, claims: &str) -> String {
 
 impl Forger {
     /// Takes a real token apart.
-    fn new(token: &str) -> Self {
+    pub(crate) fn new(token: &str) -> Self {
         let part = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
         let mut parts = token.split('.');
         Self { header: part(parts.next().unwrap()), claims: part(parts.next().unwrap()) }
@@ -43,7 +43,7 @@ impl Forger {
         sign(&header.to_string(), &self.claims.to_string())
     }
 
-    fn with_claim(&self, name: &str, value: Value) -> String {
+    pub(crate) fn with_claim(&self, name: &str, value: Value) -> String {
         let mut claims = self.claims.clone();
         claims[name] = value;
         sign(&self.header.to_string(), &claims.to_string())

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::actors::{PASSWORD, TestStudio, eventually, studio, studio_with};
+use crate::actors::{PASSWORD, TestStudio, Window, eventually, studio, studio_with};
 
 const NEW_PASSWORD: &str = "another long passphrase";
 
@@ -39,8 +39,14 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
     })
     .await;
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(422);
-    // Another address is another matter.
+    // Another address is another matter, and the one that was verified is told.
     ada.patch("/api/auth/me", &json!({"email": "countess@example.com"})).await.expect(200);
+    eventually("the old address is told", || async {
+        let told =
+            |mail: &local::Mail| mail.to == ["ada@example.com"] && mail.subject.contains("was changed");
+        studio.mailbox().iter().find(|mail| told(mail)).map(|mail| assert!(!mail.text.contains("countess")))
+    })
+    .await;
     eventually("it is shown", || async {
         (ada.get("/api/auth/me").await.body["email_verified"] == false).then_some(())
     })
@@ -59,6 +65,11 @@ async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
     let mut window = ada.window().await;
+    let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
+    let program = ada.with_token(key.as_str().unwrap());
+    let mut of_program =
+        Window::open(&format!("{}?token={}", studio.ws_url(), key.as_str().unwrap())).await.unwrap();
+    of_program.next("auth_success").await;
     let forgot = json!({"email": "ADA@example.com"});
     let known = studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
     let unknown =
@@ -73,10 +84,13 @@ async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
     studio.visitor().post("/api/auth/password/reset", &reset(&token, PASSWORD)).await.expect(422);
     assert_eq!((login(&studio, PASSWORD).await, login(&studio, NEW_PASSWORD).await), (401, 200));
     window.closed().await;
-    eventually("the old session is refused", || async {
-        (ada.get("/api/stats").await.status == 401).then_some(())
-    })
-    .await;
+    of_program.closed().await;
+    for client in [&*ada, &program] {
+        eventually("what was there before is refused", || async {
+            (client.get("/api/stats").await.status == 401).then_some(())
+        })
+        .await;
+    }
     let mails = studio.visitor().get("/_local/mailbox").await.expect(200);
     assert!(!mails.text.contains("nobody@example.com"));
 }
@@ -94,6 +108,23 @@ async fn a_password_that_was_changed_meanwhile_makes_mailed_tokens_worthless() {
     studio.visitor().post("/api/auth/password/reset", &reset(&second)).await.expect(200);
     studio.visitor().post("/api/auth/password/reset", &reset(&first)).await.expect(422);
     drop(ada);
+}
+
+#[tokio::test]
+async fn a_password_that_its_owner_changed_makes_mailed_tokens_worthless_too() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    studio
+        .visitor()
+        .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
+        .await
+        .expect(200);
+    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let change = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});
+    ada.put("/api/auth/password", &change).await.expect(200);
+    let reset = json!({"token": mailed, "new_password": "a third long passphrase"});
+    studio.visitor().post("/api/auth/password/reset", &reset).await.expect(422);
+    assert_eq!(login(&studio, NEW_PASSWORD).await, 200);
 }
 
 #[tokio::test]

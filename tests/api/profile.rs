@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::actors::{PASSWORD, TestStudio, User, Window, eventually, studio};
+use crate::actors::{PASSWORD, TestStudio, User, Window, eventually, studio, studio_with};
+use crate::forgeries::{self, Forger};
+use crate::passwords::dynamodb;
 
 const NEW_PASSWORD: &str = "another long passphrase";
 
@@ -71,6 +73,28 @@ async fn a_profile_is_changed_field_by_field() {
     ] {
         assert_eq!(studio_patch(&ada, &bad).await.0, 422, "{bad}");
     }
+}
+
+#[tokio::test]
+async fn another_address_takes_the_password_unless_the_login_was_a_moment_ago() {
+    let studio = studio_with(|options| options.variable("SECRET_KEY", forgeries::SECRET)).await;
+    let ada = studio.user("ada").await;
+    // A session of a year ago, with a token as we make them.
+    let session = "sess_01KAM0TVT0C9B6JYQ4GXFMWV3H";
+    let begin = json!({
+        "TableName": "StudioTable", "Key": {"pk": {"S": format!("USER#{}", ada.id)}, "sk": {"S": "USER"}},
+        "UpdateExpression": "ADD sessions :old", "ExpressionAttributeValues": {":old": {"SS": [session]}},
+    });
+    dynamodb(&studio, "UpdateItem", &begin).await;
+    let token = Forger::new(&ada.token).with_claim("sid", json!(session));
+    let stale = ada.with_token(&token);
+    stale.patch("/api/auth/me", &json!({"display_name": "Ada"})).await.expect(200);
+    stale.patch("/api/auth/me", &json!({"email": "ADA@example.com"})).await.expect(200);
+    let change = |password: &str| json!({"email": "eve@example.com", "password": password});
+    stale.patch("/api/auth/me", &json!({"email": "eve@example.com"})).await.expect(403);
+    stale.patch("/api/auth/me", &change("a wrong password")).await.expect(403);
+    ada.patch("/api/auth/me", &change("a wrong password")).await.expect(403);
+    stale.patch("/api/auth/me", &change(PASSWORD)).await.expect(200);
 }
 
 /// What a change of the profile answers: the status, the address and the name.

@@ -49,6 +49,19 @@ impl Mails {
         }
     }
 
+    /// Tells the old address of an account that it has another one. The address was verified, so it is told at most as often
+    /// as somebody there has verified it.
+    ///
+    /// # Errors
+    /// When SES is out of reach.
+    pub async fn address_changed(&self, old: &Email) -> Result<()> {
+        let text = "Your account has another address from now on, and nothing more is sent here. If it was not you, please \
+            log in, change the address back, and log out everywhere.\n您的账号已改用另一个邮箱，此邮箱不再收到邮件。如果不是您本人操作，\
+            请立即登录，改回邮箱，并退出所有登录会话。\n";
+        let subject = "Your address was changed · 邮箱已更改".to_owned();
+        self.mailer.send(old, &Mail { subject, text: text.to_owned() }).await
+    }
+
     async fn send(&self, user: &User, purpose: Purpose) -> Result<()> {
         let now = clock::now();
         if let Some(reason) = self.reason_not_to_send(&user.email, now).await? {
@@ -61,6 +74,7 @@ impl Mails {
             user: user.id,
             email: user.email.clone(),
             token_version: user.token_version,
+            password: hash_opaque(&user.password_hash),
             ends_at: now.plus_seconds(GOOD_FOR_SECONDS),
         };
         self.store.create_mail_token(&hash_opaque(&secret), &token).await?;

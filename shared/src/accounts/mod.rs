@@ -19,6 +19,11 @@ pub enum Task {
         /// Whom.
         user: UserId,
     },
+    /// Tell whoever reads the address that an account has another one now.
+    AddressChanged {
+        /// The old one.
+        email: Email,
+    },
     /// Send a mail by which whoever reads it can set a new password, if the address is somebody's.
     ForgotPassword {
         /// Where to.

@@ -28,6 +28,15 @@ pub fn ends_at(created_at: Millis, now: Millis) -> Millis {
     now.plus_seconds(IDLE_SECONDS).min(created_at.plus_seconds(LONGEST_SECONDS))
 }
 
+/// For so long, a login proves that whoever has the session knows the password.
+const FRESH_SECONDS: u64 = 15 * 60;
+
+/// Whether the session with this id began so short a time before `now` that what takes a password may be done without it.
+#[must_use]
+pub fn is_fresh(id: SessionId, now: Millis) -> bool {
+    id.made_at().plus_seconds(FRESH_SECONDS) > now
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,8 +31,20 @@ pub struct MailToken {
     pub email: Email,
     /// The version of the user's tokens at that time.
     pub token_version: u64,
+    /// What the stored hash of the password hashed to at that time.
+    pub password: String,
     /// When it ends.
     pub ends_at: Millis,
+}
+
+impl MailToken {
+    /// Makes sure that the password is the one of the moment when the token was made.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] when it was changed since.
+    pub fn check_password(&self, hashed: &str) -> Result<()> {
+        if self.password == hashed { Ok(()) } else { Err(spent()) }
+    }
 }
 
 impl Store {
@@ -70,19 +82,28 @@ impl Store {
         self.spend(hash, token.user, verified).await
     }
 
-    /// Spends a token to set a new password. All sessions end: whoever knew the old one is out.
+    /// Spends a token to set a new password of `user`. All sessions and API keys end: whoever got in is out, whatever was
+    /// made there.
     ///
     /// # Errors
     /// [`crate::error::Code::Invalid`] when it was spent, or the account was changed, meanwhile.
-    pub async fn reset_password(&self, hash: &str, token: &MailToken, password_hash: &str) -> Result<()> {
+    pub async fn reset_password(
+        &self,
+        hash: &str,
+        token: &MailToken,
+        user: &User,
+        password_hash: &str,
+    ) -> Result<()> {
         let reset = Expression::default()
             .set("password_hash", text(password_hash))
             // Who could read the token reads the address.
             .set("email_verified", AttributeValue::Bool(true))
             .remove("sessions")
+            .remove("keys")
             .remove("failures")
             .remove("failed_at")
             .add("token_version", 1)
+            .when_equal("password_hash", text(user.password_hash.clone()))
             .when_equal("token_version", number(token.token_version))
             .when_equal("email", text(token.email.as_str()));
         self.spend(hash, token.user, reset).await?;
