@@ -1,9 +1,12 @@
 //! API keys: for programs, wherever a token is taken, but not where credentials are managed.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
+use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -103,6 +106,9 @@ async fn of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have() {
     for _ in 0..45 {
         make_key(&ada, &wanted).await;
     }
+    // All have looked at the user before the first is made.
+    let delay = DynamoDbFault::Delay(Duration::from_secs(1));
+    studio.faults().dynamodb(delay, Target::operation("TransactWriteItems"), When::Always);
     let keys = join_all((0..40).map(|_| ada.post("/api/auth/keys", &wanted))).await;
     let statuses: Vec<u16> = keys.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 5, "{statuses:?}");
