@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -53,6 +54,10 @@ async fn a_deleted_account_is_gone_at_once_and_its_name_and_address_are_free() {
     eve.conversation("c", &["mine"]).await;
     let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
     let mut window = ada.window().await;
+    // What belongs to no conversation would end by itself, a day later: too late.
+    window.chat(&json!({"type": "chat", "content": "hello, a word in passing"})).await;
+    let text = ada.get("/api/auth/me/export").await.expect(200).text;
+    assert!(text.contains("a word in passing"), "{text}");
     assert_eq!(leave(&ada, "a wrong password").await.status, 403);
     leave(&ada, PASSWORD).await.expect(200);
     window.closed().await;
@@ -71,6 +76,8 @@ async fn a_deleted_account_is_gone_at_once_and_its_name_and_address_are_free() {
     assert_ne!(again.id, ada.id);
     assert_eq!(again.get("/api/conversations").await.expect(200).body, json!([]));
     eventually("nothing is left", || async { (items_of(&studio, &ada.id).await == 0).then_some(()) }).await;
+    let rest = dynamodb(&studio, "Scan", &json!({"TableName": "StudioTable"})).await.to_string();
+    assert!(!rest.contains("a word in passing"), "{rest}");
     assert_eq!(totals(&studio).await, (json!(2), json!(1)));
     assert_eq!(eve.get("/api/conversations/c").await.expect(200).body["messages"][0]["content"], "mine");
 }
@@ -133,4 +140,19 @@ async fn what_is_created_while_the_account_goes_does_not_outlive_it() {
     assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
     eventually("nothing is left", || async { (items_of(&studio, &ada.id).await == 0).then_some(()) }).await;
     assert_eq!(totals(&studio).await, (json!(0), json!(0)));
+}
+
+#[tokio::test]
+async fn a_deletion_that_fails_for_good_is_kept_and_can_be_done_later() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    ada.conversation("c", &["hello", "hi"]).await;
+    studio.faults().dynamodb(DynamoDbFault::InternalError, Target::operation("BatchWriteItem"), When::Always);
+    leave(&ada, PASSWORD).await.expect(200);
+    let kept = eventually("the task is given up", || async { studio.queue("FailedTasks").pop() }).await;
+    assert!(items_of(&studio, &ada.id).await > 0);
+    studio.faults().clear();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    studio.invoke("TasksFunction", kept["requestPayload"].clone()).await.unwrap();
+    assert_eq!(items_of(&studio, &ada.id).await, 0);
 }

@@ -1,7 +1,6 @@
 //! Deleting an account: gone for everybody at once, its items soon after. Each step can be taken again.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::try_join_all;
 
 use super::expression::{Expression, Write, number, text};
 use super::items::UserItem;
@@ -13,9 +12,6 @@ use super::unfinished::Unfinished;
 use super::{Store, key};
 use crate::domain::{Millis, User, UserId};
 use crate::error::{Code, Error, Result};
-
-/// Deleted at once.
-const AT_ONCE: usize = 25;
 
 /// Where an account stands on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,20 +128,11 @@ impl Store {
             if others.is_empty() && page.next.is_none() {
                 return Ok(());
             }
-            for chunk in others.chunks(AT_ONCE) {
-                try_join_all(chunk.iter().map(|item| self.delete_with_secret(partition, item))).await?;
-            }
+            // An API key is found by its hash, too; that goes first, so that the way to it is not lost.
+            let hashes = others.iter().filter_map(|item| item.get("hash")?.as_s().ok());
+            self.delete_batches(hashes.map(|hash| key::secret(hash)).collect()).await?;
+            let own = |item: &Item| Key { pk: partition.to_owned(), sk: sort_key(item).to_owned() };
+            self.delete_batches(others.iter().map(own).collect()).await?;
         }
-    }
-
-    async fn delete_with_secret(&self, partition: &str, item: &Item) -> Result<()> {
-        let own = Key { pk: partition.to_owned(), sk: sort_key(item).to_owned() };
-        // An API key is found by its hash, too; that goes first, so that the way to it is not lost.
-        let secret = item.get("hash").and_then(|hash| hash.as_s().ok()).map(|hash| key::secret(hash));
-        for key in secret.into_iter().chain([own]) {
-            let request = self.client.delete_item().table_name(&self.studio);
-            request.set_key(Some(key.attributes())).send().await.map_err(failed)?;
-        }
-        Ok(())
     }
 }

@@ -173,9 +173,9 @@ pub(super) fn reply_part(reply: &Key, part: u64) -> Key {
     Key::new(reply.pk.clone(), format!("{}#{part:04}", reply.sk))
 }
 
-/// The same for a reply that belongs to no conversation.
+/// The same for a reply that belongs to no conversation. It is its user's, and goes with the user.
 pub(super) fn loose_reply(user: UserId, id: &MessageId) -> Key {
-    Key::new(format!("{REPLY}#{user}#{id}"), REPLY)
+    Key::new(user_partition(user), format!("{REPLY}#{id}"))
 }
 
 /// What a client's request made, by the key that the client gave it.

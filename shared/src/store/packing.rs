@@ -48,6 +48,14 @@ fn inflated(bytes: &[u8]) -> Option<Content> {
     text.parse().ok()
 }
 
+/// The same text in the place of its bytes.
+pub(super) fn unpacked(value: AttributeValue) -> AttributeValue {
+    match &value {
+        AttributeValue::B(bytes) => inflated(bytes.as_ref()).map_or(value, |content| text(content.as_str())),
+        _ => value,
+    }
+}
+
 impl Serialize for Packed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match deflated(self.0.as_str()) {

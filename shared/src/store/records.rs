@@ -2,14 +2,18 @@
 
 use serde_json::Value;
 
-use super::query::Stretch;
+use super::packing::unpacked;
+use super::query::{Item, Stretch};
+use super::statistics::sort_key;
 use super::transaction::from_item;
 use super::{Store, key};
 use crate::domain::UserId;
 use crate::error::Result;
 
-/// So many records fit an answer with conversations beside them.
+/// So many records are looked at in a request.
 const PAGE: usize = 500;
+/// So many bytes of JSON fit an answer with conversations beside them, escaped once more.
+const MOST_BYTES: usize = 1_500_000;
 /// Keys of the table, and what proves who somebody is.
 const KEPT_BACK: [&str; 8] = [
     "pk",
@@ -39,13 +43,25 @@ impl Store {
     pub async fn list_records(&self, user: UserId, after: Option<String>) -> Result<Records> {
         let all = Stretch::new(&self.studio, key::user_partition(user), "A", "Z");
         let page = self.query_page(&all, after, Some(PAGE)).await?;
-        let records: Result<Vec<Value>> = page.items.into_iter().map(from_item).collect();
-        let mut records = records?;
-        for record in records.iter_mut().filter_map(Value::as_object_mut) {
-            for name in KEPT_BACK {
-                record.remove(name);
+        let (mut records, mut bytes, mut last) = (Vec::new(), 0, None);
+        for item in page.items {
+            let place = sort_key(&item).to_owned();
+            let record = record(item)?;
+            bytes += record.to_string().len();
+            if bytes > MOST_BYTES && !records.is_empty() {
+                return Ok(Records { records, next: last });
             }
+            records.push(record);
+            last = Some(place);
         }
         Ok(Records { records, next: page.next })
     }
+}
+
+/// An item as its user may see it. Replies that belong to no conversation hold text, compressed.
+fn record(mut item: Item) -> Result<Value> {
+    for name in KEPT_BACK {
+        item.remove(name);
+    }
+    from_item(item.into_iter().map(|(name, value)| (name, unpacked(value))).collect())
 }
