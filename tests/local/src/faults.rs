@@ -37,6 +37,9 @@ pub enum DynamoDbFault {
     AnswerLost,
     /// The call is done this much later.
     Delay(Duration),
+    /// Of a batch of writes, the first is done and the others are left over, as where a partition is busy; any other call
+    /// is done.
+    LeftOver,
 }
 
 /// Which calls of DynamoDB a fault applies to: all, unless narrowed.

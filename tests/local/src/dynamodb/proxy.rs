@@ -14,7 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{actions, meter::Meter};
 use crate::{
@@ -82,7 +82,12 @@ impl Proxy {
                 if let Some(DynamoDbFault::Delay(delay)) = fault {
                     tokio::time::sleep(delay).await;
                 }
-                self.forward(head.headers, with_capacity(&operation, body)).await
+                let (body, left) = match fault {
+                    Some(DynamoDbFault::LeftOver) if operation == "BatchWriteItem" => left_over(body),
+                    _ => (body, None),
+                };
+                let (status, answer) = self.forward(head.headers, with_capacity(&operation, body)).await;
+                (status, with_left_over(answer, left))
             }
         };
         self.guards.meter.count(&operation, &table, !status.is_success(), &answer);
@@ -160,8 +165,28 @@ fn refusal(fault: DynamoDbFault, operation: &str, body: &[u8]) -> Option<(Status
             Some(error("TransactionConflictException", "Transaction is ongoing for the item"))
         }
         DynamoDbFault::InternalError => Some(internal_error()),
-        DynamoDbFault::AnswerLost | DynamoDbFault::Delay(_) => None,
+        DynamoDbFault::AnswerLost | DynamoDbFault::Delay(_) | DynamoDbFault::LeftOver => None,
     }
+}
+
+/// A batch with its first write alone, and what is left over of it.
+fn left_over(body: Bytes) -> (Bytes, Option<Value>) {
+    let Ok(mut batch) = serde_json::from_slice::<Value>(&body) else { return (body, None) };
+    let mut left = serde_json::Map::new();
+    let tables = batch.get_mut("RequestItems").and_then(Value::as_object_mut);
+    for (table, writes) in tables.into_iter().flatten() {
+        let Some(writes) = writes.as_array_mut().filter(|writes| writes.len() > 1) else { continue };
+        left.insert(table.clone(), writes.split_off(1).into());
+    }
+    (batch.to_string().into(), Some(left.into()))
+}
+
+fn with_left_over(answer: Bytes, left: Option<Value>) -> Bytes {
+    let (Some(left), Ok(mut whole)) = (left, serde_json::from_slice::<Value>(&answer)) else { return answer };
+    if let Some(fields) = whole.as_object_mut() {
+        fields.insert("UnprocessedItems".to_owned(), left);
+    }
+    whole.to_string().into()
 }
 
 fn error(kind: &str, message: &str) -> (StatusCode, Bytes) {
