@@ -11,10 +11,6 @@ use shared::domain::{
 };
 use shared::error::Error;
 
-/// As many as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a second,
-/// two for each.
-const MOST_MESSAGES: usize = 10_000;
-
 /// A conversation as a client sends it. What else it sends, `userId` too, is ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,9 +38,6 @@ struct MessageBody {
 impl ConversationBody {
     /// The conversation under this id. What the client leaves out is made up; the same message id twice is refused.
     pub(super) fn conversation(self, id: ConversationId, now: Millis) -> Result<Conversation> {
-        if self.messages.len() > MOST_MESSAGES {
-            return Err(Error::invalid_field("messages", format!("must be at most {MOST_MESSAGES}")));
-        }
         for (place, message) in self.messages.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
             let field = || format!("messages[{place}].content");
             message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;

@@ -18,7 +18,7 @@ use super::entry::Entry;
 
 const MOST_ENTRIES: usize = 10_000;
 /// The HTTP API gives up after 30 s, and what is begun by then needs a moment to end.
-const LONGEST_SECONDS: u64 = 15;
+const LONGEST_SECONDS: u64 = 12;
 /// Conversations that are written at once.
 const AT_ONCE: usize = 4;
 
@@ -47,9 +47,11 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     for (chunk, first) in entries.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
         if clock::now() >= deadline {
             report.next = Some(first);
+        }
+        if report.next.is_some() {
             break;
         }
-        let outcomes = join_all(chunk.iter().map(|entry| import(group, user, entry))).await;
+        let outcomes = join_all(chunk.iter().map(|entry| import(group, user, entry, deadline))).await;
         for (outcome, position) in outcomes.into_iter().zip(first..) {
             report.count(position, outcome)?;
         }
@@ -64,6 +66,7 @@ impl Report {
             Ok(ImportOutcome::Created) => self.imported += 1,
             Ok(ImportOutcome::Completed) => self.completed += 1,
             Ok(ImportOutcome::Unchanged) => self.unchanged += 1,
+            Ok(ImportOutcome::Unfinished) => self.next = self.next.or(Some(position)),
             Err(error) if error.code().is_our_fault() => return Err(error),
             Err(error) => self.errors.push(Refused { position, detail: error.detail().to_owned() }),
         }
@@ -86,9 +89,14 @@ fn entries(body: Value) -> Result<Vec<Value>> {
     Ok(entries)
 }
 
-async fn import(group: &Conversations, user: UserId, entry: &Value) -> Result<ImportOutcome> {
+async fn import(
+    group: &Conversations,
+    user: UserId,
+    entry: &Value,
+    deadline: Millis,
+) -> Result<ImportOutcome> {
     let imported = parse(entry, clock::now())?;
-    group.base.store.import_conversation(user, &imported).await
+    group.base.store.import_conversation(user, &imported, deadline).await
 }
 
 fn parse(entry: &Value, now: Millis) -> Result<Imported> {

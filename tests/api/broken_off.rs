@@ -16,12 +16,12 @@ fn messages(prefix: &str, count: usize) -> Vec<Value> {
     (0..count).map(message).collect()
 }
 
-fn conversation(id: &str, prefix: &str, count: usize) -> Value {
+pub(crate) fn conversation(id: &str, prefix: &str, count: usize) -> Value {
     json!({"id": id, "title": prefix, "messages": messages(prefix, count)})
 }
 
 /// Sends a request and kills the function once `batches` of its batches were written.
-async fn killed_after(
+pub(crate) async fn killed_after(
     studio: &TestStudio,
     user: &User,
     batches: u32,

@@ -13,7 +13,10 @@
 
 mod accounts;
 mod actors;
+mod any_size;
 mod bad_input;
+mod bad_requests;
+mod bad_routes;
 mod branches;
 mod broken_off;
 mod budgets;
@@ -30,6 +33,7 @@ mod forgeries;
 mod guesses;
 mod isolation;
 mod keys;
+mod left_over;
 mod limits;
 mod mails;
 mod matrix;
@@ -59,3 +63,4 @@ mod tidy;
 mod totp;
 mod transfer;
 mod turn_budget;
+mod two_devices;

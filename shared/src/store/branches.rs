@@ -28,7 +28,7 @@ impl Store {
         expected: &Expected,
     ) -> Result<Version> {
         for _ in 0..MOST_TRIES {
-            let stored = self.find_stored_conversation(user, id).await?.ok_or_else(Error::no_conversation)?;
+            let stored = self.get_settled_conversation(user, id).await?;
             expected.check(&stored.item.seen())?;
             let selected = stored.messages.iter().find(|stored| stored.message.id == *message);
             let selected = selected.ok_or_else(|| {
@@ -68,7 +68,7 @@ impl Store {
         copy: ConversationId,
         now: Millis,
     ) -> Result<Conversation> {
-        let stored = self.find_stored_conversation(user, id).await?.ok_or_else(Error::no_conversation)?;
+        let stored = self.get_settled_conversation(user, id).await?;
         let last = stored.messages.iter().find(|stored| stored.message.id == *message);
         let last =
             last.ok_or_else(|| Error::invalid_field("messageId", "must be a message of this conversation"))?;
@@ -99,7 +99,7 @@ fn newest_below<'a>(stored: &'a StoredConversation, from: &'a StoredMessage) -> 
 }
 
 /// The messages that lead to `leaf`, and itself.
-fn line_to<'a>(stored: &'a StoredConversation, leaf: &'a StoredMessage) -> Vec<&'a StoredMessage> {
+pub(super) fn line_to<'a>(stored: &'a StoredConversation, leaf: &'a StoredMessage) -> Vec<&'a StoredMessage> {
     let by_number: HashMap<u64, &StoredMessage> = stored.messages.iter().map(|it| (it.number, it)).collect();
     let mut line = vec![leaf];
     while let Some(before) = line.last().and_then(|last| last.parent).and_then(|it| by_number.get(&it)) {

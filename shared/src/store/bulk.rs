@@ -11,14 +11,18 @@ use super::filing::filing_expression;
 use super::query::Item;
 use super::requests::{Made, Once};
 use super::statistics::integer;
-use super::unfinished::{Unfinished, soon};
+use super::unfinished::Unfinished;
 use super::version::Version;
 use super::{Store, key};
 use crate::clock;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Conversation, ConversationId, Message, Summary, UserId};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// As many messages as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a
+/// second, two for each.
+const MOST_MESSAGES: usize = 10_000;
 
 /// A revision that is written before anybody follows it.
 pub(super) struct Draft {
@@ -44,6 +48,14 @@ impl Draft {
         });
         let messages = messages.collect();
         Self { revision, first: 0, messages, shown: line.len() as u64 }
+    }
+
+    /// Refuses, with this rule, what cannot be written in time.
+    fn check(&self, rule: String) -> Result<()> {
+        if self.messages.len() > MOST_MESSAGES {
+            return Err(Error::invalid_field("messages", rule));
+        }
+        Ok(())
     }
 
     /// The same with numbers from `first`.
@@ -93,6 +105,7 @@ impl Store {
         once: Option<&Once>,
     ) -> Result<Made<Version>> {
         let draft = Draft::new(&conversation.messages, Vec::new());
+        draft.check(format!("must be at most {MOST_MESSAGES}; append the others, or import them"))?;
         self.create_draft(user, &conversation.summary, draft, change, once).await
     }
 
@@ -113,7 +126,7 @@ impl Store {
             .when_absent_or_equal("kind", text("shell"));
         self.note(user, &note).await?;
         let mut made = None;
-        if let Some(draft) = self.write_draft(user, &summary.id, draft, shell).await? {
+        if let Some(draft) = self.write_draft(user, &note, draft, shell).await? {
             let current = filing_expression(summary_expression(user, summary), &summary.filing);
             let current = draft.current(current).when_equal("kind", text("shell"));
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, &summary.id), current)];
@@ -130,7 +143,7 @@ impl Store {
                 self.delete_shell(user, &summary.id, note.until()).await?;
             }
         }
-        self.finish(user, &note, false, soon()).await?;
+        self.tidy_up(user, &note).await;
         match made {
             Some(version) => Ok(Made::Now(version)),
             None => self.made_before(user, once, &self.standing(user, &summary.id).await?).await,
@@ -147,12 +160,15 @@ impl Store {
         draft: Draft,
         change: &Tally,
     ) -> Result<Option<Version>> {
+        draft.check(format!(
+            "of a conversation of more than {MOST_MESSAGES}, at most 40 can be appended, changed or removed at once"
+        ))?;
         let (id, seen) = (&stored.item.id, &stored.item);
         let unchanged = || Expression::default().when_equal("version", number(seen.version));
         let note = Unfinished::new(id, vec![draft.revision.clone(), seen.revision.clone()], clock::now());
         self.note(user, &note).await?;
         let mut made = None;
-        if let Some(draft) = self.write_draft(user, id, draft, unchanged()).await? {
+        if let Some(draft) = self.write_draft(user, &note, draft, unchanged()).await? {
             let current = draft.current(summary_expression(user, summary));
             let current = current.when_equal("version", number(seen.version));
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
@@ -162,7 +178,7 @@ impl Store {
                 made = Some(Version::new(seen.version + 1, &draft.revision));
             }
         }
-        self.finish(user, &note, false, soon()).await?;
+        self.tidy_up(user, &note).await;
         Ok(made)
     }
 
@@ -170,17 +186,18 @@ impl Store {
     async fn write_draft(
         &self,
         user: UserId,
-        id: &ConversationId,
+        note: &Unfinished,
         draft: Draft,
         expression: Expression,
     ) -> Result<Option<Draft>> {
+        let id = note.conversation();
         let count = i64::try_from(draft.messages.len()).unwrap_or(i64::MAX);
         let expression = expression.add("next_number", count);
         let updated = self.update(key::conversation(user, id), &expression, ReturnValue::UpdatedNew).await?;
         let first = updated.and_then(|now| u64::try_from(integer(&now, "next_number") - count).ok());
         let Some(first) = first else { return Ok(None) };
         let draft = draft.numbered_from(first);
-        self.put_batches(draft.items(user, id)?).await?;
+        self.put_batches(draft.items(user, id)?, note.written_by()).await?;
         Ok(Some(draft))
     }
 }

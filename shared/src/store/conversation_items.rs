@@ -178,7 +178,8 @@ impl ConversationItem {
 
 impl ConversationItem {
     /// What the conversation's own item says when `count` messages more stand in a line behind `parent`, which is the
-    /// last of `up_to` messages.
+    /// last of `up_to` messages. Their numbers must be free still: who writes another revision reserves some without
+    /// making another version.
     pub(super) fn grown(&self, parent: Option<u64>, up_to: u64, count: u64) -> Expression {
         let first = self.next_number;
         let branch = self.branch_with(parent, first, count);
@@ -187,6 +188,7 @@ impl ConversationItem {
             .set("leaf", number(first + count.saturating_sub(1)))
             .set("message_count", number(up_to + count))
             .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+            .when_equal("next_number", number(first))
     }
 }
 
@@ -275,7 +277,35 @@ pub(super) enum Standing {
     /// It is there.
     Conversation(Box<ConversationItem>),
     /// It was deleted.
-    Tombstone,
+    Tombstone(Buried),
+}
+
+/// What a tombstone says of the conversation that was in its place, so that what is left of it is told from what may
+/// come into its place again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Buried {
+    /// Its messages, and its replies, have lower numbers.
+    pub(super) next_number: u64,
+    pub(super) revision: Option<Revision>,
+    /// Set once nothing is left of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_at: Option<u64>,
+}
+
+impl Buried {
+    pub(super) fn of(item: &ConversationItem) -> Self {
+        Self { next_number: item.next_number, revision: Some(item.revision.clone()), expires_at: None }
+    }
+
+    /// Whether something that stands behind the tombstone is left of that conversation.
+    pub(super) fn owns(&self, item: &Item) -> bool {
+        let sort_key = sort_key(item);
+        match (key::number_of(sort_key), key::revision_of_reference(sort_key)) {
+            (Some(number), _) => number < self.next_number,
+            (None, Some(revision)) => self.revision.as_ref().is_some_and(|own| own.as_str() == revision),
+            (None, None) => false,
+        }
+    }
 }
 
 impl Standing {
@@ -287,7 +317,7 @@ impl Standing {
             Some("shell") => Self::Shell(
                 item.get("writing_until").and_then(|until| until.as_n().ok()).and_then(|n| n.parse().ok()),
             ),
-            _ => Self::Tombstone,
+            _ => Self::Tombstone(from_item(item)?),
         })
     }
 

@@ -15,6 +15,9 @@ use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Message, MessageId, Summary, Title, UserId};
 use crate::error::{Code, Error, Result};
 
+/// How often something is looked at that changes meanwhile.
+const MOST_LOOKS: usize = 8;
+
 impl Store {
     /// Stores a conversation that must not be there, whole or not at all.
     ///
@@ -140,6 +143,31 @@ impl Store {
         Ok(stored.filter(|stored| stored.message.id == *message))
     }
 
+    /// The conversation, and the message with this id in it. Between two reads a conversation can be rewritten, and its
+    /// messages have other places then.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when the conversation is not there; [`Code::Conflict`] when it kept changing.
+    pub(super) async fn look_for_message(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &MessageId,
+    ) -> Result<(ConversationItem, Option<StoredMessage>)> {
+        let mut seen = self.get_conversation_item(user, id).await?;
+        for _ in 0..MOST_LOOKS {
+            if let Some(found) = self.find_message(user, &seen, message).await? {
+                return Ok((seen, Some(found)));
+            }
+            let now = self.get_conversation_item(user, id).await?;
+            if now.revision == seen.revision {
+                return Ok((seen, None));
+            }
+            seen = now;
+        }
+        Err(kept_changing())
+    }
+
     /// The message with this number, read consistently.
     pub(super) async fn find_message_at(
         &self,
@@ -170,6 +198,24 @@ impl Store {
             messages.extend(stored_message(message)?.filter(|stored| item.owns(stored)));
         }
         Ok(Some(StoredConversation { item, messages }))
+    }
+
+    /// The same as it was at one moment: reading takes several, in which others write.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Conflict`] when it kept changing.
+    pub(super) async fn get_settled_conversation(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+    ) -> Result<StoredConversation> {
+        for _ in 0..MOST_LOOKS {
+            let stored = self.find_stored_conversation(user, id).await?.ok_or_else(Error::no_conversation)?;
+            if self.get_conversation_item(user, id).await?.seen() == stored.item.seen() {
+                return Ok(stored);
+            }
+        }
+        Err(kept_changing())
     }
 
     /// Calls a conversation `title`, if it is still called `before`. False when it is not.
@@ -229,7 +275,7 @@ pub(super) fn summary_expression(user: UserId, summary: &Summary) -> Expression 
 /// Why a conversation could not be created.
 pub(super) fn why_not_created(standing: &Standing) -> Error {
     match standing {
-        Standing::Tombstone => conversation_deleted(),
+        Standing::Tombstone(_) => conversation_deleted(),
         // Nothing is in the way but that the account is gone.
         Standing::Absent => Error::new(Code::Unauthenticated, "Could not validate credentials"),
         Standing::Shell(_) | Standing::Conversation(_) => {

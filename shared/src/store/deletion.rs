@@ -1,9 +1,8 @@
 //! Deleting conversations: gone for every reader and every counter at once, their items soon after.
 
 use futures_util::future::try_join_all;
-use serde_json::json;
 
-use super::conversation_items::{ConversationItem, Standing, stored_message};
+use super::conversation_items::{Buried, ConversationItem, Standing, stored_message};
 use super::conversations::kept_changing;
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
@@ -46,16 +45,18 @@ impl Store {
                 Standing::Conversation(item) => {
                     expected.check(&item.seen())?;
                     if let Burial::Done(note) = self.bury(user, &item).await? {
-                        self.finish(user, &note, false, soon()).await?;
+                        self.tidy_up(user, &note).await;
                         return Ok(());
                     }
                 }
-                Standing::Tombstone => {
-                    self.sweep(user, id, soon()).await?;
+                Standing::Tombstone(buried) => {
+                    if let Err(error) = self.sweep(user, id, &buried, soon()).await {
+                        tracing::warn!(?error, "what is left of a deleted conversation stays for now");
+                    }
                     return Err(Error::no_conversation());
                 }
                 Standing::Absent | Standing::Shell(_) => {
-                    self.finish_unfinished(user, soon()).await?;
+                    self.tidy_up_after_others(user).await;
                     return Err(Error::no_conversation());
                 }
             }
@@ -150,9 +151,10 @@ impl Store {
         note: &Unfinished,
         counts: Vec<Write>,
     ) -> Result<Vec<Write>> {
-        let tombstone = item_at(key::conversation(user, &item.id), "tombstone", &json!({}))?;
+        let tombstone = item_at(key::conversation(user, &item.id), "tombstone", &Buried::of(item))?;
         let unchanged = Expression::default()
             .when_equal("version", number(item.version))
+            .when_equal("next_number", number(item.next_number))
             .when_equal("kind", text("conversation"));
         let mut writes =
             vec![Write::replace(&self.studio, tombstone, unchanged), self.note_write(user, note)?];

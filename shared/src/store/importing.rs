@@ -1,18 +1,23 @@
 //! Conversations that come from elsewhere, or back: all of one, or what is missing of it, branches included.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::bulk::Draft;
-use super::conversation_items::{Standing, StoredConversation};
+use super::conversation_items::Standing;
 use super::conversations::{fits_one_transaction, kept_changing};
-use super::expression::{Expression, Write, text};
-use super::unfinished::soon;
+use super::expression::{Expression, Write, number, text};
+use super::tree::{Following, Order};
+use super::unfinished::Unfinished;
 use super::{Store, key};
+use crate::clock;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, Message, MessageId, Summary, UserId};
-use crate::error::{Error, Result};
+use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
+use crate::error::{Code, Result};
 
 const MOST_TRIES: usize = 5;
+/// Of a conversation that is not there yet, so many messages are written at first; the others one part after another, so
+/// that there is no end to what is imported.
+const MOST_AT_FIRST: usize = 5_000;
 
 /// A conversation that comes from elsewhere.
 #[derive(Clone, Debug)]
@@ -34,153 +39,138 @@ pub enum ImportOutcome {
     Completed,
     /// It was there with all its messages; nothing changed, whatever they say.
     Unchanged,
-}
-
-/// A tree of messages: the current branch in a line, and the others with the place of the message they follow.
-struct Tree {
-    line: Vec<Message>,
-    others: Vec<(Message, Option<usize>)>,
+    /// Time was over. What is there already counts: the same again goes on.
+    Unfinished,
 }
 
 impl Store {
     /// Stores what is missing of a conversation: all of it, or some of its messages, or nothing, so that the same import
-    /// again changes nothing. What was deleted comes back.
+    /// again changes nothing. What was deleted comes back. Of a large one, only a part may be there at `deadline`.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when a message follows one that is nowhere, or two have the same id;
-    /// [`crate::error::Code::Conflict`].
-    pub async fn import_conversation(&self, user: UserId, imported: &Imported) -> Result<ImportOutcome> {
-        let id = &imported.summary.id;
+    /// [`Code::Invalid`] when a message follows one that is nowhere, or two have the same id; [`Code::ReplyRunning`];
+    /// [`Code::Conflict`].
+    pub async fn import_conversation(
+        &self,
+        user: UserId,
+        imported: &Imported,
+        deadline: Millis,
+    ) -> Result<ImportOutcome> {
+        let mut revived = None;
+        let outcome = self.try_import(user, imported, deadline, &mut revived).await?;
+        if let Some(note) = revived {
+            self.tidy_up(user, &note).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn try_import(
+        &self,
+        user: UserId,
+        imported: &Imported,
+        deadline: Millis,
+        revived: &mut Option<Unfinished>,
+    ) -> Result<ImportOutcome> {
+        let (id, mut created) = (&imported.summary.id, false);
         for _ in 0..MOST_TRIES {
             match self.standing(user, id).await? {
                 Standing::Conversation(_) => {
                     let Some(stored) = self.find_stored_conversation(user, id).await? else { continue };
-                    if let Some(outcome) = self.complete(user, stored, imported).await? {
-                        return Ok(outcome);
+                    match self.complete(user, stored, imported, deadline).await? {
+                        Some(ImportOutcome::Unchanged | ImportOutcome::Completed) if created => {
+                            return Ok(ImportOutcome::Created);
+                        }
+                        Some(outcome) => return Ok(outcome),
+                        None => {}
                     }
                 }
-                Standing::Tombstone => self.forget_deletion(user, id).await?,
+                Standing::Tombstone(buried) => {
+                    if !self.sweep(user, id, &buried, deadline).await? {
+                        return Ok(ImportOutcome::Unfinished);
+                    }
+                    *revived = Some(self.revive(user, id).await?);
+                }
                 Standing::Absent | Standing::Shell(_) => {
-                    let tree = Tree::new(&imported.messages, imported.current.as_ref())?;
-                    self.create_tree(user, &imported.summary, tree).await?;
-                    return Ok(ImportOutcome::Created);
+                    match self.create_imported(user, imported).await {
+                        Ok(true) => return Ok(ImportOutcome::Created),
+                        Ok(false) => created = true,
+                        // Somebody else has just done so.
+                        Err(error) if error.code() == Code::ConversationExists => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }
         Err(kept_changing())
     }
 
-    async fn create_tree(&self, user: UserId, summary: &Summary, tree: Tree) -> Result<()> {
+    /// Creates a conversation with as many of its messages as can be written at once; whether that is all of them.
+    async fn create_imported(&self, user: UserId, imported: &Imported) -> Result<bool> {
+        let Imported { summary, messages, current } = imported;
+        let order = Order::new(messages, current.as_ref(), |_| false)?;
+        let first = order.places.get(..MOST_AT_FIRST).unwrap_or(&order.places);
+        let line = order.line.min(first.len());
+        let new_places: HashMap<&MessageId, usize> = first
+            .iter()
+            .enumerate()
+            .filter_map(|(new, old)| messages.get(*old).map(|(message, _)| (&message.id, new)))
+            .collect();
+        let placed = first.iter().filter_map(|place| messages.get(*place));
+        let mut placed = placed.map(|(message, parent)| {
+            (message.clone(), parent.as_ref().and_then(|parent| new_places.get(parent).copied()))
+        });
+        let line: Vec<Message> = placed.by_ref().take(line).map(|(message, _)| message).collect();
+        self.create_tree(user, summary, line, placed.collect()).await?;
+        Ok(first.len() == messages.len())
+    }
+
+    async fn create_tree(
+        &self,
+        user: UserId,
+        summary: &Summary,
+        line: Vec<Message>,
+        others: Vec<(Message, Option<usize>)>,
+    ) -> Result<()> {
         let mut change = Tally::default();
         change.count_conversation(summary, 1);
-        change.count_messages(tree.line.iter().chain(tree.others.iter().map(|(message, _)| message)), 1);
-        if tree.others.is_empty() && fits_one_transaction(&tree.line, &change) {
-            let conversation = Conversation { summary: summary.clone(), messages: tree.line };
+        change.count_messages(line.iter().chain(others.iter().map(|(message, _)| message)), 1);
+        if others.is_empty() && fits_one_transaction(&line, &change) {
+            let conversation = Conversation { summary: summary.clone(), messages: line };
             self.create_conversation(user, &conversation, None).await?;
             return Ok(());
         }
-        let draft = Draft::new(&tree.line, tree.others);
-        self.create_draft(user, summary, draft, &change, None).await?;
+        self.create_draft(user, summary, Draft::new(&line, others), &change, None).await?;
         Ok(())
     }
 
-    /// Adds the messages that `stored` has not. None when the conversation changed meanwhile.
-    async fn complete(
-        &self,
-        user: UserId,
-        stored: StoredConversation,
-        imported: &Imported,
-    ) -> Result<Option<ImportOutcome>> {
-        let known: HashSet<&MessageId> = stored.messages.iter().map(|stored| &stored.message.id).collect();
-        let missing = imported.messages.iter().filter(|(message, _)| !known.contains(&message.id));
-        let missing: Vec<_> = missing.cloned().collect();
-        if missing.is_empty() {
-            return Ok(Some(ImportOutcome::Unchanged));
-        }
-        if stored.item.running.is_some() {
-            return Err(super::conversations::reply_running());
-        }
-        let mut change = Tally::default();
-        change.count_messages(missing.iter().map(|(message, _)| message), 1);
-        let ids: HashMap<u64, &MessageId> =
-            stored.messages.iter().map(|it| (it.number, &it.message.id)).collect();
-        let parent_of = |number: Option<u64>| number.and_then(|number| ids.get(&number).copied().cloned());
-        let there = stored.messages.iter().map(|stored| (stored.message.clone(), parent_of(stored.parent)));
-        let tree = Tree::new(&there.chain(missing).collect::<Vec<_>>(), imported.current.as_ref())?;
-        let draft = Draft::new(&tree.line, tree.others);
-        let summary = stored.item.summary();
-        let version = self.replace_revision(user, &stored, &summary, draft, &change).await?;
-        Ok(version.map(|_| ImportOutcome::Completed))
-    }
-
-    /// Finishes a deletion, and takes its tombstone away.
-    async fn forget_deletion(&self, user: UserId, id: &ConversationId) -> Result<()> {
-        self.sweep(user, id, soon()).await?;
-        let swept = Expression::default().when_equal("kind", text("tombstone")).when_exists("expires_at");
-        self.transact(vec![Write::delete(&self.studio, key::conversation(user, id), swept)]).await?;
-        Ok(())
+    /// Puts a shell in the place of the tombstone of what was swept. It hands out higher numbers than the old messages had:
+    /// whoever still sweeps those takes none of the new ones for them.
+    async fn revive(&self, user: UserId, id: &ConversationId) -> Result<Unfinished> {
+        let note = Unfinished::new(id, Vec::new(), clock::now());
+        let shell = Expression::default()
+            .set("kind", text("shell"))
+            .set("writing_until", number(note.until()))
+            .remove("expires_at")
+            .remove("revision")
+            .when_equal("kind", text("tombstone"))
+            .when_exists("expires_at");
+        let shell = Write::update(&self.studio, key::conversation(user, id), shell);
+        self.transact(vec![shell, self.note_write(user, &note)?]).await?;
+        Ok(note)
     }
 }
 
-impl Tree {
-    fn new(messages: &[(Message, Option<MessageId>)], current: Option<&MessageId>) -> Result<Self> {
-        let places: HashMap<MessageId, usize> =
-            messages.iter().enumerate().map(|(place, (message, _))| (message.id.clone(), place)).collect();
-        if places.len() < messages.len() {
-            return Err(Error::invalid_field("messages", "must not have an id twice"));
-        }
-        let parents: Option<Vec<Option<usize>>> = messages
-            .iter()
-            .map(|(_, parent)| match parent {
-                Some(parent) => places.get(parent).copied().map(Some),
-                None => Some(None),
-            })
-            .collect();
-        let parents =
-            parents.ok_or_else(|| Error::invalid_field("messages", "must follow messages that are there"))?;
-        let last = messages.len().checked_sub(1);
-        let mut at = current.and_then(|current| places.get(current)).copied().or(last);
-        let mut line = Vec::new();
-        while let Some(place) = at {
-            if line.len() > messages.len() {
-                return Err(Error::invalid_field("messages", "must not follow themselves"));
-            }
-            line.push(place);
-            at = parents.get(place).copied().flatten();
-        }
-        line.reverse();
-        Self::in_order(messages, &parents, &line)
-    }
-
-    /// The messages with new places, each behind the one it follows.
-    fn in_order(
-        messages: &[(Message, Option<MessageId>)],
-        parents: &[Option<usize>],
-        line: &[usize],
-    ) -> Result<Self> {
-        let mut placed: HashMap<usize, usize> =
-            line.iter().enumerate().map(|(new, old)| (*old, new)).collect();
-        let mut left: Vec<usize> = (0..messages.len()).filter(|place| !placed.contains_key(place)).collect();
-        let mut order = Vec::new();
-        while !left.is_empty() {
-            let before = left.len();
-            left.retain(|place| {
-                let parent = parents.get(*place).copied().flatten();
-                if parent.is_some_and(|parent| !placed.contains_key(&parent)) {
-                    return true;
-                }
-                order.push((*place, parent.and_then(|parent| placed.get(&parent)).copied()));
-                placed.insert(*place, line.len() + order.len() - 1);
-                false
-            });
-            if left.len() == before {
-                return Err(Error::invalid_field("messages", "must not follow themselves"));
-            }
-        }
-        let message = |place: usize| messages.get(place).map(|(message, _)| message.clone());
-        Ok(Self {
-            line: line.iter().filter_map(|place| message(*place)).collect(),
-            others: order.into_iter().filter_map(|(place, parent)| Some((message(place)?, parent))).collect(),
-        })
-    }
+/// The messages of `imported` that `known` has not, in order, and which one is to be the last of the current branch.
+pub(super) fn missing(
+    imported: &Imported,
+    known: impl Fn(&MessageId) -> bool,
+) -> Result<(Vec<Following>, Option<MessageId>)> {
+    let missing: Vec<Following> =
+        imported.messages.iter().filter(|(message, _)| !known(&message.id)).cloned().collect();
+    let last = missing.last().map(|(message, _)| &message.id);
+    let is_there = |id: &&MessageId| known(id) || missing.iter().any(|(message, _)| message.id == **id);
+    let current = imported.current.as_ref().filter(is_there).or(last);
+    let order = Order::new(&missing, current, &known)?;
+    let ordered = order.places.iter().filter_map(|place| missing.get(*place)).cloned().collect();
+    Ok((ordered, current.cloned()))
 }

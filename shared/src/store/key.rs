@@ -146,6 +146,13 @@ pub(super) fn reference(user: UserId, id: &ConversationId, revision: &str, messa
     Key::new(conversation_partition(user, id), format!("{REFERENCE}{revision}#{message}"))
 }
 
+/// The number in the sort key of a message, or of a reply or a part of one.
+pub(super) fn number_of(sort_key: &str) -> Option<u64> {
+    let reply = sort_key.strip_prefix(REPLY).and_then(|rest| rest.strip_prefix('#'));
+    let number = sort_key.strip_prefix(MESSAGE).or(reply)?;
+    number.split('#').next()?.parse().ok()
+}
+
 /// The revision of a reference.
 pub(super) fn revision_of_reference(sort_key: &str) -> Option<&str> {
     sort_key.strip_prefix(REFERENCE)?.split_once('#').map(|(revision, _)| revision)
@@ -257,5 +264,18 @@ mod tests {
         assert!(!within("REF#x"));
         assert!(!within("REPLY#00000000"));
         assert!(!within("REPLY#00000000#0000"));
+    }
+
+    #[test]
+    fn messages_replies_and_parts_of_replies_tell_their_number() {
+        let user = UserId::new(ulid::Ulid::nil());
+        let id: ConversationId = "c".parse().unwrap();
+        let reply = reply(user, &id, 41);
+        assert_eq!(number_of(&message(user, &id, 41).sk), Some(41));
+        assert_eq!(number_of(&reply_part(&reply, 7).sk), Some(41));
+        assert_eq!(number_of(&reply.sk), Some(41));
+        for other in ["REF#00000041#7", CONVERSATION, "REPLY", "MESSAGE#"] {
+            assert_eq!(number_of(other), None, "{other}");
+        }
     }
 }

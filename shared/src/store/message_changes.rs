@@ -10,7 +10,7 @@ use super::version::{Expected, Version};
 use super::{Store, key};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, TokenCount, UserId};
+use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, Role, TokenCount, UserId};
 use crate::error::{Error, Result};
 
 /// One transaction moves so many messages that hang on one that goes.
@@ -49,6 +49,9 @@ impl Store {
     ) -> Result<(ShownMessage, Version)> {
         for attempt in 0..MOST_TRIES {
             let (seen, old) = self.message_to_change(user, id, message, expected).await?;
+            if let Some(content) = revised.content.as_ref().filter(|_| old.message.role != Role::Assistant) {
+                content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
+            }
             let mut new = old.message.clone();
             new.content = revised.content.clone().unwrap_or(new.content);
             new.tokens = revised.tokens.unwrap_or(new.tokens);
@@ -134,8 +137,8 @@ impl Store {
         message: &MessageId,
         expected: &Expected,
     ) -> Result<(ConversationItem, StoredMessage)> {
-        let seen = self.get_conversation_item(user, id).await?;
-        let old = self.find_message(user, &seen, message).await?.ok_or_else(no_message)?;
+        let (seen, old) = self.look_for_message(user, id, message).await?;
+        let old = old.ok_or_else(no_message)?;
         expected.check(&seen.seen())?;
         if seen.running == Some(old.number) {
             return Err(reply_running());

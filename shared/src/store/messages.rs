@@ -103,7 +103,22 @@ impl Store {
                 return Ok(Made::Now((there, seen.seen())));
             }
             expected.check(&seen.seen())?;
-            let parent = self.parent_of_new(user, &seen, &message.follows).await?;
+            let parent = match self.parent_of_new(user, &seen, &message.follows).await {
+                Ok(parent) => parent,
+                Err(refused) => {
+                    // What it follows may have gone since the same request came before, or have another place.
+                    if let Some(made) = self.find_made(user, once).await? {
+                        return Ok(Made::Before(made));
+                    }
+                    if let Some(there) = self.message_there(user, &seen, message, true).await? {
+                        return Ok(Made::Now((there, seen.seen())));
+                    }
+                    if self.get_conversation_item(user, id).await?.revision == seen.revision {
+                        return Err(refused);
+                    }
+                    continue;
+                }
+            };
             let stored = StoredMessage {
                 number: seen.next_number,
                 revision: seen.revision.clone(),
@@ -191,8 +206,8 @@ impl Store {
         id: &ConversationId,
         message: &MessageId,
     ) -> Result<(ShownMessage, Version)> {
-        let seen = self.get_conversation_item(user, id).await?;
-        let there = self.find_message(user, &seen, message).await?.ok_or_else(no_message)?;
+        let (seen, there) = self.look_for_message(user, id, message).await?;
+        let there = there.ok_or_else(no_message)?;
         let parent_id = Some(self.id_of(user, &seen, there.parent).await?);
         Ok((ShownMessage { message: there.message, parent_id }, seen.seen()))
     }

@@ -1,20 +1,25 @@
 //! Reading conversations: whole, or as much of one as an answer holds, from either end.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
 use super::conversation_items::{ConversationItem, Standing, StoredMessage, stored_message};
+use super::conversations::kept_changing;
 use super::query::{Item, Page, Stretch};
 use super::replies::ReplyPlace;
 use super::statistics::sort_key;
-use super::unfinished::soon;
 use super::version::Version;
 use super::{Store, key};
 use crate::domain::{ConversationId, Message, MessageId, Millis, RuleBroken, Summary, UserId};
 use crate::error::{Code, Error, Result};
 
 /// How often a reading starts anew when the conversation changes under it.
-const MOST_TRIES: usize = 4;
+const MOST_TRIES: usize = 8;
+/// Messages that are asked for at once.
+const AT_ONCE: usize = 25;
 /// As much as a model is told of what was said before.
 const MOST_HISTORY_BYTES: usize = 1_000_000;
 
@@ -131,9 +136,8 @@ impl Store {
         id: &ConversationId,
         wanted: &Wanted,
     ) -> Result<Option<(ConversationItem, Part)>> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
+        let mut before = None;
+        for _ in 0..MOST_TRIES {
             let Some((item, taken, pages)) = self.try_part(user, id, wanted).await? else { return Ok(None) };
             let whole = wanted.after.is_none() && wanted.newest && !wanted.all_branches;
             let mut coherent = !whole || taken.is_coherent(&item);
@@ -141,15 +145,18 @@ impl Store {
                 let now = self.standing(user, id).await?.conversation();
                 coherent = now.is_some_and(|now| now.seen() == item.seen());
             }
-            if coherent || tries == MOST_TRIES {
+            // What is twice the same is no half of a change.
+            if coherent || before.as_ref() == Some(&item.seen()) {
                 if taken.strange {
                     // Unless somebody is just writing them, they were left behind, and every reading pays for them.
-                    self.finish_unfinished(user, soon()).await?;
+                    self.tidy_up_after_others(user).await;
                 }
                 let part = taken.part(&item, wanted);
                 return Ok(Some((item, part)));
             }
+            before = Some(item.seen());
         }
+        Err(kept_changing())
     }
 
     async fn try_part(
@@ -171,7 +178,7 @@ impl Store {
             tokio::try_join!(self.standing(user, id), self.query_page(&stretch, after, limit))?
         };
         if matches!(standing, Standing::Shell(_)) {
-            self.finish_unfinished(user, soon()).await?;
+            self.tidy_up_after_others(user).await;
         }
         let Some(item) = standing.conversation() else { return Ok(None) };
         if wanted.after.as_ref().is_some_and(|after| after.revision != item.revision.as_str()) {
@@ -212,11 +219,14 @@ impl Store {
     pub async fn find_parents(&self, user: UserId, part: &mut Part) -> Result<()> {
         let item = self.get_conversation_item(user, &part.summary.id).await?;
         part.leaf_id = self.id_of(user, &item, item.leaf).await?;
+        let strangers = part.messages.iter().filter(|placed| placed.parent_id.is_none());
+        let parents: HashSet<u64> = strangers.filter_map(|placed| placed.parent).collect();
+        let ids = futures_util::stream::iter(parents)
+            .map(async |number| self.id_of(user, &item, Some(number)).await.map(|id| (number, id)));
+        let ids: Result<HashMap<u64, Option<MessageId>>> = ids.buffer_unordered(AT_ONCE).try_collect().await;
+        let ids = ids?;
         for placed in part.messages.iter_mut().filter(|placed| placed.parent_id.is_none()) {
-            if let Some(parent) = placed.parent {
-                let parent = self.find_message_at(user, &item, parent).await?;
-                placed.parent_id = parent.map(|parent| parent.message.id);
-            }
+            placed.parent_id = placed.parent.and_then(|parent| ids.get(&parent).cloned().flatten());
         }
         Ok(())
     }
@@ -302,7 +312,7 @@ impl Taken {
             self.messages.reverse();
         }
         let place = |number| MessagePlace { revision: item.revision.as_str().to_owned(), number };
-        let ids: std::collections::HashMap<u64, MessageId> =
+        let ids: HashMap<u64, MessageId> =
             self.messages.iter().map(|stored| (stored.number, stored.message.id.clone())).collect();
         let messages = self.messages.into_iter().map(|stored| Placed {
             place: place(stored.number),

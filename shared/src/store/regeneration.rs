@@ -43,14 +43,14 @@ impl Store {
         now: Millis,
     ) -> Result<ReplyPlace> {
         for _ in 0..MOST_TRIES {
-            let seen = self.get_conversation_item(user, &wanted.conversation).await?;
+            let (seen, there) = self.look_for_message(user, &wanted.conversation, &wanted.message).await?;
             if let Some(running) = seen.running {
                 if !self.end_abandoned_reply(user, &wanted.conversation, running, now).await? {
                     return Err(reply_running());
                 }
                 continue;
             }
-            let there = self.find_message(user, &seen, &wanted.message).await?.ok_or_else(no_reply)?;
+            let there = there.ok_or_else(no_reply)?;
             let (Role::Assistant, Some(asked)) = (there.message.role, there.parent) else {
                 return Err(Error::invalid_field("messageId", "must be a reply of this conversation"));
             };

@@ -129,7 +129,7 @@ impl Store {
         match self.standing(user, id).await? {
             Standing::Conversation(item) => Ok(Some(*item)),
             Standing::Absent => Ok(None),
-            Standing::Tombstone => Err(conversation_deleted()),
+            Standing::Tombstone(_) => Err(conversation_deleted()),
             Standing::Shell(_) => Err(kept_changing()),
         }
     }

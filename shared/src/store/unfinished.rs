@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::conversation_items::{Revision, Standing};
+use super::conversation_items::{Buried, Revision, Standing};
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
-use super::query::Stretch;
+use super::query::{Item, Stretch};
 use super::statistics::sort_key;
 use super::transaction::{failed, from_item};
 use super::{Store, key};
@@ -16,6 +16,11 @@ use crate::error::Result;
 
 /// A function lives no longer than 29 s, so what was noted before that is left to whoever finds it.
 const LIFE_SECONDS: u64 = 60;
+/// How long somebody may write before a reader sees it, and then tidy up: the gateway waits for 29 s.
+const WRITING_SECONDS: u64 = 20;
+const TIDYING_SECONDS: u64 = 23;
+/// Items that are looked at between two looks at the clock.
+const PAGE: usize = 1000;
 /// How long it is remembered that a conversation was deleted, so that a late message does not bring it back.
 const REMEMBERED_SECONDS: u64 = 86_400;
 
@@ -44,6 +49,11 @@ impl Unfinished {
 
     pub(super) fn until(&self) -> u64 {
         self.until
+    }
+
+    /// By when what readers are to see has to be written.
+    pub(super) fn written_by(&self) -> Millis {
+        Millis::default().plus_seconds(self.until + WRITING_SECONDS - LIFE_SECONDS)
     }
 
     /// When whoever noted it cannot be at work any more.
@@ -98,6 +108,22 @@ impl Store {
         noted.into_iter().map(from_item).collect()
     }
 
+    /// Deletes what no reader sees of what was just noted and done, as far as there is time. What is left, or goes wrong, is
+    /// for whoever comes later; it is no failure of what was done.
+    pub(super) async fn tidy_up(&self, user: UserId, note: &Unfinished) {
+        let deadline = Millis::default().plus_seconds(note.until + TIDYING_SECONDS - LIFE_SECONDS);
+        if let Err(error) = self.finish(user, note, false, deadline).await {
+            tracing::warn!(?error, "what no reader sees is left for later");
+        }
+    }
+
+    /// The same with what others died over, for somebody who came for something else.
+    pub(super) async fn tidy_up_after_others(&self, user: UserId) {
+        if let Err(error) = self.finish_unfinished(user, soon()).await {
+            tracing::warn!(?error, "what no reader sees is left for later");
+        }
+    }
+
     /// Deletes what no reader sees of what was noted, and then the note. False when `deadline` came first: then whoever
     /// comes later goes on. `alone`: nobody else noted anything about this conversation.
     pub(super) async fn finish(
@@ -108,16 +134,19 @@ impl Store {
         deadline: Millis,
     ) -> Result<bool> {
         let id = &note.conversation;
+        let all: Vec<&Revision> = note.revisions.iter().collect();
         let done = match self.standing(user, id).await? {
-            Standing::Absent => true,
-            Standing::Tombstone => self.sweep(user, id, deadline).await?,
+            Standing::Absent => self.delete_revisions(user, id, &all, deadline).await?,
+            Standing::Tombstone(buried) => {
+                self.delete_revisions(user, id, &all, deadline).await?
+                    && self.sweep(user, id, &buried, deadline).await?
+            }
             Standing::Conversation(item) => {
                 let dead: Vec<&Revision> = note.revisions.iter().filter(|it| **it != item.revision).collect();
                 self.delete_revisions(user, id, &dead, deadline).await?
             }
             Standing::Shell(until) => {
-                let dead: Vec<&Revision> = note.revisions.iter().collect();
-                let done = self.delete_revisions(user, id, &dead, deadline).await?;
+                let done = self.delete_revisions(user, id, &all, deadline).await?;
                 if let Some(until) = until.filter(|until| done && alone && *until <= note.until) {
                     self.delete_shell(user, id, until).await?;
                 }
@@ -154,19 +183,25 @@ impl Store {
         if dead.is_empty() {
             return Ok(true);
         }
+        self.delete_where(user, id, deadline, |item| is_of(item, dead)).await
+    }
+
+    /// Deletes what `is_gone` of all that stands behind a conversation's own item. False when `deadline` came first.
+    async fn delete_where(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        deadline: Millis,
+        is_gone: impl Fn(&Item) -> bool,
+    ) -> Result<bool> {
         let partition = key::conversation_partition(user, id);
         let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, key::AFTER_CONVERSATION);
         let mut after = None;
         loop {
-            let page = self.query_page(&stretch, after, None).await?;
-            let is_dead = |item: &super::query::Item| {
-                let own = item.get("rev").and_then(|rev| rev.as_s().ok()).map(String::as_str);
-                let revision = own.or_else(|| key::revision_of_reference(sort_key(item)));
-                revision.is_some_and(|revision| dead.iter().any(|dead| dead.as_str() == revision))
-            };
-            let dead = page.items.iter().filter(|item| is_dead(item));
-            let keys = dead.map(|item| key::within_conversation(user, id, sort_key(item))).collect();
-            self.delete_batches(keys).await?;
+            let page = self.query_page(&stretch, after, Some(PAGE)).await?;
+            let gone = page.items.iter().filter(|item| is_gone(item));
+            let keys = gone.map(|item| key::within_conversation(user, id, sort_key(item))).collect();
+            self.delete_batches(keys, deadline).await?;
             match page.next {
                 Some(_) if clock::now() >= deadline => return Ok(false),
                 Some(next) => after = Some(next),
@@ -175,27 +210,32 @@ impl Store {
         }
     }
 
-    /// Deletes all that hangs on a buried conversation, and lets its tombstone go a day later.
-    pub(super) async fn sweep(&self, user: UserId, id: &ConversationId, deadline: Millis) -> Result<bool> {
-        let partition = key::conversation_partition(user, id);
-        // What follows the tombstone: everything else sorts behind it.
-        let behind = format!("{}#", key::CONVERSATION);
-        let stretch = Stretch::new(&self.studio, partition, &behind, key::AFTER_CONVERSATION);
-        loop {
-            let page = self.query_page(&stretch, None, None).await?;
-            if page.items.is_empty() {
-                break;
-            }
-            let keys = page.items.iter().map(|item| key::within_conversation(user, id, sort_key(item)));
-            self.delete_batches(keys.collect()).await?;
-            if page.next.is_some() && clock::now() >= deadline {
-                return Ok(false);
-            }
+    /// Deletes all that is left of a buried conversation, and lets its tombstone go a day later. What has come into its
+    /// place meanwhile stays.
+    pub(super) async fn sweep(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        buried: &Buried,
+        deadline: Millis,
+    ) -> Result<bool> {
+        if buried.expires_at.is_some() {
+            return Ok(true);
+        }
+        if !self.delete_where(user, id, deadline, |item| buried.owns(item)).await? {
+            return Ok(false);
         }
         let gone = number(clock::now().plus_seconds(REMEMBERED_SECONDS).seconds());
         let swept = Expression::default().set("expires_at", gone).when_equal("kind", text("tombstone"));
-        let swept = swept.when_absent("expires_at");
+        let swept = swept.when_absent("expires_at").when_equal("next_number", number(buried.next_number));
         self.transact(vec![Write::update(&self.studio, key::conversation(user, id), swept)]).await?;
         Ok(true)
     }
+}
+
+/// Whether an item belongs to one of these revisions.
+fn is_of(item: &Item, revisions: &[&Revision]) -> bool {
+    let own = item.get("rev").and_then(|rev| rev.as_s().ok()).map(String::as_str);
+    let revision = own.or_else(|| key::revision_of_reference(sort_key(item)));
+    revision.is_some_and(|revision| revisions.iter().any(|it| it.as_str() == revision))
 }
