@@ -13,16 +13,17 @@ use shared::store::Imported;
 
 use super::entry::id_of;
 
+/// What ChatGPT writes has changed over the years, so nothing is expected that is not needed.
 #[derive(Deserialize)]
 pub(super) struct Chatgpt {
-    #[serde(alias = "conversation_id")]
+    conversation_id: Option<ConversationId>,
     id: Option<ConversationId>,
     title: Option<String>,
     create_time: Option<f64>,
     update_time: Option<f64>,
     mapping: HashMap<String, Node>,
     current_node: Option<String>,
-    default_model_slug: Option<ModelName>,
+    default_model_slug: Option<String>,
     is_archived: Option<bool>,
 }
 
@@ -34,101 +35,137 @@ struct Node {
 
 #[derive(Deserialize)]
 struct NodeMessage {
-    author: Author,
+    author: Option<Author>,
     create_time: Option<f64>,
-    #[serde(default)]
-    content: NodeContent,
-    #[serde(default)]
-    metadata: Metadata,
+    content: Option<NodeContent>,
+    metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize)]
 struct Author {
-    role: String,
+    role: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct NodeContent {
     parts: Option<Vec<Value>>,
-    text: Option<String>,
+    text: Option<Value>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Metadata {
-    model_slug: Option<ModelName>,
+    model_slug: Option<String>,
     is_visually_hidden_from_conversation: Option<bool>,
+}
+
+/// What a node says.
+struct Saying<'a> {
+    key: &'a str,
+    role: Role,
+    text: String,
+    node: &'a Node,
+    message: &'a NodeMessage,
 }
 
 impl Chatgpt {
     /// The conversation. `text` is what it was read from, `now` its time if it tells none.
     pub(super) fn imported(self, text: &str, now: Millis) -> Result<Imported> {
         let created_at = self.create_time.map_or(now, millis);
-        let mut said: Vec<(&String, Role, String, &NodeMessage)> = Vec::new();
-        for (key, node) in &self.mapping {
-            if let Some((role, text, message)) = node.says() {
-                said.push((key, role, text, message));
-            }
-        }
-        // Of two versions of a message, the later one comes last.
         let time = |message: &NodeMessage| message.create_time.map_or(created_at, millis);
-        said.sort_by_key(|(key, _, _, message)| (time(message), (*key).clone()));
+        let mut said: Vec<Saying<'_>> =
+            self.mapping.iter().filter_map(|(key, node)| node.says(key)).collect();
+        // Of two versions of a message, the later one comes last.
+        said.sort_by_key(|saying| (time(saying.message), saying.key));
+        let mut nearest = Nearest::new(&self.mapping, &said);
         let mut messages = Vec::with_capacity(said.len());
-        for (key, role, text, message) in said {
-            let bad = |rule| Error::invalid_field("mapping", format!("a message {rule}"));
-            let content: Content = text.parse().map_err(bad)?;
-            if role != Role::Assistant {
-                content.check_said().map_err(bad)?;
-            }
-            let model = message.metadata.model_slug.clone().filter(|_| role == Role::Assistant);
-            let (id, timestamp) = (message_id(key)?, time(message));
-            let message = Message { id, role, content, timestamp, model, tokens: None, status: None };
-            let parent = self.mapping.get(key).and_then(|node| node.parent.as_ref());
-            messages.push((message, self.nearest(parent).map(|key| message_id(key)).transpose()?));
+        for saying in &said {
+            let parent = nearest.from(saying.node.parent.as_deref());
+            messages.push((saying.message(time(saying.message))?, parent.map(message_id).transpose()?));
         }
+        let current = nearest.from(self.current_node.as_deref()).map(message_id).transpose()?;
         let summary = Summary {
-            id: match self.id.clone() {
+            id: match self.conversation_id.clone().or(self.id.clone()) {
                 Some(id) => id,
                 None => id_of(text)?,
             },
             title: title(self.title.as_deref()),
             created_at,
             updated_at: self.update_time.map_or(created_at, millis),
-            model: self.default_model_slug.clone().unwrap_or_else(ModelName::default_of_contract),
+            model: model(self.default_model_slug.as_deref()).unwrap_or_else(ModelName::default_of_contract),
             system_prompt: None,
             filing: Filing { archived: self.is_archived.unwrap_or_default(), ..Filing::default() },
         };
-        let current = self.nearest(self.current_node.as_ref()).map(|key| message_id(key)).transpose()?;
         Ok(Imported { summary, messages, current })
     }
+}
 
-    /// The first node that says something, from this one towards the root.
-    fn nearest<'a>(&'a self, from: Option<&'a String>) -> Option<&'a String> {
-        let mut key = from;
-        // Nodes that follow each other in a circle end this too.
-        for _ in 0..=self.mapping.len() {
-            let node = self.mapping.get(key?)?;
-            if node.says().is_some() {
-                return key;
+/// Finds the first node that says something, from one of them towards the root; what was found once is not looked for
+/// again, since between two that say something there may be thousands that do not.
+struct Nearest<'a> {
+    mapping: &'a HashMap<String, Node>,
+    found: HashMap<&'a str, Option<&'a str>>,
+}
+
+impl<'a> Nearest<'a> {
+    fn new(mapping: &'a HashMap<String, Node>, said: &[Saying<'a>]) -> Self {
+        Self { mapping, found: said.iter().map(|saying| (saying.key, Some(saying.key))).collect() }
+    }
+
+    fn from(&mut self, from: Option<&'a str>) -> Option<&'a str> {
+        let (mut way, mut at) = (Vec::new(), from);
+        let found = loop {
+            let Some(key) = at else { break None };
+            if let Some(found) = self.found.get(key) {
+                break *found;
             }
-            key = node.parent.as_ref();
-        }
-        None
+            // Until more is known: nodes that follow each other in a circle lead nowhere.
+            self.found.insert(key, None);
+            way.push(key);
+            at = self.mapping.get(key).and_then(|node| node.parent.as_deref());
+        };
+        self.found.extend(way.into_iter().map(|key| (key, found)));
+        found
     }
 }
 
 impl Node {
     /// Who says what in this node; none for the root, for tools, and for what a user does not see.
-    fn says(&self) -> Option<(Role, String, &NodeMessage)> {
+    fn says<'a>(&'a self, key: &'a str) -> Option<Saying<'a>> {
         let message = self.message.as_ref()?;
-        let role = Role::ALL.into_iter().find(|role| role.as_str() == message.author.role)?;
-        let hidden = message.metadata.is_visually_hidden_from_conversation.unwrap_or_default();
-        let parts = message.content.parts.iter().flatten().filter_map(Value::as_str);
-        let mut text = parts.collect::<Vec<_>>().join("\n");
-        if text.is_empty() {
-            text = message.content.text.clone().unwrap_or_default();
-        }
-        (!hidden && !text.trim().is_empty()).then_some((role, text, message))
+        let author = message.author.as_ref()?.role.as_deref()?;
+        let role = Role::ALL.into_iter().find(|role| role.as_str() == author)?;
+        let metadata = message.metadata.as_ref();
+        let hidden = metadata.and_then(|it| it.is_visually_hidden_from_conversation).unwrap_or_default();
+        let content = message.content.as_ref()?;
+        let parts = content.parts.iter().flatten().filter_map(text_of).collect::<Vec<_>>();
+        let text = if parts.is_empty() { content.text.as_ref().and_then(text_of) } else { None };
+        let text = text.map_or_else(|| parts.join("\n"), str::to_owned);
+        (!hidden && !text.trim().is_empty()).then_some(Saying { key, role, text, node: self, message })
     }
+}
+
+impl Saying<'_> {
+    fn message(&self, timestamp: Millis) -> Result<Message> {
+        let bad = |rule| Error::invalid_field("mapping", format!("a message {rule}"));
+        let content: Content = self.text.parse().map_err(bad)?;
+        if self.role != Role::Assistant {
+            content.check_said().map_err(bad)?;
+        }
+        let slug = self.message.metadata.as_ref().and_then(|metadata| metadata.model_slug.as_deref());
+        let model = model(slug).filter(|_| self.role == Role::Assistant);
+        let (id, role) = (message_id(self.key)?, self.role);
+        Ok(Message { id, role, content, timestamp, model, tokens: None, status: None })
+    }
+}
+
+/// The text of a part, or of one that was spoken; a picture has none.
+fn text_of(part: &Value) -> Option<&str> {
+    part.as_str().or_else(|| part.get("text")?.as_str()).filter(|text| !text.is_empty())
+}
+
+/// A name that none of ours can be is none.
+fn model(slug: Option<&str>) -> Option<ModelName> {
+    slug?.parse().ok()
 }
 
 fn message_id(key: &str) -> Result<MessageId> {

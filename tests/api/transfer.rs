@@ -46,7 +46,7 @@ async fn everything(user: &User) -> Vec<Value> {
 }
 
 /// In a tree, the order of branches among each other means nothing.
-fn sort_messages(conversation: &mut Value) {
+pub(crate) fn sort_messages(conversation: &mut Value) {
     let messages = conversation["messages"].as_array_mut().unwrap();
     messages.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
 }
@@ -145,6 +145,34 @@ async fn conversations_of_chatgpt_and_of_the_old_server_are_imported() {
     let read = user.get("/api/conversations/old").await.expect(200).body;
     assert_eq!((&read["messages"], &read["userId"]), (&old["messages"], &json!(user.id)));
     assert_eq!(user.get("/api/stats").await.body["total_messages"], 6);
+}
+
+#[tokio::test]
+async fn whatever_chatgpt_leaves_out_or_adds_what_was_said_is_imported() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    let said = |parts: Value| json!({"author": {"role": "user"}, "create_time": null, "content": {"parts": parts}, "metadata": null});
+    let heard = json!({"content_type": "audio_transcription", "text": "and listen"});
+    let entry = json!({"id": "g", "conversation_id": "g", "title": null, "create_time": -7.5, "update_time": 1e300,
+        "current_node": "nowhere", "default_model_slug": "", "is_archived": null, "safe_urls": [], "mapping": {
+        "root": {"id": "root", "message": null, "parent": null},
+        "pictures": {"message": said(json!([{"asset_pointer": "file://x"}, "Look 🎉", heard])), "parent": "root"},
+        "nothing": {"message": {"author": {"role": "assistant"}, "content": null}, "parent": "pictures"},
+        "nobody": {"message": {"author": null, "content": {"parts": ["x"]}}, "parent": "nothing"},
+        "code": {"message": {"author": {"role": "assistant"}, "content": {"content_type": "code", "text": "print()"},
+            "metadata": {"model_slug": ""}}, "parent": "nobody"},
+        "hidden": {"message": {"author": {"role": "system"}, "content": {"parts": ["x"]},
+            "metadata": {"is_visually_hidden_from_conversation": true}}, "parent": "code"},
+        "odd": {"message": said(json!([null, 7, [], {}])), "parent": "missing"}}});
+    assert_eq!(import(&user, &json!([entry])).await, [1, 0, 0]);
+    assert_eq!(import(&user, &json!([entry])).await, [0, 0, 1]);
+    let read = user.get("/api/conversations/g?branch=all").await.expect(200).body;
+    let contents: Vec<(&Value, &Value)> =
+        read["messages"].as_array().unwrap().iter().map(|m| (&m["content"], &m["parentId"])).collect();
+    assert!(contents.contains(&(&json!("Look 🎉\nand listen"), &Value::Null)), "{read}");
+    assert!(contents.contains(&(&json!("print()"), &json!("pictures"))), "{read}");
+    assert_eq!(contents.len(), 2);
+    assert_statistics_match(&user, "after an odd import").await;
 }
 
 #[tokio::test]
