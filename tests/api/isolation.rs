@@ -1,9 +1,11 @@
 //! Nobody reads or changes what is not theirs, or learns that it is there.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::actors::{Answer, Client, User, send, studio};
+use crate::actors::{Answer, Client, PASSWORD, User, send, studio};
 use crate::statistics::assert_statistics_match;
 
 /// All that a user can see of their own.
@@ -20,41 +22,72 @@ async fn ask(client: &Client, method: &Method, path: &str, body: &Value) -> Answ
     send(client.request(method.clone(), path).json(body)).await
 }
 
-fn without_id(body: &Value) -> Value {
-    let mut body = body.clone();
-    body.as_object_mut().map(|fields| fields.remove("id"));
-    body
+/// Every route that names something of somebody's, with a query and a body that its owner could send.
+fn routes() -> Vec<(&'static str, &'static str, Value)> {
+    let replacement = json!({"title": "Mine now", "messages": []});
+    vec![
+        ("GET /api/conversations/{id}", "", Value::Null),
+        ("GET /api/conversations/{id}", "?messages=1&branch=all", Value::Null),
+        ("PUT /api/conversations/{id}", "", replacement),
+        ("PATCH /api/conversations/{id}", "", json!({"title": "Mine now", "model": "m", "pinned": true})),
+        ("PATCH /api/conversations/{id}", "", json!({"pinned": true})),
+        ("PATCH /api/conversations/{id}", "", json!({"currentMessageId": "m0"})),
+        ("GET /api/conversations/{id}/messages", "", Value::Null),
+        ("GET /api/conversations/{id}/messages", "?order=desc&branch=all&limit=1", Value::Null),
+        ("POST /api/conversations/{id}/messages", "", json!({"role": "user", "content": "Mine now"})),
+        (
+            "POST /api/conversations/{id}/messages",
+            "",
+            json!({"role": "user", "content": "Mine now", "parentId": "m0"}),
+        ),
+        ("PATCH /api/conversations/{id}/messages/{messageId}", "", json!({"content": "Mine now"})),
+        ("DELETE /api/conversations/{id}/messages/{messageId}", "", Value::Null),
+        ("POST /api/conversations/{id}/messages/{messageId}/stop", "", Value::Null),
+        ("POST /api/conversations/{id}/fork", "", json!({"messageId": "m0"})),
+        ("GET /api/conversations/{id}/export", "", Value::Null),
+        ("GET /api/conversations/{id}/export", "?format=markdown", Value::Null),
+        ("DELETE /api/auth/sessions/{id}", "", Value::Null),
+        ("DELETE /api/auth/keys/{id}", "", Value::Null),
+        ("DELETE /api/conversations/{id}", "", Value::Null),
+    ]
+}
+
+#[test]
+fn no_route_that_names_something_is_forgotten() {
+    let template = std::fs::read_to_string(format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let named = local::routes(&template).unwrap().into_iter().map(|route| route.key);
+    let named: BTreeSet<String> = named.filter(|key| key.contains('{')).collect();
+    let asked: BTreeSet<String> = routes().into_iter().map(|(key, ..)| key.to_owned()).collect();
+    assert_eq!(asked, named);
 }
 
 #[tokio::test]
-async fn another_users_conversation_reads_as_absent_on_every_route() {
+async fn what_is_anothers_reads_as_absent_on_every_route() {
     let studio = studio().await;
     let (owner, stranger) = (studio.user("owner").await, studio.user("stranger").await);
     owner.conversation("private", &["My secret", "Kept"]).await;
+    let key = owner.post("/api/auth/keys", &json!({"name": "report"})).await.expect(200).body;
+    let (key, secret) = (key["id"].as_str().unwrap(), owner.with_token(key["key"].as_str().unwrap()));
+    let sessions = owner.get("/api/auth/sessions").await.expect(200).body;
+    let session = sessions[0]["id"].as_str().unwrap();
     let (before, nothing) = (view(&owner).await, view(&stranger).await);
-    let body = json!({"id": "private", "title": "Mine now", "messages": [], "userId": owner.id});
-    let message = json!({"role": "user", "content": "Mine now"});
-    for (method, rest, body) in [
-        (Method::GET, "", Value::Null),
-        (Method::GET, "?messages=1&branch=all", Value::Null),
-        (Method::PUT, "", body),
-        (Method::PATCH, "", json!({"title": "Mine now", "model": "m", "pinned": true})),
-        (Method::PATCH, "", json!({"pinned": true})),
-        (Method::PATCH, "", json!({"currentMessageId": "m0"})),
-        (Method::GET, "/messages", Value::Null),
-        (Method::POST, "/messages", message.clone()),
-        (Method::PATCH, "/messages/m0", json!({"content": "Mine now"})),
-        (Method::DELETE, "/messages/m0", Value::Null),
-        (Method::POST, "/fork", json!({"messageId": "m0"})),
-        (Method::GET, "/export", Value::Null),
-        (Method::GET, "/export?format=markdown", Value::Null),
-        (Method::DELETE, "", Value::Null),
-    ] {
-        let path = |id: &str| format!("/api/conversations/{id}{rest}");
-        let there = ask(&stranger, &method, &path("private"), &body).await;
-        let absent = ask(&stranger, &method, &path("absent"), &without_id(&body)).await;
-        assert_eq!((there.status, absent.status), (404, 404), "{method} {rest}: {}", there.text);
-        assert_eq!(there.body["detail"], absent.body["detail"], "{method} {rest}: the answers are the same");
+    for (route, query, body) in routes() {
+        let (method, path) = route.split_once(' ').unwrap();
+        let method: Method = method.parse().unwrap();
+        // Another one of the same kind that nobody has.
+        let (id, absent) = match path.split('/').nth(3) {
+            Some("sessions") => (session, "sess_01KAM3V5T9ZQX7N2B400000000"),
+            Some("keys") => (key, "key_01KAM3V5T9ZQX7N2B400000000"),
+            _ => ("private", "absent"),
+        };
+        let path = |id: &str| format!("{}{query}", path.replace("{id}", id).replace("{messageId}", "m0"));
+        let there = ask(&stranger, &method, &path(id), &body).await;
+        let absent = ask(&stranger, &method, &path(absent), &body).await;
+        assert_eq!((there.status, absent.status), (404, 404), "{route}{query}: {}", there.text);
+        assert_eq!(there.body["detail"], absent.body["detail"], "{route}{query}: the answers are the same");
+        assert!(!there.text.contains("secret"), "{}", there.text);
+        let visitor = ask(&studio.visitor(), &method, &path(id), &body).await;
+        assert_eq!(visitor.status, 401, "{route}{query}: {}", visitor.text);
     }
     let exported = stranger.get("/api/export").await.expect(200).body;
     assert_eq!(exported["conversations"], json!([]));
@@ -73,6 +106,33 @@ async fn another_users_conversation_reads_as_absent_on_every_route() {
     assert_eq!(view(&owner).await, before);
     assert_eq!(view(&stranger).await, nothing);
     assert_eq!((&nothing[1], &nothing[2]["total_messages"]), (&json!([]), &json!(0)));
+    secret.get("/api/conversations").await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_ones_own_is_there_on_every_route() {
+    let studio = studio().await;
+    let owner = studio.user("owner").await;
+    for (number, (route, query, body)) in routes().into_iter().enumerate() {
+        let id = format!("own{number}");
+        owner.conversation(&id, &["First", "Second"]).await;
+        let key = owner.post("/api/auth/keys", &json!({"name": "report"})).await.expect(200).body;
+        let login = json!({"username": owner.username, "password": PASSWORD});
+        owner.post("/api/auth/login", &login).await.expect(200);
+        let sessions = owner.get("/api/auth/sessions").await.expect(200).body;
+        let other = sessions.as_array().unwrap().iter().find(|session| session["current"] != true).unwrap();
+        let (method, path) = route.split_once(' ').unwrap();
+        let id = match path.split('/').nth(3) {
+            Some("sessions") => other["id"].as_str().unwrap(),
+            Some("keys") => key["id"].as_str().unwrap(),
+            _ => &id,
+        };
+        let path = format!("{}{query}", path.replace("{id}", id).replace("{messageId}", "m0"));
+        let answer = ask(&owner, &method.parse().unwrap(), &path, &body).await;
+        // There is no reply to be stopped.
+        let expected = if route.ends_with("/stop") { 404 } else { 200 };
+        assert_eq!(answer.status, expected, "{route}{query}: {}", answer.text);
+    }
 }
 
 #[tokio::test]
