@@ -195,6 +195,11 @@ fn changing_many() -> Vec<Route> {
             strict: true,
             ..Route::default()
         },
+    ]
+}
+
+fn copying() -> Vec<Route> {
+    vec![
         Route {
             key: "POST /api/conversations/{id}/fork",
             good: json!({"messageId": "m0", "id": "copy"}),
@@ -281,6 +286,7 @@ pub(crate) fn routes() -> Vec<Route> {
         .into_iter()
         .chain(changing_conversations())
         .chain(changing_many())
+        .chain(copying())
         .chain(changing_messages())
         .collect()
 }

@@ -17,7 +17,7 @@ use crate::error::{Code, Result};
 const MOST_TRIES: usize = 5;
 /// Of a conversation that is not there yet, so many messages are written at first; the others one part after another, so
 /// that there is no end to what is imported.
-const MOST_AT_FIRST: usize = 5_000;
+const MOST_AT_FIRST: usize = 2_000;
 
 /// A conversation that comes from elsewhere.
 #[derive(Clone, Debug)]
