@@ -8,7 +8,7 @@ use super::key::Key;
 use super::query::{Item, Stretch};
 use super::statistics::sort_key;
 use super::transaction::{failed, random_below};
-use super::unfinished::Unfinished;
+use super::unfinished::{Unfinished, soon};
 use super::{Store, key};
 use crate::domain::{Millis, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -130,9 +130,9 @@ impl Store {
             }
             // An API key is found by its hash, too; that goes first, so that the way to it is not lost.
             let hashes = others.iter().filter_map(|item| item.get("hash")?.as_s().ok());
-            self.delete_batches(hashes.map(|hash| key::secret(hash)).collect()).await?;
+            self.delete_batches(hashes.map(|hash| key::secret(hash)).collect(), soon()).await?;
             let own = |item: &Item| Key { pk: partition.to_owned(), sk: sort_key(item).to_owned() };
-            self.delete_batches(others.iter().map(own).collect()).await?;
+            self.delete_batches(others.iter().map(own).collect(), soon()).await?;
         }
     }
 }
