@@ -5,7 +5,7 @@ use local::{InvocationFault, Options, When};
 use serde_json::{Value, json};
 
 use crate::actors::{TestStudio, User, eventually, eventually_each, studio, studio_with};
-use crate::passwords::dynamodb;
+use crate::left_over::conversation_items;
 use crate::provider::{Act, Ending, Protocol, Provider, proper};
 use crate::providers::studio_of;
 
@@ -187,24 +187,43 @@ async fn a_reply_of_a_deleted_conversation_is_settled_all_the_same() {
     window.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
     window.next("chat_chunk").await;
     user.delete("/api/conversations/c").await.expect(200);
-    // Looked at from outside: asking for the usage gives back what no reply holds, and this one's items are gone.
-    eventually("the worker has settled", async || {
-        let query = json!({
-            "TableName": "StudioTable", "ConsistentRead": true,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :usage)",
-            "ExpressionAttributeValues": {":pk": {"S": format!("USER#{}", user.id)}, ":usage": {"S": "USAGE#"}},
-        });
-        let page = dynamodb(&studio, "Query", &query).await;
-        let items = page["Items"].as_array().unwrap();
-        (!items.is_empty() && items.iter().all(|item| item.get("running").is_none())).then_some(())
-    })
-    .await;
+    // Asking for the usage gives back what no reply holds, and the items of this one are gone.
     let usage = settled(&user).await;
     assert_eq!(
         (&usage["today"]["replies"], &usage["today"]["reserved_tokens"]),
         (&json!(1), &json!(0)),
         "{usage}"
     );
+    assert!(usage["today"]["output_tokens"].as_u64() >= Some(8), "{usage}");
+    let left = conversation_items(&studio, &user, "c").await;
+    let texts = left.iter().filter(|item| item.get("text").is_some() || item.get("content").is_some());
+    assert_eq!(texts.count(), 0, "{left:?}");
+    assert!(left.iter().all(|item| item.get("expires_at").is_some()), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_reply_whose_conversation_and_worker_are_gone_is_settled_by_its_last_checkpoint() {
+    let provider = Provider::start().await;
+    let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
+    let user = studio.user("alice").await;
+    let mut window = user.window().await;
+    let protocol = Protocol::OpenAi;
+    let parts = [protocol.begin(7), protocol.text("Half of what there was to be said")];
+    let parts = parts.into_iter().map(String::into_bytes).collect();
+    provider.script([Act::Stream(parts, std::time::Duration::ZERO, Ending::Never)]);
+    window.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
+    window.next("chat_chunk").await;
+    eventually("a checkpoint has been written", async || {
+        let items = conversation_items(&studio, &user, "c").await;
+        items.iter().any(|item| item.get("charge").is_some()).then_some(())
+    })
+    .await;
+    for pid in studio.instances("RepliesFunction") {
+        studio.kill(pid);
+    }
+    user.delete("/api/conversations/c").await.expect(200);
+    let usage = settled(&user).await;
+    assert_eq!(usage["today"]["replies"], 1, "{usage}");
     assert!(usage["today"]["output_tokens"].as_u64() >= Some(8), "{usage}");
 }
 

@@ -60,8 +60,8 @@ impl Store {
             }
             (Some(conversation), None) => return self.find_ended(user, conversation, message).await,
         };
-        let Some(item) = self.find_item::<ReplyItem>(place.key()).await?.filter(|item| item.id == *message)
-        else {
+        let there = self.find_item::<ReplyItem>(place.key()).await?;
+        let Some(item) = there.filter(|item| item.id == *message && !item.orphaned) else {
             let Some(conversation) = conversation else { return Ok(None) };
             return self.find_ended(user, conversation, message).await;
         };

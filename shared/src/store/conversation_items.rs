@@ -287,6 +287,9 @@ pub(super) struct Buried {
     /// Its messages, and its replies, have lower numbers.
     pub(super) next_number: u64,
     pub(super) revision: Option<Revision>,
+    /// The number of the reply that was being made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) running: Option<u64>,
     /// Set once nothing is left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<u64>,
@@ -294,7 +297,12 @@ pub(super) struct Buried {
 
 impl Buried {
     pub(super) fn of(item: &ConversationItem) -> Self {
-        Self { next_number: item.next_number, revision: Some(item.revision.clone()), expires_at: None }
+        Self {
+            next_number: item.next_number,
+            revision: Some(item.revision.clone()),
+            running: item.running,
+            expires_at: None,
+        }
     }
 
     /// Whether something that stands behind the tombstone is left of that conversation.

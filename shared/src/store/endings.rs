@@ -150,6 +150,7 @@ impl Store {
     pub(super) async fn end_if_abandoned(&self, place: &ReplyPlace, held: &Held, now: Millis) -> Result<()> {
         match self.find_item::<ReplyItem>(place.key()).await? {
             Some(item) if item.is_alive(now) => Ok(()),
+            Some(item) if item.orphaned => self.settle_orphan(place.user, &item).await,
             Some(item) if !item.status.is_end() => {
                 let place = ReplyPlace { message: item.id.clone(), ..place.clone() };
                 self.interrupt(&place, item, now).await?;

@@ -25,6 +25,7 @@ mod listing;
 mod mail_tokens;
 mod message_changes;
 mod messages;
+mod orphans;
 mod packing;
 mod profile;
 mod query;

@@ -107,6 +107,9 @@ pub(super) struct ReplyItem {
     pub(super) resync: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<u64>,
+    /// Its conversation was deleted while it was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) orphaned: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
@@ -143,6 +146,7 @@ impl ReplyItem {
             stop: 0,
             resync: 0,
             expires_at: None,
+            orphaned: false,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::conversation_items::{Buried, Revision, Standing};
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
+use super::orphans::is_orphan;
 use super::query::{Item, Stretch};
 use super::statistics::sort_key;
 use super::transaction::{failed, from_item};
@@ -222,7 +223,10 @@ impl Store {
         if buried.expires_at.is_some() {
             return Ok(true);
         }
-        if !self.delete_where(user, id, deadline, |item| buried.owns(item)).await? {
+        if let Some(reply) = buried.running {
+            self.orphan_reply(user, id, reply, clock::now()).await?;
+        }
+        if !self.delete_where(user, id, deadline, |item| buried.owns(item) && !is_orphan(item)).await? {
             return Ok(false);
         }
         let gone = number(clock::now().plus_seconds(REMEMBERED_SECONDS).seconds());
