@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// The result of whatever can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, for programs. The names on the wire are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The input is JSON, but breaks a rule.
     Invalid,
@@ -156,11 +160,13 @@ impl Code {
 }
 
 /// A rule that one field breaks. Neither part repeats what the client sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where in the body, as `messages[3].role`.
+    /// Where in the body, as `messages[3].role`; or a parameter's name.
+    #[schema(example = "messages[3].role")]
     pub field: String,
     /// The rule.
+    #[schema(example = "must be one of `user`, `assistant`, `system`")]
     pub detail: String,
 }
 

@@ -7,6 +7,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, Params};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
+use utoipa::ToSchema;
 
 use super::well_known::is_well_known;
 use crate::domain::{Email, RuleBroken, Username};
@@ -14,7 +15,8 @@ use crate::error::{Error, Result};
 
 /// A password that a client sent: 8 to 256 characters, at most 1,024 bytes, in normal form C.
 /// It is never printed, and there is no way to read it but to hash or verify it.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
+#[schema(format = Password, min_length = 8, max_length = 256)]
 #[serde(try_from = "String")]
 pub struct Password(String);
 
@@ -31,7 +33,8 @@ impl TryFrom<String> for Password {
 }
 
 /// A password that is to be somebody's: a [`Password`] that is none of the 500 most common ones.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
+#[schema(value_type = String, format = Password, min_length = 8, max_length = 256, example = "a long enough passphrase")]
 #[serde(try_from = "String")]
 pub struct NewPassword(Password);
 

@@ -74,6 +74,7 @@ impl User {
 
 checked_text!(
     /// What the owner calls an API key: 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "Nightly job")]
     KeyName,
     |text| check_length(text, 1, 64).and_then(|()| check_printable(text))
 );
@@ -97,6 +98,7 @@ pub struct ApiKey {
 
 checked_text!(
     /// A username: 3 to 32 letters and digits of any script, `_`, `.` and `-`.
+    #[schema(min_length = 3, max_length = 32, example = "alice")]
     Username,
     |text| {
         check_length(text, 3, 32)?;
@@ -110,6 +112,7 @@ checked_text!(
 
 checked_text!(
     /// An email address: its syntax is checked, at most 254 bytes.
+    #[schema(format = Email, max_length = 254, example = "alice@example.com")]
     Email,
     |text| {
         if !is_email(text) {
@@ -121,6 +124,7 @@ checked_text!(
 
 checked_text!(
     /// What a user wants to be called: 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "Alice")]
     DisplayName,
     |text| check_length(text, 1, 64).and_then(|()| check_printable(text))
 );

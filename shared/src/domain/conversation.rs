@@ -5,18 +5,21 @@ use super::{Content, ConversationId, Message, Millis, ModelName, RuleBroken, Sys
 
 checked_text!(
     /// A word that a user files conversations under: 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "travel")]
     Tag,
     |text| check_length(text, 1, 64).and_then(|()| check_printable(text))
 );
 
 checked_text!(
     /// The folder that a user keeps a conversation in: 1 to 128 characters.
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "Private")]
     Folder,
     |text| check_length(text, 1, 128).and_then(|()| check_printable(text))
 );
 
 /// The tags of a conversation: at most 20, none twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[schema(max_items = 20)]
 #[serde(try_from = "Vec<Tag>", into = "Vec<Tag>")]
 pub struct Tags(Vec<Tag>);
 

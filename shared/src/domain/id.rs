@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+use utoipa::ToSchema;
 
 use super::Millis;
 use super::text::{RuleBroken, check_length, check_printable, checked_text};
@@ -11,9 +12,10 @@ use super::text::{RuleBroken, check_length, check_printable, checked_text};
 /// Makes a newtype of an identifier that only we make: a prefix and a ULID.
 macro_rules! our_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
+        #[schema(value_type = String)]
         pub struct $name(Ulid);
 
         impl $name {
@@ -67,18 +69,21 @@ macro_rules! our_id {
 
 our_id!(
     /// A user: `user_01J…`.
+    #[schema(pattern = "^user_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "user_01KAN7T5X1Q8ZJ4W6Y9B3C2D0E")]
     UserId,
     "user_"
 );
 
 our_id!(
     /// A session, which begins with a login: `sess_01J…`.
+    #[schema(pattern = "^sess_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "sess_01KAN7T5X2M4R8T6V0W1S3P5N7")]
     SessionId,
     "sess_"
 );
 
 our_id!(
     /// An API key's name for itself, which is no secret: `key_01J…`.
+    #[schema(pattern = "^key_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "key_01KAN7T5X3B6C8D0E2F4G6H8J0")]
     KeyId,
     "key_"
 );
@@ -113,12 +118,14 @@ fn check_client_id(text: &str) -> Result<(), RuleBroken> {
 
 checked_text!(
     /// A conversation, unique within its owner's: `conv_01J…`, or 1 to 128 characters that a client chose.
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "travel-plans")]
     ConversationId,
     check_client_id
 );
 
 checked_text!(
     /// A message, unique within its conversation: `msg_01J…_NUMBER`, or 1 to 128 characters that a client chose.
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "m1")]
     MessageId,
     check_client_id
 );

@@ -1,11 +1,12 @@
 //! Messages, and the state of those that are replies.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Content, MessageId, Millis, ModelName, TokenCount};
 
 /// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The person.
@@ -32,7 +33,7 @@ impl Role {
 }
 
 /// How far a reply is. The last four are ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReplyStatus {
     /// Acknowledged, and not yet begun.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A rule that some input breaks. It never repeats the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +46,14 @@ pub(crate) fn check_printable(text: &str) -> Result<(), RuleBroken> {
     Ok(())
 }
 
-/// Makes a newtype of text that is checked when it is made, from JSON too.
+/// Makes a newtype of text that is checked when it is made, from JSON too. Attributes tell its rule to the document of the
+/// API, which has no word for control characters but a pattern.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        #[derive(
+            Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+        )]
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -99,25 +103,29 @@ const MOST_BYTES: usize = 256 * 1024;
 
 checked_text!(
     /// The title of a conversation: 1 to 256 characters.
+    #[schema(min_length = 1, max_length = 256, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "Travel plans")]
     Title,
     |text| check_length(text, 1, 256).and_then(|()| check_printable(text))
 );
 
 checked_text!(
     /// The name of an AI model: 1 to 128 characters.
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "gpt-3.5-turbo")]
     ModelName,
     |text| check_length(text, 1, 128).and_then(|()| check_printable(text))
 );
 
 checked_text!(
     /// The system prompt of a conversation: at most 65,536 characters.
+    #[schema(max_length = 65_536, example = "Answer briefly.")]
     SystemPrompt,
     |text| check_length(text, 0, 65_536)
 );
 
 checked_text!(
     /// The text of a message that is stored: at most 256 KB, and empty while a reply is being made. What people say has at
-    /// most 65,536 characters: see [`Content::check_said`].
+    /// most 65,536 characters.
+    #[schema(max_length = 262_144, example = "Where shall we go?")]
     Content,
     |text| {
         if text.len() > MOST_BYTES {
@@ -129,6 +137,7 @@ checked_text!(
 
 checked_text!(
     /// What a user asks in a chat: 1 to 65,536 characters, not all of them blank.
+    #[schema(min_length = 1, max_length = 65_536)]
     Prompt,
     |text| {
         check_length(text, 1, 65_536)?;
@@ -190,7 +199,8 @@ impl Title {
 }
 
 /// A count of tokens: 0 to 1,000,000,000.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(maximum = 1_000_000_000, example = 12)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct TokenCount(u64);
 

@@ -4,11 +4,15 @@ use std::fmt;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::RuleBroken;
 
 /// Milliseconds since the Unix epoch, up to the end of the year 9999.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[schema(maximum = 253_402_207_200_000_u64, example = 1_795_341_600_000_u64)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Millis(u64);
 

@@ -9,5 +9,6 @@ mod serve;
 
 pub use answer::Answer;
 pub use cursor::fingerprint;
+pub use problem::{Problem, status_of};
 pub use request::{Request, path_segment};
 pub use serve::{Group, serve};

@@ -2,10 +2,11 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Answer;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, FieldError};
 
 /// The status of an error.
 pub(super) fn status(code: Code) -> StatusCode {
@@ -45,31 +46,64 @@ pub(super) fn status(code: Code) -> StatusCode {
     }
 }
 
+/// The status of an error and its name, for the document of the API.
+#[must_use]
+pub fn status_of(code: Code) -> (u16, &'static str) {
+    let status = status(code);
+    (status.as_u16(), status.canonical_reason().unwrap_or_default())
+}
+
+/// What a client is told of an error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub struct Problem<'a> {
+    /// Always `about:blank`: `code` tells problems apart.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// The name of the status.
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    /// As in the head of the answer.
+    #[schema(example = 404)]
+    status: u16,
+    /// What went wrong, for people. It never repeats what was sent.
+    #[schema(example = "Conversation not found")]
+    detail: &'a str,
+    /// What went wrong, for programs.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// As `X-Request-Id`.
+    #[schema(example = "UkWtJi5qIAMEPfQ=")]
+    request_id: &'a str,
+    /// The fields that break rules.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [FieldError],
+    /// After how many seconds it may be tried again; in the head too, as `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    retry_after: Option<u64>,
+}
+
 /// The answer that tells a client of `error`. Our own failures are logged here, once.
 pub(super) fn answer(error: &Error, request_id: &str) -> Answer {
     let status = status(error.code());
     if status.is_server_error() {
         tracing::error!(?error, "a request failed");
     }
-    let mut problem = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": error.detail(),
-        "code": error.code().as_str(),
-        "request_id": request_id,
-    });
-    if let Some(problem) = problem.as_object_mut() {
-        if !error.fields().is_empty() {
-            let fields =
-                error.fields().iter().map(|error| json!({"field": error.field, "detail": error.detail}));
-            problem.insert("errors".to_owned(), fields.collect());
-        }
-        if let Some(seconds) = error.seconds_to_wait() {
-            problem.insert("retry_after".to_owned(), seconds.into());
-        }
-    }
-    let answer = Answer::json(status, "application/problem+json", problem.to_string());
+    let problem = Problem {
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail: error.detail(),
+        code: error.code().as_str(),
+        request_id,
+        errors: error.fields(),
+        retry_after: error.seconds_to_wait(),
+    };
+    // It is all text and numbers, which are JSON in any case.
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let answer = Answer::json(status, "application/problem+json", body);
     let answer = match error.seconds_to_wait() {
         Some(seconds) => answer.with(RETRY_AFTER, &seconds.to_string()),
         None => answer,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::{ModelName, Usage};
 
@@ -15,7 +16,7 @@ const MODEST_OUTPUT: u32 = 4096;
 const MILLION: u64 = 1_000_000;
 
 /// Whose interface a model is asked through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// OpenAI's chat completions, and whoever speaks them.
@@ -27,7 +28,7 @@ pub enum Provider {
 }
 
 /// What a model can do beyond text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {
     /// It takes a temperature.
@@ -41,7 +42,7 @@ pub enum Capability {
 }
 
 /// What a million tokens cost, in micro-dollars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Tokens read.
@@ -76,8 +77,9 @@ impl Price {
     }
 }
 
-/// One model of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A model that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Model)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// What clients call it.
