@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod chat;
 pub mod conversations;
+pub mod openapi;
 pub mod replies;
 pub mod site;
 pub mod sockets;

@@ -2,12 +2,26 @@
 
 use shared::Result;
 use shared::accounts::Task;
+use shared::error::Code;
 use shared::http::{Answer, Request};
 
 use super::guess::confirm;
 use super::totp_enrol::WithPassword;
 use super::{Auth, Done};
 
+/// Delete the account
+///
+/// It is gone at once; all it owns follows within minutes.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/me",
+    operation_id = "delete_account",
+    tag = "accounts",
+    request_body = WithPassword,
+    responses((status = 200, description = "The account is deleted.", body = Done)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let body: WithPassword = request.json()?;

@@ -8,15 +8,30 @@ use shared::auth::hash_opaque;
 use shared::clock;
 use shared::http::{Answer, Request};
 use shared::store::Purpose;
+use utoipa::ToSchema;
 
 use super::{Auth, Done};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Verify {
+    #[schema(example = "mt_…")]
     token: Option<String>,
 }
 
+/// Verify the address
+///
+/// With a `token` that was mailed, the address it was sent to is verified; whoever has it need not be logged in. Without one, and with an access
+/// token, a mail is sent to the caller.
+#[utoipa::path(
+    post,
+    path = "/api/auth/email/verify",
+    operation_id = "verify_email",
+    tag = "accounts",
+    request_body = Verify,
+    responses((status = 200, description = "The address is verified, or a mail is on its way.", body = Done)),
+    security((), ("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let body = request.json::<Verify>();
     // Whoever has the token may be logged in nowhere.

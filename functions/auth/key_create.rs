@@ -5,9 +5,10 @@ use shared::Result;
 use shared::auth::{API_KEY_PREFIX, hash_opaque, new_opaque};
 use shared::clock;
 use shared::domain::{ApiKey, KeyId, KeyName};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::NewKey;
+use utoipa::ToSchema;
 
 use super::Auth;
 use super::keys::KeyAnswer;
@@ -15,21 +16,39 @@ use super::keys::KeyAnswer;
 /// Ten years.
 const MOST_DAYS: u64 = 3650;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewKey)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     name: KeyName,
     /// Without it, the key does not end by itself.
+    #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_in_days: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeKey)]
 struct Made {
+    /// The key itself.
+    #[schema(example = "sk-studio-…")]
     key: String,
     #[serde(flatten)]
     shown: KeyAnswer,
 }
 
+/// Make an API key
+///
+/// For a program of the caller's. It is shown here and never again. There are at most 50.
+#[utoipa::path(
+    post,
+    path = "/api/auth/keys",
+    operation_id = "make_key",
+    tag = "accounts",
+    request_body = Wanted,
+    responses((status = 200, description = "The key.", body = Made)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let wanted: Wanted = request.json()?;

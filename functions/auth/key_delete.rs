@@ -7,6 +7,18 @@ use shared::http::{Answer, Request};
 
 use super::{Auth, Done};
 
+/// Delete an API key
+///
+/// It ends at once, and its windows are closed.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/keys/{id}",
+    operation_id = "delete_key",
+    tag = "accounts",
+    params(("id" = KeyId, Path, description = "The key's id.")),
+    responses((status = 200, description = "The key has ended.", body = Done)),
+    security(("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let key: KeyId = request.path("id", || Error::new(Code::NotFound, "Key not found"))?;

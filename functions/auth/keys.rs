@@ -4,17 +4,26 @@ use serde::Serialize;
 use shared::Result;
 use shared::domain::{ApiKey, KeyId, KeyName};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 
 /// An API key, as its owner sees it after it was made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 pub(super) struct KeyAnswer {
     id: KeyId,
     name: KeyName,
+    /// Its last characters.
+    #[schema(example = "x7Qk")]
     ending: String,
+    #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     created_at: String,
+    /// Null, when it does not end by itself.
+    #[schema(required = true, format = DateTime)]
     expires_at: Option<String>,
+    /// Null, when it was not used yet; to a few minutes.
+    #[schema(required = true, format = DateTime)]
     last_used_at: Option<String>,
 }
 
@@ -31,6 +40,17 @@ impl From<ApiKey> for KeyAnswer {
     }
 }
 
+/// List API keys
+///
+/// The caller's API keys, the last made first; never the keys themselves.
+#[utoipa::path(
+    get,
+    path = "/api/auth/keys",
+    operation_id = "list_keys",
+    tag = "accounts",
+    responses((status = 200, description = "The keys.", body = [KeyAnswer])),
+    security(("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let user = auth.user(caller.user).await?;

@@ -9,18 +9,36 @@ use shared::domain::{SecondFactor, User, Username};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Proof;
+use utoipa::ToSchema;
 
-use super::Auth;
 use super::guess::Guess;
+use super::{Auth, SignedIn};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"username": "alice", "password": "a long enough passphrase"}))]
 struct Credentials {
+    #[schema(example = "alice")]
     username: String,
+    #[schema(format = Password, example = "a long enough passphrase")]
     password: String,
     /// A code of the second factor, or a recovery code, for who has one.
+    #[schema(example = "123456")]
     totp: Option<String>,
 }
 
+/// Log in
+///
+/// Begins a session. An unknown user and a wrong password get the same answer. Of 50 sessions, the one least used ends.
+#[utoipa::path(
+    post,
+    path = "/api/auth/login",
+    operation_id = "log_in",
+    tag = "accounts",
+    request_body = Credentials,
+    responses((status = 200, description = "The session has begun.", body = SignedIn)),
+    security(),
+    extensions(("x-codes" = json!([Code::WrongCredentials, Code::TotpRequired, Code::WrongTotp, Code::TooManyAttempts]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let number = auth.base.guesser(request).await?;
     let credentials: Credentials = request.json()?;

@@ -5,6 +5,17 @@ use shared::http::{Answer, Request};
 
 use super::{Auth, Done};
 
+/// Log out
+///
+/// Ends the session of the token, and closes its windows.
+#[utoipa::path(
+    post,
+    path = "/api/auth/logout",
+    operation_id = "log_out",
+    tag = "accounts",
+    responses((status = 200, description = "The session has ended.", body = Done)),
+    security(("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, session) = auth.person(request).await?;
     auth.base.store.end_session(caller.user, session).await?;

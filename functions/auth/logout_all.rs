@@ -6,6 +6,17 @@ use shared::http::{Answer, Request};
 
 use super::{Auth, Done};
 
+/// Log out everywhere
+///
+/// Ends all sessions of the caller, this one too. API keys stay.
+#[utoipa::path(
+    post,
+    path = "/api/auth/logout-all",
+    operation_id = "log_out_everywhere",
+    tag = "accounts",
+    responses((status = 200, description = "All sessions have ended.", body = Done)),
+    security(("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     auth.base.store.end_all_sessions(caller.user).await?;

@@ -6,19 +6,24 @@ use shared::auth::Refusal;
 use shared::domain::{DisplayName, Email, User, UserId, Username};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 
 /// A user, as the user gets it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Profile<'a> {
     id: UserId,
     username: &'a Username,
     email: &'a Email,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     display_name: Option<&'a DisplayName>,
+    #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     created_at: String,
+    /// Whether the user has shown to read what is sent to the address.
     email_verified: bool,
+    /// Whether there is a second factor.
     totp_enabled: bool,
 }
 
@@ -36,6 +41,17 @@ impl<'a> From<&'a User> for Profile<'a> {
     }
 }
 
+/// Read the own profile
+///
+/// As it was at most four seconds ago.
+#[utoipa::path(
+    get,
+    path = "/api/auth/me",
+    operation_id = "read_profile",
+    tag = "accounts",
+    responses((status = 200, description = "The profile.", body = Profile<'_>)),
+    extensions(("x-codes" = json!([Code::NotFound]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let admitted = auth.base.admit(request).await;
     let (_, user) = admitted.map_err(|refusal| match refusal {

@@ -37,6 +37,34 @@ use shared::sockets::Push;
 use shared::store::NewSession;
 
 use crate::start::{self, Foundation, StartError};
+use utoipa::{OpenApi, ToSchema};
+
+/// What this group says of its routes.
+#[derive(OpenApi)]
+#[openapi(paths(
+    register::handle,
+    login::handle,
+    refresh::handle,
+    logout::handle,
+    logout_all::handle,
+    sessions::handle,
+    session_delete::handle,
+    ws_ticket::handle,
+    keys::handle,
+    key_create::handle,
+    key_delete::handle,
+    password::handle,
+    password_forgot::handle,
+    password_reset::handle,
+    email_verify::handle,
+    totp_enrol::handle,
+    totp_confirm::handle,
+    totp_disable::handle,
+    me::handle,
+    profile::handle,
+    account_delete::handle
+))]
+pub(crate) struct Documented;
 
 /// What the handlers of this group share.
 pub struct Auth {
@@ -95,18 +123,28 @@ impl Group for Auth {
 }
 
 /// What registration, login and refresh answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SignedIn {
+    /// Goes into `Authorization: Bearer …`.
+    #[schema(example = "eyJhbGciOiJIUzI1NiIs…")]
     access_token: String,
+    /// Always `bearer`.
+    #[schema(example = "bearer")]
     token_type: &'static str,
+    /// In how many seconds the access token ends.
+    #[schema(example = 1800)]
     expires_in: u64,
+    /// Gets the next access token, once.
+    #[schema(example = "rt_…")]
     refresh_token: String,
     session_id: SessionId,
 }
 
 /// What routes answer that have nothing to tell.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Done {
+    /// What was done, for people.
+    #[schema(example = "Done")]
     message: &'static str,
 }
 

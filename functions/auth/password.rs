@@ -4,18 +4,35 @@ use serde::Deserialize;
 use shared::Result;
 use shared::auth::NewPassword;
 use shared::domain::Credential;
+use shared::error::Code;
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::guess::confirm;
 use super::{Auth, Done};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordChange, example = json!({"old_password": "a long enough passphrase", "new_password": "another long passphrase"}))]
 #[serde(deny_unknown_fields)]
 struct Change {
+    #[schema(format = Password, example = "a long enough passphrase")]
     old_password: String,
     new_password: NewPassword,
 }
 
+/// Change the password
+///
+/// Takes the old one, and ends all other sessions.
+#[utoipa::path(
+    put,
+    path = "/api/auth/password",
+    operation_id = "change_password",
+    tag = "accounts",
+    request_body = Change,
+    responses((status = 200, description = "The password is changed.", body = Done)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, kept) = auth.person(request).await?;
     let change: Change = request.json()?;

@@ -6,15 +6,28 @@ use shared::Result;
 use shared::accounts::Task;
 use shared::domain::Email;
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::{Auth, Done};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Forgot {
     email: Email,
 }
 
+/// Ask for a mail to set a new password
+///
+/// A token is mailed to the address, if it is somebody's. The answer is the same either way.
+#[utoipa::path(
+    post,
+    path = "/api/auth/password/forgot",
+    operation_id = "forgot_password",
+    tag = "accounts",
+    request_body = Forgot,
+    responses((status = 200, description = "Heard.", body = Done)),
+    security(),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let forgot: Forgot = request.json()?;

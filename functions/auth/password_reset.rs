@@ -4,18 +4,34 @@ use serde::Deserialize;
 use shared::Result;
 use shared::auth::{NewPassword, hash_opaque};
 use shared::clock;
+use shared::error::Code;
 use shared::http::{Answer, Request};
 use shared::store::Purpose;
+use utoipa::ToSchema;
 
 use super::{Auth, Done};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reset {
+    #[schema(example = "mt_…")]
     token: String,
     new_password: NewPassword,
 }
 
+/// Set a new password
+///
+/// With a token that was mailed. All sessions and API keys end.
+#[utoipa::path(
+    post,
+    path = "/api/auth/password/reset",
+    operation_id = "reset_password",
+    tag = "accounts",
+    request_body = Reset,
+    responses((status = 200, description = "The password is changed.", body = Done)),
+    security(),
+    extensions(("x-codes" = json!([Code::Unauthenticated]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let reset: Reset = request.json()?;

@@ -8,18 +8,22 @@ use shared::domain::session::is_fresh;
 use shared::domain::{DisplayName, Email};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 use super::guess::confirm;
 use super::me::Profile;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ProfileChange, example = json!({"display_name": "Alice"}))]
 #[serde(deny_unknown_fields)]
 struct Change {
     email: Option<Email>,
     /// `null` takes the name away; without the field, it stays.
     #[serde(default, deserialize_with = "present")]
     display_name: Option<Option<DisplayName>>,
+    /// Another address takes it, unless the session began within a quarter of an hour.
+    #[schema(format = Password)]
     password: Option<String>,
 }
 
@@ -32,6 +36,20 @@ where
     T::deserialize(field).map(Some)
 }
 
+/// Change the own profile
+///
+/// What is left out stays. Another address takes the password, unless the session began within a quarter of an hour. A mail goes to
+/// it, by which it is verified, and the old one is told.
+#[utoipa::path(
+    patch,
+    path = "/api/auth/me",
+    operation_id = "change_profile",
+    tag = "accounts",
+    request_body = Change,
+    responses((status = 200, description = "The profile as it is now.", body = Profile<'_>)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::EmailTaken, Code::TooManyAttempts, Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, session) = auth.person(request).await?;
     let change: Change = request.json()?;

@@ -8,15 +8,31 @@ use shared::clock;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Rotation;
+use utoipa::ToSchema;
 
-use super::Auth;
+use super::{Auth, SignedIn};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Refresh {
+    #[schema(example = "rt_…")]
     refresh_token: String,
 }
 
+/// Refresh the session
+///
+/// Takes a refresh token and gives its successor with a new access token. Sent again within 10 s, it gets the same answer; sent again
+/// later, it ends its session, since then two have it.
+#[utoipa::path(
+    post,
+    path = "/api/auth/refresh",
+    operation_id = "refresh",
+    tag = "accounts",
+    request_body = Refresh,
+    responses((status = 200, description = "The session goes on.", body = SignedIn)),
+    security(),
+    extensions(("x-codes" = json!([Code::Unauthenticated]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let refresh: Refresh = request.json()?;

@@ -5,18 +5,34 @@ use shared::Result;
 use shared::auth::NewPassword;
 use shared::clock;
 use shared::domain::{Email, UserId, Username};
+use shared::error::Code;
 use shared::http::{Answer, Request};
 use shared::store::NewUser;
+use utoipa::ToSchema;
 
-use super::Auth;
+use super::{Auth, SignedIn};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"username": "alice", "email": "alice@example.com", "password": "a long enough passphrase"}))]
 struct Registration {
     username: Username,
     email: Email,
     password: NewPassword,
 }
 
+/// Register
+///
+/// Makes an account and begins its first session. A mail goes to the address, by which the user verifies it; the account is as good without.
+#[utoipa::path(
+    post,
+    path = "/api/auth/register",
+    operation_id = "register",
+    tag = "accounts",
+    request_body = Registration,
+    responses((status = 200, description = "The account is there, and its first session.", body = SignedIn)),
+    security(),
+    extensions(("x-codes" = json!([Code::UsernameTaken, Code::EmailTaken]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let registration: Registration = request.json()?;

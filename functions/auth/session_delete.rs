@@ -7,6 +7,18 @@ use shared::http::{Answer, Request};
 
 use super::{Auth, Done};
 
+/// End a session
+///
+/// Ends one session of the caller, and closes its windows.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/sessions/{id}",
+    operation_id = "end_session",
+    tag = "accounts",
+    params(("id" = SessionId, Path, description = "The session.")),
+    responses((status = 200, description = "The session has ended.", body = Done)),
+    security(("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let absent = || Error::new(Code::NotFound, "Session not found");

@@ -6,20 +6,39 @@ use shared::clock;
 use shared::domain::SessionId;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 struct SessionAnswer {
     id: SessionId,
+    #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     created_at: String,
+    #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     last_used_at: String,
+    /// From where it began, as the gateway saw it.
+    #[schema(example = "203.0.113.7")]
     address: String,
+    /// What the client said of itself.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     user_agent: String,
     /// Whether it is the one of the token.
     current: bool,
 }
 
+/// List sessions
+///
+/// The caller's live sessions, the last begun first.
+#[utoipa::path(
+    get,
+    path = "/api/auth/sessions",
+    operation_id = "list_sessions",
+    tag = "accounts",
+    responses((status = 200, description = "The sessions.", body = [SessionAnswer])),
+    security(("session" = [])),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, current) = auth.person(request).await?;
     let gone = || Error::new(Code::Unauthenticated, "Could not validate credentials");

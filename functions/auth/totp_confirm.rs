@@ -6,21 +6,36 @@ use shared::auth::{matching_step, new_recovery_codes};
 use shared::clock;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 use super::guess::Confirmation;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Confirm {
+    #[schema(example = "123456")]
     code: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Confirmed {
     recovery_codes: Vec<String>,
 }
 
+/// Confirm the second factor
+///
+/// It counts from now on. Each of the ten recovery codes, shown this once, is good once in the place of a code.
+#[utoipa::path(
+    post,
+    path = "/api/auth/totp/confirm",
+    operation_id = "confirm_totp",
+    tag = "accounts",
+    request_body = Confirm,
+    responses((status = 200, description = "The second factor counts.", body = Confirmed)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let body: Confirm = request.json()?;

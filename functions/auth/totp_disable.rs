@@ -1,12 +1,26 @@
 //! `DELETE /api/auth/totp`: takes the caller's second factor away.
 
 use shared::Result;
+use shared::error::Code;
 use shared::http::{Answer, Request};
 
 use super::guess::confirm;
 use super::totp_enrol::WithPassword;
 use super::{Auth, Done};
 
+/// Take the second factor away
+///
+/// With the recovery codes.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/totp",
+    operation_id = "disable_totp",
+    tag = "accounts",
+    request_body = WithPassword,
+    responses((status = 200, description = "The second factor is off.", body = Done)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let body: WithPassword = request.json()?;

@@ -5,23 +5,42 @@ use shared::Result;
 use shared::auth::{new_totp_secret, totp_address};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 use super::guess::confirm;
 
 /// A request that takes the caller's password.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WithPassword {
+    #[schema(format = Password, example = "a long enough passphrase")]
     pub(super) password: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Enrolled {
+    /// In base32.
+    #[schema(example = "JBSWY3DPEHPK3PXP")]
     secret: String,
+    /// For a QR code.
+    #[schema(example = "otpauth://totp/…")]
     uri: String,
 }
 
+/// Enrol a second factor
+///
+/// A secret for the caller's authenticator. It counts once a code of it was confirmed.
+#[utoipa::path(
+    post,
+    path = "/api/auth/totp",
+    operation_id = "enrol_totp",
+    tag = "accounts",
+    request_body = WithPassword,
+    responses((status = 200, description = "The secret.", body = Enrolled)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (caller, _) = auth.person(request).await?;
     let body: WithPassword = request.json()?;

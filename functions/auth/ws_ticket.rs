@@ -5,18 +5,32 @@ use shared::Result;
 use shared::auth::{hash_opaque, new_opaque};
 use shared::clock;
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Auth;
 
 /// Long enough to open a connection.
 const GOOD_FOR_SECONDS: u64 = 30;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Ticket {
+    #[schema(example = "wt_…")]
     ticket: String,
+    /// In how many seconds.
+    #[schema(example = 30)]
     expires_in: u64,
 }
 
+/// Get a ticket for a WebSocket
+///
+/// It opens one WebSocket within 30 s: `?ticket=…` in the address, where an access token would end up in logs.
+#[utoipa::path(
+    post,
+    path = "/api/auth/ws-ticket",
+    operation_id = "make_ticket",
+    tag = "accounts",
+    responses((status = 200, description = "The ticket.", body = Ticket)),
+)]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let caller = auth.base.caller(request).await?;
     let ticket = new_opaque("wt_")?;

@@ -1,43 +1,43 @@
 //! `POST /api/chat`: a reply to the messages in the request, which are not stored; or, with `conversationId`, to the last of
 //! them as a turn of that conversation.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::Result;
 use shared::domain::{Content, ConversationId, MessageId, ModelName, Prompt, Role};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::models::{Question, Said};
 use shared::replies::{Wish, check_max_tokens, check_temperature};
 use shared::store::Follows;
 
+use super::reply::ReplyAnswer;
+use super::stored::AcceptedAnswer;
 use super::{Chat, stored};
+use crate::openapi::Prefer;
+use utoipa::ToSchema;
 
-#[derive(Deserialize)]
+/// What to ask. Other fields, `stream` too, are ignored.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Question, example = json!({"messages": [{"role": "user", "content": "hello"}]}))]
 struct ChatBody {
+    #[schema(min_items = 1)]
     messages: Vec<MessageBody>,
     #[serde(rename = "conversationId")]
     conversation: Option<ConversationId>,
     model: Option<ModelName>,
+    #[schema(minimum = 0, maximum = 2, default = 0.7)]
     temperature: Option<f64>,
+    #[schema(minimum = 1, maximum = 131_072, default = 2048)]
     max_tokens: Option<u32>,
 }
 
 /// A message as a client sends it; its id means something in a stored turn alone, its time nothing.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = QuestionMessage)]
 struct MessageBody {
     id: Option<MessageId>,
     content: Content,
     role: Role,
-}
-
-#[derive(Serialize)]
-struct ChatAnswer {
-    content: String,
-    tokens: u64,
-    model: ModelName,
-    finish_reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left_out: Option<usize>,
 }
 
 impl ChatBody {
@@ -80,6 +80,30 @@ impl ChatBody {
     }
 }
 
+/// Ask a model
+///
+/// Without `conversationId`, answers to the messages in the request, and nothing is stored. With it, the last of `messages` is a
+/// turn of that conversation, which is created if it is not there: its `id` makes it idempotent, and the conversation's own history
+/// is what the model is told. After 25 s the answer is what had come by then; with `Prefer: respond-async`, a stored turn is answered
+/// at once with 202, and its reply made afterwards.
+#[utoipa::path(
+    post,
+    path = "/api/chat",
+    operation_id = "chat",
+    tag = "chat",
+    params(Prefer),
+    request_body = ChatBody,
+    responses(
+        (status = 200, description = "The reply.", body = ReplyAnswer<'_>),
+        (
+            status = 202,
+            description = "The turn is stored, and its reply will be made.",
+            body = AcceptedAnswer<'_>,
+            headers(("Location"), ("Preference-Applied"))
+        )
+    ),
+    extensions(("x-codes" = json!([Code::NotFound, Code::ConversationDeleted, Code::ReplyRunning, Code::Conflict, Code::LimitReached, Code::TooManyReplies, Code::UnknownModel, Code::ModelRefused, Code::ContentFiltered, Code::ModelsOff, Code::ModelOverloaded, Code::ModelUnavailable, Code::ModelMisconfigured, Code::EmptyReply, Code::Interrupted, Code::ModelTimeout]))),
+)]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (_, user) = chat.base.admit(request).await?;
     let body: ChatBody = request.large_json()?;
@@ -89,10 +113,12 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     }
     let question = body.question(chat.models.offer().default_model())?;
     let answered = chat.answers.answer(&user, question).await?;
-    Answer::ok(&ChatAnswer {
-        content: answered.content,
+    Answer::ok(&ReplyAnswer {
+        conversation_id: None,
+        message_id: None,
+        content: &answered.content,
         tokens: answered.tokens,
-        model: answered.model,
+        model: &answered.model,
         finish_reason: answered.finish_reason,
         left_out: answered.left_out,
     })

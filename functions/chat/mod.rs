@@ -2,6 +2,7 @@
 
 mod complete;
 mod models;
+mod reply;
 mod stop;
 mod stored;
 mod usage;
@@ -17,6 +18,12 @@ use shared::sockets::Push;
 use shared::store::ReplyPlace;
 
 use crate::start::{self, Foundation, StartError};
+use utoipa::OpenApi;
+
+/// What this group says of its routes.
+#[derive(OpenApi)]
+#[openapi(paths(complete::handle, stop::handle, models::handle, usage::handle))]
+pub(crate) struct Documented;
 
 /// What the handlers of this group share.
 pub struct Chat {

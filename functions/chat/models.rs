@@ -5,17 +5,29 @@ use shared::Result;
 use shared::domain::ModelName;
 use shared::http::{Answer, Request};
 use shared::models::Entry;
+use utoipa::ToSchema;
 
 use super::Chat;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ModelList<'a> {
+    /// The one that is asked when a client names none.
     default: &'a ModelName,
     /// Whether any other name is answered too, by the offline model.
     any_name: bool,
     models: Vec<Entry>,
 }
 
+/// List models
+///
+/// The models that can be asked, what each can do, and what it costs.
+#[utoipa::path(
+    get,
+    path = "/api/models",
+    operation_id = "list_models",
+    tag = "chat",
+    responses((status = 200, description = "The models.", body = ModelList<'_>)),
+)]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     chat.base.caller(request).await?;
     let offer = chat.models.offer();

@@ -8,14 +8,28 @@ use shared::http::{Answer, Request};
 use shared::replies::Wanted;
 
 use super::Chat;
+use crate::openapi::MessagePath;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Stopping<'a> {
     id: &'a MessageId,
     /// `stopping`, or how it ended.
+    #[schema(example = "stopping")]
     status: &'static str,
 }
 
+/// Stop a reply
+///
+/// What had come of it is kept.
+#[utoipa::path(
+    post,
+    path = "/api/conversations/{id}/messages/{messageId}/stop",
+    operation_id = "stop_reply",
+    tag = "chat",
+    params(MessagePath),
+    responses((status = 200, description = "It is being stopped, or had ended.", body = Stopping<'_>)),
+)]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let caller = chat.base.caller(request).await?;
     let absent = || Error::new(Code::NotFound, "Reply not found");

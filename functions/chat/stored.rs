@@ -13,33 +13,25 @@ use shared::http::{Answer, Request};
 use shared::replies::{LONGEST_ANSWER, Made, Time, Wish};
 use shared::store::{Found, ReplyPlace, StartedTurn};
 use tokio::time::{Instant, sleep};
+use utoipa::ToSchema;
 
 use super::Chat;
+use super::reply::ReplyAnswer;
 
 /// How long the windows may take for the last frames while the request waits.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How often it is looked whether somebody else has ended a reply.
 const PAUSE: Duration = Duration::from_millis(200);
 
-#[derive(Serialize)]
+/// A turn whose reply is made afterwards.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AcceptedTurn)]
 #[serde(rename_all = "camelCase")]
-struct StoredAnswer<'a> {
+pub(super) struct AcceptedAnswer<'a> {
+    #[schema(required = true, nullable = false)]
     conversation_id: Option<&'a ConversationId>,
     message_id: &'a MessageId,
-    content: &'a str,
-    tokens: u64,
-    model: &'a ModelName,
-    #[serde(rename = "finish_reason")]
-    finish_reason: &'static str,
-    #[serde(rename = "left_out", skip_serializing_if = "Option::is_none")]
-    left_out: Option<usize>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AcceptedAnswer<'a> {
-    conversation_id: Option<&'a ConversationId>,
-    message_id: &'a MessageId,
+    #[schema(value_type = ReplyStatus)]
     status: &'static str,
 }
 
@@ -137,9 +129,9 @@ fn ended(place: &ReplyPlace, message: &Message) -> Result<Answer> {
 }
 
 fn answer(place: &ReplyPlace, made: &Made) -> Result<Answer> {
-    Answer::ok(&StoredAnswer {
+    Answer::ok(&ReplyAnswer {
         conversation_id: place.conversation(),
-        message_id: &place.message,
+        message_id: Some(&place.message),
         content: &made.content,
         tokens: made.tokens,
         model: &made.model,

@@ -7,46 +7,59 @@ use shared::Result;
 use shared::clock;
 use shared::http::{Answer, Request};
 use shared::store::{Booked, DayUsage};
+use utoipa::ToSchema;
 
 use super::Chat;
 
 /// As many days as are told of.
 const DAYS: u32 = 30;
 
-#[derive(Serialize)]
+/// What was used, and what may be.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Usage)]
 struct UsageAnswer {
     today: Today,
     limits: Limits,
+    /// By day, `2026-11-22`.
     daily: BTreeMap<String, Used>,
+    /// By model.
     models: BTreeMap<String, Used>,
 }
 
-#[derive(Serialize)]
+/// The day that it is.
+#[derive(Serialize, ToSchema)]
 struct Today {
+    #[schema(format = Date, example = "2026-11-22")]
     day: String,
     #[serde(flatten)]
     used: Used,
     /// For replies that are being made.
     reserved_tokens: u64,
     reserved_micro_dollars: u64,
+    /// Replies that are being made.
     running: u64,
     /// In how many seconds another day begins.
     resets_in: u64,
 }
 
-/// None means any number.
-#[derive(Serialize)]
+/// What may be used. Null means any number.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageLimits)]
 struct Limits {
+    #[schema(required = true)]
     daily_tokens: Option<u64>,
+    #[schema(required = true)]
     daily_micro_dollars: Option<u64>,
     replies_at_once: u64,
 }
 
-#[derive(Clone, Copy, Default, Serialize)]
+/// What replies used.
+#[derive(Clone, Copy, Default, Serialize, ToSchema)]
 struct Used {
     replies: u64,
     input_tokens: u64,
     output_tokens: u64,
+    /// Millionths of a dollar.
     micro_dollars: u64,
 }
 
@@ -65,6 +78,16 @@ impl Used {
     }
 }
 
+/// Read what was used
+///
+/// What the caller's replies used, today, on each of the last 30 days and by model, and what may be used. Days are UTC.
+#[utoipa::path(
+    get,
+    path = "/api/usage",
+    operation_id = "read_usage",
+    tag = "chat",
+    responses((status = 200, description = "The usage.", body = UsageAnswer)),
+)]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (caller, user) = chat.base.admit(request).await?;
     let now = clock::now();

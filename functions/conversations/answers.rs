@@ -10,48 +10,59 @@ use shared::domain::{
 };
 use shared::error::Error;
 use shared::store::{MessagePlace, Part, Placed, ShownMessage};
+use utoipa::ToSchema;
 
 /// Lambda takes answers of 6 MB, in which our JSON is a string.
 pub(super) const MOST_WRAPPED_BYTES: usize = 6_000_000;
 
 /// A conversation as clients get it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Conversation)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConversationAnswer {
     id: ConversationId,
     title: Title,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<MessageAnswer>, required = false)]
     messages: Option<Vec<Box<RawValue>>>,
     created_at: Millis,
     updated_at: Millis,
     model: ModelName,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     system_prompt: Option<SystemPrompt>,
     user_id: UserId,
     #[serde(flatten)]
     filing: FilingAnswer,
     /// Where not all messages are there.
     #[serde(rename = "message_count", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     message_count: Option<u64>,
     /// The last message of the current branch, where all branches are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     current_message_id: Option<MessageId>,
 }
 
 /// Where the user keeps it. Old clients know nothing of it, so what is not set is left out.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Filing)]
 pub(super) struct FilingAnswer {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) pinned: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) archived: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 20)]
     pub(super) tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) folder: Option<Folder>,
 }
 
-#[derive(Serialize)]
+/// A message as clients get it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Message)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MessageAnswer {
     id: MessageId,
@@ -59,14 +70,18 @@ pub(super) struct MessageAnswer {
     role: Role,
     timestamp: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     model: Option<ModelName>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     tokens: Option<TokenCount>,
     /// Only of replies that we made or are making.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     status: Option<ReplyStatus>,
     /// The message it follows, null for a first one; only where clients ask for messages by themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MessageId>, required = false)]
     parent_id: Option<Option<MessageId>>,
 }
 

@@ -4,15 +4,18 @@ use serde::Deserialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Content, MessageId, Millis, ModelName, Role, TokenCount};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::{Follows, Made, NewMessage};
 
 use super::answers::MessageAnswer;
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, IdempotencyKey, IfMatch};
 use shared::json::given;
+use utoipa::ToSchema;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewMessage, example = json!({"role": "user", "content": "Where shall we go?"}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Message {
     id: Option<MessageId>,
@@ -26,6 +29,20 @@ struct Message {
     parent_id: Option<Option<MessageId>>,
 }
 
+/// Append a message
+///
+/// To the current branch; or, with `parentId`, behind that message, where a second one begins another branch. A message that comes
+/// again with its `id` is the same message.
+#[utoipa::path(
+    post,
+    path = "/api/conversations/{id}/messages",
+    operation_id = "append_message",
+    tag = "conversations",
+    params(ConversationPath, IfMatch, IdempotencyKey),
+    request_body = Message,
+    responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
+    extensions(("x-codes" = json!([Code::MessageExists, Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, store, now) = (named(request)?, &group.base.store, clock::now());

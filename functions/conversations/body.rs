@@ -10,14 +10,17 @@ use shared::domain::{
     SystemPrompt, Title, TokenCount,
 };
 use shared::error::Error;
+use utoipa::ToSchema;
 
 /// A conversation as a client sends it. What else it sends, `userId` too, is ignored.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewConversation, example = json!({"id": "travel-plans", "title": "Travel plans", "messages": [{"id": "m1", "role": "user", "content": "Where shall we go?"}]}))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConversationBody {
     pub(super) id: Option<ConversationId>,
     title: Title,
     #[serde(default)]
+    #[schema(max_items = 10_000)]
     messages: Vec<MessageBody>,
     created_at: Option<Millis>,
     updated_at: Option<Millis>,
@@ -25,7 +28,8 @@ pub(super) struct ConversationBody {
     system_prompt: Option<SystemPrompt>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ConversationMessage)]
 struct MessageBody {
     id: Option<MessageId>,
     content: Content,

@@ -10,17 +10,22 @@ use shared::domain::{
 };
 use shared::error::Error;
 use shared::store::Imported;
+use utoipa::ToSchema;
 
 use super::entry::id_of;
 
-/// What ChatGPT writes has changed over the years, so nothing is expected that is not needed.
-#[derive(Deserialize)]
+/// An entry of ChatGPT's `conversations.json`. What it writes has changed over the years, so nothing is expected that is not
+/// needed.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChatgptConversation)]
 pub(super) struct Chatgpt {
     conversation_id: Option<ConversationId>,
     id: Option<ConversationId>,
     title: Option<String>,
     create_time: Option<f64>,
     update_time: Option<f64>,
+    /// Nodes of a tree by their names.
+    #[schema(value_type = HashMap<String, Object>)]
     mapping: HashMap<String, Node>,
     current_node: Option<String>,
     default_model_slug: Option<String>,

@@ -3,14 +3,29 @@
 use shared::Result;
 use shared::clock;
 use shared::domain::ConversationId;
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Made;
 
 use super::Conversations;
+use super::answers::ConversationAnswer;
 use super::body::ConversationBody;
 use super::read::{show, show_whole};
+use crate::openapi::IdempotencyKey;
 
+/// Create a conversation
+///
+/// The client may choose its `id`. An id that is in use, or was deleted within 24 h, is refused.
+#[utoipa::path(
+    post,
+    path = "/api/conversations",
+    operation_id = "create_conversation",
+    tag = "conversations",
+    params(IdempotencyKey),
+    request_body = ConversationBody,
+    responses((status = 200, description = "The conversation as stored.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
+    extensions(("x-codes" = json!([Code::ConversationExists, Code::ConversationDeleted, Code::NotFound]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let mut body: ConversationBody = request.large_json()?;

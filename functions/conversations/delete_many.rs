@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use shared::Result;
 use shared::clock;
 use shared::domain::ConversationId;
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Conversations;
 
@@ -15,20 +16,38 @@ const MOST_IDS: usize = 1000;
 /// The HTTP API gives up after 30 s, and what is begun by then needs a moment to end.
 const LONGEST_SECONDS: u64 = 15;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WhichConversations, min_properties = 1, example = json!({"ids": ["travel-plans", "recipes"]}))]
 #[serde(deny_unknown_fields)]
 struct Which {
+    #[schema(max_items = 1000)]
     ids: Option<Vec<ConversationId>>,
+    /// In the place of `ids`; only true means something.
     all: Option<bool>,
 }
 
 /// What was deleted. When `remaining` is true, the same request again goes on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeletedConversations)]
 struct Deleted {
+    /// How many.
+    #[schema(example = 2)]
     deleted: usize,
     remaining: bool,
 }
 
+/// Delete many conversations
+///
+/// A list of them, or all. When `remaining` is true, time was over, and the same request again goes on.
+#[utoipa::path(
+    post,
+    path = "/api/conversations/delete",
+    operation_id = "delete_conversations",
+    tag = "conversations",
+    request_body = Which,
+    responses((status = 200, description = "What was deleted.", body = Deleted)),
+    extensions(("x-codes" = json!([Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (store, deadline) = (&group.base.store, clock::now().plus_seconds(LONGEST_SECONDS));

@@ -4,16 +4,19 @@ use serde::Deserialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Content, ModelName, TokenCount};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::RevisedMessage;
 
 use super::answers::MessageAnswer;
 use super::{Conversations, named, named_message};
+use crate::openapi::{IfMatch, MessagePath};
 use shared::json::given;
+use utoipa::ToSchema;
 
 /// What is left out stays; null takes away.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MessageChange, min_properties = 1, example = json!({"content": "Where do we go?"}))]
 #[serde(deny_unknown_fields)]
 struct Changes {
     content: Option<Content>,
@@ -23,6 +26,19 @@ struct Changes {
     model: Option<Option<ModelName>>,
 }
 
+/// Change a message
+///
+/// In its place. What is left out stays; null takes away.
+#[utoipa::path(
+    patch,
+    path = "/api/conversations/{id}/messages/{messageId}",
+    operation_id = "change_message",
+    tag = "conversations",
+    params(MessagePath, IfMatch),
+    request_body = Changes,
+    responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
+    extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, message, expected) = (named(request)?, named_message(request)?, request.expected()?);

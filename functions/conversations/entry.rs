@@ -9,11 +9,13 @@ use shared::domain::{
 use shared::error::Error;
 use shared::http::fingerprint;
 use shared::store::Imported;
+use utoipa::ToSchema;
 
 use shared::json::given;
 
 /// What else it has is ignored.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ImportedConversation)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Entry {
     id: Option<ConversationId>,
@@ -34,7 +36,8 @@ pub(super) struct Entry {
     current_message_id: Option<MessageId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ImportedMessage)]
 #[serde(rename_all = "camelCase")]
 struct EntryMessage {
     id: Option<MessageId>,

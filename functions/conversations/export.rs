@@ -6,20 +6,26 @@ use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
 use shared::domain::{ConversationId, Message, Role, UserId};
+use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
 use shared::store::{MessagePlace, Part, Wanted};
 
 use super::answers::{ConversationAnswer, raw};
 use super::parameters::{ExportFormat, encoded, repeated, with};
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, Cursor};
+use utoipa::ToSchema;
 
 /// Of one part. An answer has at most 6 MB, in which quotes count twice.
 pub(super) const MOST_BYTES: usize = 4_000_000;
 
 /// What `POST /api/import` takes.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Archive {
+    /// Always `ai-chat-studio/1`.
+    #[schema(example = "ai-chat-studio/1")]
     format: &'static str,
+    #[schema(value_type = Vec<ConversationAnswer>)]
     conversations: Vec<Box<RawValue>>,
 }
 
@@ -29,7 +35,28 @@ impl Archive {
     }
 }
 
-/// One conversation.
+/// Export a conversation
+///
+/// With all that `POST /api/import` needs to make the same one again, all branches; or as a text for people. A `Link` leads to the
+/// next part beyond 4 MB.
+#[utoipa::path(
+    get,
+    path = "/api/conversations/{id}/export",
+    operation_id = "export_conversation",
+    tag = "conversations",
+    params(
+        ConversationPath,
+        ("format" = Option<ExportFormat>, Query, description = "For programs (`json`, unless something is said), or for people."),
+        Cursor
+    ),
+    responses((
+        status = 200,
+        description = "The conversation.",
+        content((Archive = "application/json"), (String = "text/markdown")),
+        headers(("Link"))
+    )),
+    extensions(("x-codes" = json!([Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let id = named(request)?;

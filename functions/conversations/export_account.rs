@@ -12,15 +12,23 @@ use shared::domain::{Credential, RuleBroken};
 use shared::http::{Answer, Request, cursor};
 
 use super::Conversations;
+use super::answers::ConversationAnswer;
 use super::export_all;
+use crate::openapi::Cursor;
+use utoipa::ToSchema;
 
 /// One part of what is stored about a user.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountPart)]
 struct Part {
+    /// Always `ai-chat-studio/account/1`.
+    #[schema(example = "ai-chat-studio/account/1")]
     format: &'static str,
     /// Profile, sessions, keys, statistics, usage: each as it is stored, without what would let somebody in.
+    #[schema(value_type = Vec<Object>)]
     records: Vec<Value>,
     /// As `POST /api/import` takes them back.
+    #[schema(value_type = Vec<ConversationAnswer>)]
     conversations: Vec<Box<RawValue>>,
 }
 
@@ -30,6 +38,18 @@ enum Place {
     Conversations(export_all::Place),
 }
 
+/// Export everything stored about the user
+///
+/// Without what would let somebody in, in parts of at most 5 MB, each with a `Link` to the next: first the records of the account,
+/// then the conversations as `GET /api/export` has them.
+#[utoipa::path(
+    get,
+    path = "/api/auth/me/export",
+    operation_id = "export_account",
+    tag = "accounts",
+    params(Cursor),
+    responses((status = 200, description = "What is stored.", body = Part, headers(("Link")))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let caller = group.base.caller(request).await?;
     let user = caller.user;

@@ -13,10 +13,22 @@ use shared::store::{Filter, ListPlace, MessagePlace};
 use super::Conversations;
 use super::answers::wrapped_length;
 use super::export::{Archive, MOST_BYTES, fitted, part};
+use crate::openapi::Cursor;
 
 /// Conversations that the index is asked for at once.
 const PAGE: usize = 50;
 
+/// Export all conversations
+///
+/// As `POST /api/import` takes them back, in parts of at most 4 MB, each with a `Link` to the next.
+#[utoipa::path(
+    get,
+    path = "/api/export",
+    operation_id = "export_conversations",
+    tag = "conversations",
+    params(Cursor),
+    responses((status = 200, description = "The conversations.", body = Archive, headers(("Link")))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let scope = format!("export {user}");

@@ -4,14 +4,18 @@ use serde::Deserialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::{ConversationId, MessageId};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Made;
 
+use super::answers::ConversationAnswer;
 use super::read::{show, show_whole};
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, IdempotencyKey};
+use utoipa::ToSchema;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"messageId": "m1"}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Fork {
     message_id: MessageId,
@@ -19,6 +23,19 @@ struct Fork {
     id: Option<ConversationId>,
 }
 
+/// Fork a conversation
+///
+/// Makes a new one: a copy up to one of its messages.
+#[utoipa::path(
+    post,
+    path = "/api/conversations/{id}/fork",
+    operation_id = "fork_conversation",
+    tag = "conversations",
+    params(ConversationPath, IdempotencyKey),
+    request_body = Fork,
+    responses((status = 200, description = "The copy.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
+    extensions(("x-codes" = json!([Code::ConversationExists, Code::ConversationDeleted, Code::ReplyRunning]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, store, once) = (named(request)?, &group.base.store, request.once()?);

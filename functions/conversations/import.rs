@@ -11,6 +11,7 @@ use shared::error::Error;
 use shared::http::{Answer, Request};
 use shared::json;
 use shared::store::{ImportOutcome, Imported};
+use utoipa::ToSchema;
 
 use super::Conversations;
 use super::chatgpt::Chatgpt;
@@ -23,22 +24,72 @@ const LONGEST_SECONDS: u64 = 12;
 const AT_ONCE: usize = 4;
 
 /// What came of it. When there is `next`, time was over: the entries from this position on are to be sent again.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = ImportReport)]
 struct Report {
+    /// Conversations that were not there.
+    #[schema(example = 1)]
     imported: usize,
+    /// Conversations that lacked messages.
+    #[schema(example = 0)]
     completed: usize,
+    /// Conversations that were there.
+    #[schema(example = 0)]
     unchanged: usize,
     errors: Vec<Refused>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next: Option<usize>,
 }
 
-#[derive(Serialize)]
+/// An entry that is bad.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusedEntry)]
 struct Refused {
+    #[schema(example = 3)]
     position: usize,
+    #[schema(example = "The body must have the field `title`")]
     detail: String,
 }
 
+/// What can be imported.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it tells the document what `entries` reads by itself")]
+enum Imports {
+    Export(ImportedExport),
+    List(Vec<ImportedEntry>),
+}
+
+/// An export of ours.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "as above")]
+struct ImportedExport {
+    #[schema(max_items = 10_000)]
+    conversations: Vec<ImportedEntry>,
+}
+
+/// A conversation, of ours or of ChatGPT. What it lacks or has too much is told of in the answer.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "as above")]
+enum ImportedEntry {
+    Ours(Entry),
+    Other(Chatgpt),
+}
+
+/// Import conversations
+///
+/// From an export of ours, of ChatGPT (`conversations.json`), or of the old server. What is there already stays as it is; a bad
+/// entry is told of by its position, and the rest imported. Twice is once.
+#[utoipa::path(
+    post,
+    path = "/api/import",
+    operation_id = "import_conversations",
+    tag = "conversations",
+    request_body = Imports,
+    responses((status = 200, description = "What came of it.", body = Report)),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let entries = entries(request.large_json()?)?;

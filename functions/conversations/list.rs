@@ -6,14 +6,16 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
-use shared::domain::{ConversationId, Millis, ModelName, Title, UserId};
+use shared::domain::{ConversationId, Folder, Millis, ModelName, Tag, Title, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
 use shared::store::{Filter, ListPage, ListPlace, Listed, Wanted};
 
 use super::Conversations;
 use super::answers::{ConversationAnswer, FilingAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
-use super::parameters::{Limit, View, filter, repeated, with};
+use super::parameters::{Flag, Limit, View, filter, repeated, with};
+use crate::openapi::Cursor;
+use utoipa::ToSchema;
 
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Conversations that one request asks the index for, where there is no limit.
@@ -24,7 +26,8 @@ const LOOKED_AT: usize = 500;
 const AT_ONCE: usize = 8;
 
 /// A conversation without its messages.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConversationSummary)]
 #[serde(rename_all = "camelCase")]
 struct SummaryAnswer {
     id: ConversationId,
@@ -37,7 +40,19 @@ struct SummaryAnswer {
     filing: FilingAnswer,
     #[serde(rename = "message_count")]
     message_count: u64,
+    /// The beginning of the last message, on one line.
+    #[schema(example = "Where shall we go?")]
     preview: String,
+}
+
+/// An entry of the list: what `view` asks for.
+#[derive(ToSchema)]
+#[schema(as = ListedConversation)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it tells the document of both")]
+enum ListedAnswer {
+    Full(ConversationAnswer),
+    Summary(SummaryAnswer),
 }
 
 /// What a list has so far.
@@ -52,6 +67,27 @@ struct List {
     full: bool,
 }
 
+/// List conversations
+///
+/// The caller's conversations, the last changed first, each with its messages, or, with `view=summary`, with their number and a
+/// preview. Without `limit`, all of them up to 4 MB. A `Link` leads to the rest. A filtered page may have fewer entries than
+/// `limit`, or none, though there is a `Link`: one request looks at 500 conversations.
+#[utoipa::path(
+    get,
+    path = "/api/conversations",
+    operation_id = "list_conversations",
+    tag = "conversations",
+    params(
+        ("limit" = Option<Limit>, Query, description = "How many at most."),
+        ("view" = Option<View>, Query, description = "With their messages (`full`, unless something is said), or without."),
+        ("archived" = Option<Flag>, Query, description = "Only those that are archived, or are not."),
+        ("pinned" = Option<Flag>, Query, description = "Only those that are pinned, or are not."),
+        ("tag" = Option<Tag>, Query, description = "Only those with this tag."),
+        ("folder" = Option<Folder>, Query, description = "Only those in this folder."),
+        Cursor
+    ),
+    responses((status = 200, description = "The conversations.", body = [ListedAnswer], headers(("Link")))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (filter, view) = (filter(request)?, request.query("view")?.unwrap_or(View::Full));

@@ -2,16 +2,36 @@
 
 use shared::Result;
 use shared::clock;
+use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
 use shared::store::Wanted;
 
-use super::answers::{MOST_WRAPPED_BYTES, fitting};
+use super::answers::{MOST_WRAPPED_BYTES, MessageAnswer, fitting};
 use super::parameters::{Branches, Limit, Order, encoded, repeated, with};
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, Cursor};
 
 /// How many a page has unless the client says.
 const PAGE: usize = 50;
 
+/// List messages
+///
+/// The messages of a conversation by the page, from either end.
+#[utoipa::path(
+    get,
+    path = "/api/conversations/{id}/messages",
+    operation_id = "list_messages",
+    tag = "conversations",
+    params(
+        ConversationPath,
+        ("limit" = Option<Limit>, Query, description = "How many at most: 50, unless something is said."),
+        ("order" = Option<Order>, Query, description = "From the oldest (`asc`, unless something is said), or from the newest."),
+        ("branch" = Option<Branches>, Query, description = "The current branch, unless something is said."),
+        Cursor
+    ),
+    responses((status = 200, description = "The messages.", body = [MessageAnswer], headers(("ETag"), ("Link")))),
+    extensions(("x-codes" = json!([Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, store) = (named(request)?, &group.base.store);

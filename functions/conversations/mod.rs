@@ -27,7 +27,34 @@ use shared::domain::{ConversationId, MessageId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Request};
 
+use self::parameters::{Branches, ExportFormat, Flag, Limit, Order, View};
 use crate::start::{self, Foundation, StartError};
+use utoipa::OpenApi;
+
+/// What this group says of its routes.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        list::handle,
+        create::handle,
+        read::handle,
+        replace::handle,
+        patch::handle,
+        delete::handle,
+        delete_many::handle,
+        messages::handle,
+        append::handle,
+        edit::handle,
+        remove::handle,
+        fork::handle,
+        export::handle,
+        export_all::handle,
+        export_account::handle,
+        import::handle
+    ),
+    components(schemas(Limit, Flag, View, Order, Branches, ExportFormat))
+)]
+pub(crate) struct Documented;
 
 /// What the handlers of this group share.
 pub struct Conversations {

@@ -7,9 +7,11 @@ use shared::Result;
 use shared::domain::{Folder, RuleBroken, Tag};
 use shared::http::Request;
 use shared::store::Filter;
+use utoipa::ToSchema;
 
 /// How many at most: 1 to 100.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = u64, minimum = 1, maximum = 100, example = 50)]
 pub(super) struct Limit(pub(super) usize);
 
 impl FromStr for Limit {
@@ -22,7 +24,8 @@ impl FromStr for Limit {
 }
 
 /// `true` or `false`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(example = true)]
 pub(super) struct Flag(pub(super) bool);
 
 impl FromStr for Flag {
@@ -37,9 +40,11 @@ impl FromStr for Flag {
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident: $first:ident = $one:literal, $second:ident = $other:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
         pub(super) enum $name {
+            #[schema(rename = $one)]
             $first,
+            #[schema(rename = $other)]
             $second,
         }
 

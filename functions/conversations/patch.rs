@@ -5,15 +5,18 @@ use serde::Deserialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Folder, MessageId, ModelName, SystemPrompt, Tags, Title};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::{Expected, Revised};
 
 use super::answers::ConversationAnswer;
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, IfMatch};
+use utoipa::ToSchema;
 
 /// What is left out stays; null takes away.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ConversationChange, min_properties = 1, example = json!({"title": "Travel plans", "pinned": true}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Changes {
     title: Option<Title>,
@@ -28,6 +31,20 @@ struct Changes {
     current_message_id: Option<MessageId>,
 }
 
+/// Change a conversation
+///
+/// What it is called, who answers in it, where it is kept, or which of its branches is the current one. What is left out stays;
+/// null takes away.
+#[utoipa::path(
+    patch,
+    path = "/api/conversations/{id}",
+    operation_id = "change_conversation",
+    tag = "conversations",
+    params(ConversationPath, IfMatch),
+    request_body = Changes,
+    responses((status = 200, description = "The conversation without its messages.", body = ConversationAnswer, headers(("ETag")))),
+    extensions(("x-codes" = json!([Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, store) = (named(request)?, &group.base.store);

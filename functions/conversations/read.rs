@@ -4,13 +4,37 @@
 use shared::Result;
 use shared::clock;
 use shared::domain::{Conversation, ConversationId, UserId};
+use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
 use shared::store::{Part, Version, Wanted};
 
 use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
 use super::parameters::{Branches, Limit, encoded, repeated, with};
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
 
+/// Read a conversation
+///
+/// With its messages: those of the current branch, or all with `branch=all`. Of a very long one, or with `messages`, the newest,
+/// their number, and a `Link` to those before them.
+#[utoipa::path(
+    get,
+    path = "/api/conversations/{id}",
+    operation_id = "read_conversation",
+    tag = "conversations",
+    params(
+        ConversationPath,
+        ("messages" = Option<Limit>, Query, description = "How many of the newest messages at most."),
+        ("branch" = Option<Branches>, Query, description = "The current branch, unless something is said."),
+        Cursor,
+        IfNoneMatch
+    ),
+    responses(
+        (status = 200, description = "The conversation.", body = ConversationAnswer, headers(("ETag"), ("Link"))),
+        (status = 304, description = "What the client has is what there is.", headers(("ETag")))
+    ),
+    extensions(("x-codes" = json!([Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, store) = (named(request)?, &group.base.store);

@@ -3,15 +3,33 @@
 use serde::Serialize;
 use shared::Result;
 use shared::clock;
+use shared::error::Code;
 use shared::http::{Answer, Request};
 
 use super::{Conversations, named, named_message};
+use crate::openapi::{IfMatch, MessagePath};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Done)]
 struct Deleted {
+    /// What was done, for people.
+    #[schema(example = "Done")]
     message: &'static str,
 }
 
+/// Delete a message
+///
+/// What followed it follows the one before.
+#[utoipa::path(
+    delete,
+    path = "/api/conversations/{id}/messages/{messageId}",
+    operation_id = "delete_message",
+    tag = "conversations",
+    params(MessagePath, IfMatch),
+    responses((status = 200, description = "It is deleted.", body = Deleted, headers(("ETag")))),
+    extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, message, expected) = (named(request)?, named_message(request)?, request.expected()?);

@@ -2,13 +2,28 @@
 
 use shared::Result;
 use shared::clock;
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
+use super::answers::ConversationAnswer;
 use super::body::ConversationBody;
 use super::read::show_whole;
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, IfMatch};
 
+/// Replace a conversation
+///
+/// Its messages included. Where it is kept (`pinned`, `archived`, `tags`, `folder`) stays.
+#[utoipa::path(
+    put,
+    path = "/api/conversations/{id}",
+    operation_id = "replace_conversation",
+    tag = "conversations",
+    params(ConversationPath, IfMatch),
+    request_body = ConversationBody,
+    responses((status = 200, description = "The conversation as stored.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
+    extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
+)]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, expected) = (named(request)?, request.expected()?);

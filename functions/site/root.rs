@@ -1,20 +1,60 @@
 //! `GET /`: what this is, and where its parts are.
 
-use serde_json::json;
+use serde::Serialize;
 use shared::Result;
 use shared::http::Answer;
+use utoipa::ToSchema;
 
+/// What this is.
+#[derive(Serialize, ToSchema)]
+struct Studio {
+    #[schema(example = "AI Chat Studio")]
+    name: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    /// Always `running`.
+    #[schema(example = "running")]
+    status: &'static str,
+    endpoints: Endpoints,
+}
+
+/// Where its parts are.
+#[derive(Serialize, ToSchema)]
+struct Endpoints {
+    #[schema(example = "/api/auth")]
+    auth: &'static str,
+    #[schema(example = "/api/chat")]
+    chat: &'static str,
+    #[schema(example = "/api/conversations")]
+    conversations: &'static str,
+    #[schema(example = "/ws/{user_id}")]
+    websocket: &'static str,
+    #[schema(example = "/docs")]
+    docs: &'static str,
+}
+
+/// Read what this is
+///
+/// And where its parts are.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "read_root",
+    tag = "studio",
+    responses((status = 200, description = "What this is.", body = Studio)),
+    security()
+)]
 pub(super) fn handle() -> Result<Answer> {
-    Answer::ok(&json!({
-        "name": "AI Chat Studio",
-        "version": env!("CARGO_PKG_VERSION"),
-        "status": "running",
-        "endpoints": {
-            "auth": "/api/auth",
-            "chat": "/api/chat",
-            "conversations": "/api/conversations",
-            "websocket": "/ws/{user_id}",
-            "docs": "/docs",
+    Answer::ok(&Studio {
+        name: "AI Chat Studio",
+        version: env!("CARGO_PKG_VERSION"),
+        status: "running",
+        endpoints: Endpoints {
+            auth: "/api/auth",
+            chat: "/api/chat",
+            conversations: "/api/conversations",
+            websocket: "/ws/{user_id}",
+            docs: "/docs",
         },
-    }))
+    })
 }

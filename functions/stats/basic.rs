@@ -4,15 +4,19 @@ use serde::Serialize;
 use shared::Result;
 use shared::domain::statistics::Tally;
 use shared::http::{Answer, Request};
+use utoipa::ToSchema;
 
 use super::Stats;
 
-/// The four figures of `/api/stats`.
-#[derive(Serialize)]
+/// How much a user has.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Statistics)]
 pub(super) struct Basic {
     total_conversations: i64,
     total_messages: i64,
     total_tokens: i64,
+    /// With two decimals.
+    #[schema(example = 4.5)]
     average_messages_per_conversation: f64,
 }
 
@@ -35,6 +39,16 @@ pub(super) fn average(total: i64, count: i64) -> f64 {
     (total as f64 / count as f64 * 100.0).round() / 100.0
 }
 
+/// Read statistics
+///
+/// How much the caller has.
+#[utoipa::path(
+    get,
+    path = "/api/stats",
+    operation_id = "read_statistics",
+    tag = "statistics",
+    responses((status = 200, description = "The figures.", body = Basic)),
+)]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.base.caller(request).await?;
     let totals = stats.base.store.totals_of_user(caller.user).await?;

@@ -9,6 +9,7 @@ use shared::domain::statistics::DayTally;
 use shared::domain::{ConversationId, Day, Millis, ModelName, Role, Title};
 use shared::http::{Answer, Request};
 use shared::store::{Listed, Statistics};
+use utoipa::ToSchema;
 
 use super::Stats;
 use super::basic::{Basic, average};
@@ -16,19 +17,30 @@ use super::basic::{Basic, average};
 /// How many conversations count as active.
 const ACTIVE: i32 = 10;
 
-#[derive(Serialize)]
+/// How a user uses the studio.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DetailedStatistics)]
 struct Detailed {
     basic: Basic,
+    /// Conversations by model.
     model_usage: BTreeMap<ModelName, i64>,
+    /// Messages by role.
+    #[schema(value_type = BTreeMap<String, i64>)]
     role_distribution: BTreeMap<&'static str, i64>,
+    /// Messages by hour, `0` to `23`.
+    #[schema(value_type = BTreeMap<String, i64>)]
     hourly_distribution: BTreeMap<usize, i64>,
+    /// Messages by day, `2026-11-22`.
     daily_messages_last_30_days: BTreeMap<String, i64>,
+    /// Tokens by day, `2026-11-22`.
     token_trend_last_7_days: BTreeMap<String, i64>,
     active_conversations: Vec<Active>,
     insights: Insights,
 }
 
-#[derive(Serialize)]
+/// A conversation of the ten that changed last.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ActiveConversation)]
 struct Active {
     id: ConversationId,
     title: Title,
@@ -37,16 +49,31 @@ struct Active {
     model: ModelName,
 }
 
-#[derive(Serialize)]
+/// What the figures say.
+#[derive(Serialize, ToSchema)]
 struct Insights {
     /// In characters.
     average_response_length: f64,
+    /// Null, when there is no conversation.
+    #[schema(required = true)]
     most_used_model: Option<ModelName>,
+    /// Null, when there is no message.
+    #[schema(required = true)]
     peak_hour: Option<usize>,
     /// Begun today or on one of the six days before.
     total_conversations_this_week: i64,
 }
 
+/// Read detailed statistics
+///
+/// How the caller uses the studio. Hours and days are UTC.
+#[utoipa::path(
+    get,
+    path = "/api/stats/detailed",
+    operation_id = "read_detailed_statistics",
+    tag = "statistics",
+    responses((status = 200, description = "The figures.", body = Detailed)),
+)]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.base.caller(request).await?;
     let (store, today) = (&stats.base.store, clock::now().day());

@@ -6,8 +6,10 @@ use serde::Serialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::Millis;
+use shared::error::Code;
 use shared::http::Answer;
 use shared::store::Totals;
+use utoipa::ToSchema;
 
 use super::Stats;
 
@@ -20,15 +22,32 @@ pub(super) struct Seen {
     totals: Totals,
 }
 
-#[derive(Serialize)]
+/// How the studio is.
+#[derive(Serialize, ToSchema)]
 struct Health {
+    /// Always `healthy`.
+    #[schema(example = "healthy")]
     status: &'static str,
+    #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     timestamp: String,
+    /// Open WebSockets.
     active_connections: u64,
     total_users: u64,
     total_conversations: u64,
 }
 
+/// Read the health
+///
+/// That the studio works, and how large it is. The totals may be ten seconds old.
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "read_health",
+    tag = "studio",
+    responses((status = 200, description = "It works.", body = Health)),
+    security(),
+    extensions(("x-codes" = json!([Code::Unavailable, Code::Internal]))),
+)]
 pub(super) async fn handle(stats: &Stats) -> Result<Answer> {
     let now = clock::now();
     let totals = match recent(stats, now) {

@@ -10,6 +10,12 @@ use shared::Result;
 use shared::http::{Answer, Group, Request};
 
 use crate::start::{self, Foundation, StartError};
+use utoipa::OpenApi;
+
+/// What this group says of its routes.
+#[derive(OpenApi)]
+#[openapi(paths(health::handle, basic::handle, detailed::handle))]
+pub(crate) struct Documented;
 
 /// What the handlers of this group share.
 pub struct Stats {
