@@ -15,6 +15,8 @@
 
 #[path = "../api/actors.rs"]
 mod actors;
+#[path = "../api/conform.rs"]
+mod conform;
 #[path = "../api/deployed.rs"]
 mod deployed;
 #[path = "../api/matrix.rs"]
