@@ -147,7 +147,11 @@ async fn a_deletion_that_fails_for_good_is_kept_and_can_be_done_later() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
     ada.conversation("c", &["hello", "hi"]).await;
-    studio.faults().dynamodb(DynamoDbFault::InternalError, Target::operation("Query"), When::Always);
+    studio.faults().dynamodb(
+        DynamoDbFault::InternalError,
+        Target::operation("Query").table("StudioTable"),
+        When::Always,
+    );
     leave(&ada, PASSWORD).await.expect(200);
     let kept = eventually("the task is given up", || async { studio.queue("FailedTasks").pop() }).await;
     assert!(items_of(&studio, &ada.id).await > 0);
