@@ -89,7 +89,7 @@ our_id!(
 );
 
 /// By what a caller is known: a session of a person, or an API key of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Credential {
     /// A session, which began with a login.

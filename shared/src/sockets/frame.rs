@@ -1,21 +1,22 @@
 //! The frames of the WebSocket protocol, both ways, as they are on the wire. Unknown fields are ignored.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::{ConversationId, Credential, MessageId, ModelName, Prompt, ReplyStatus, Title, UserId};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::json::given;
 use crate::store::ReplyPlace;
 
 /// `{"type": "auth", "token"}`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct Auth {
     /// An access token.
     pub token: String,
 }
 
 /// `{"type": "chat", "content", …}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Chat {
     /// What the user says.
@@ -31,14 +32,16 @@ pub struct Chat {
     /// The model to ask.
     pub model: Option<ModelName>,
     /// From 0 to 2.
+    #[schema(minimum = 0, maximum = 2)]
     pub temperature: Option<f64>,
     /// The most tokens of the reply.
     #[serde(rename = "max_tokens")]
+    #[schema(minimum = 1, maximum = 131_072)]
     pub max_tokens: Option<u32>,
 }
 
 /// `{"type": "stop", …}` and `{"type": "resume", …}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AboutReply {
     /// The conversation; none for a reply that belongs to none.
@@ -48,7 +51,7 @@ pub struct AboutReply {
 }
 
 /// `{"type": "typing", …}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Typing {
     /// Where the user is typing.
@@ -56,8 +59,8 @@ pub struct Typing {
 }
 
 /// A frame that the server sends.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
     /// The connection belongs to a user from now on.
     AuthSuccess {
@@ -74,6 +77,7 @@ pub enum ServerFrame {
     /// A frame was refused.
     Error {
         /// For programs.
+        #[schema(value_type = Code)]
         code: &'static str,
         /// For people.
         message: String,
@@ -141,7 +145,7 @@ pub enum ServerFrame {
         /// The model that made it.
         model: ModelName,
         /// How many of the oldest messages the model was not sent, for lack of room.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "leftOut", skip_serializing_if = "Option::is_none")]
         left_out: Option<usize>,
         /// `complete` or `stopped`.
         status: ReplyStatus,
@@ -155,6 +159,7 @@ pub enum ServerFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<MessageId>,
         /// For programs.
+        #[schema(value_type = Code)]
         code: &'static str,
         /// For people.
         detail: String,
@@ -182,6 +187,7 @@ pub enum ServerFrame {
     /// A new conversation has got a title.
     ChatTitle {
         /// Which conversation.
+        #[serde(rename = "conversationId")]
         conversation_id: ConversationId,
         /// What it is called from now on.
         title: Title,
@@ -192,7 +198,7 @@ pub enum ServerFrame {
         #[serde(rename = "user_id")]
         user_id: UserId,
         /// Where.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "conversationId", skip_serializing_if = "Option::is_none")]
         conversation_id: Option<ConversationId>,
     },
     /// Another window of the user was closed.
@@ -204,7 +210,7 @@ pub enum ServerFrame {
 }
 
 /// Whose a connection is, as `auth_success` tells.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Authenticated {
     /// The session of the token.
     pub session_id: Credential,
@@ -213,7 +219,7 @@ pub struct Authenticated {
 }
 
 /// Which reply a frame is about.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     /// The id of the assistant's message.
@@ -232,7 +238,7 @@ impl Reply {
 }
 
 /// Which part of a text a frame carries, when the text is too long for one: all parts but the last come as `chat_snapshot`.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct Part {
     /// 0 for the first.
     #[serde(skip_serializing_if = "Option::is_none")]
