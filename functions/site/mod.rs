@@ -1,6 +1,12 @@
-//! The front page of the API, and its document.
+//! The front page of the API, and its documents with the pages that show them.
 
+mod asyncapi;
+mod asyncapi_page;
+mod carried;
+mod docs;
 mod openapi;
+mod part;
+mod redoc;
 mod root;
 
 use shared::Result;
@@ -31,7 +37,12 @@ impl Group for Site {
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /" => root::handle(),
-            "GET /openapi.json" => openapi::handle(),
+            "GET /openapi.json" => openapi::handle(request),
+            "GET /docs" => docs::handle(request),
+            "GET /docs/{folder}/{file}" => part::handle(request),
+            "GET /redoc" => redoc::handle(request),
+            "GET /asyncapi" => asyncapi_page::handle(request),
+            "GET /asyncapi.json" => asyncapi::handle(request),
             _ => Err(request.unrouted()),
         }
     }

@@ -1,9 +1,11 @@
 //! `GET /openapi.json`: the document of this API. What is served is a copy, so that this function need not make it.
 
-use serde_json::value::RawValue;
 use shared::Result;
-use shared::error::Error;
-use shared::http::Answer;
+use shared::http::{Answer, Asset, Request};
+
+use super::carried::carried;
+
+const DOCUMENT: Asset = Asset::new("application/json", carried!("openapi.json"));
 
 /// Read this document
 #[utoipa::path(
@@ -14,7 +16,6 @@ use shared::http::Answer;
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)),
     security()
 )]
-pub(super) fn handle() -> Result<Answer> {
-    let document: &RawValue = serde_json::from_str(include_str!("openapi.json")).map_err(Error::internal)?;
-    Answer::ok(&document)
+pub(super) fn handle(request: &Request) -> Result<Answer> {
+    request.give(&DOCUMENT)
 }

@@ -56,7 +56,7 @@ fn routes() -> Vec<(&'static str, &'static str, Value)> {
 fn no_route_that_names_something_is_forgotten() {
     let template = std::fs::read_to_string(format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let named = local::routes(&template).unwrap().into_iter().map(|route| route.key);
-    let named: BTreeSet<String> = named.filter(|key| key.contains('{')).collect();
+    let named: BTreeSet<String> = named.filter(|key| key.contains(" /api/") && key.contains('{')).collect();
     let asked: BTreeSet<String> = routes().into_iter().map(|(key, ..)| key.to_owned()).collect();
     assert_eq!(asked, named);
 }

@@ -14,6 +14,7 @@
 mod accounts;
 mod actors;
 mod any_size;
+mod asyncapi;
 mod bad_input;
 mod bad_requests;
 mod bad_routes;
@@ -54,6 +55,7 @@ mod restart;
 mod resume;
 mod rotation;
 mod sessions;
+mod site;
 mod small_changes;
 mod sockets;
 mod spending;

@@ -1,6 +1,8 @@
 //! Answers of handlers.
 
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use lambda_http::http::{Response, StatusCode};
 use lambda_http::{Body, http};
 use serde::Serialize;
@@ -8,12 +10,14 @@ use serde::Serialize;
 use crate::domain::Allowance;
 use crate::error::{Error, Result};
 
-/// An answer: a status, headers and JSON.
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// An answer: a status, headers and, mostly, JSON.
 #[derive(Debug)]
 pub struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: String,
+    body: Body,
 }
 
 impl Answer {
@@ -37,6 +41,11 @@ impl Answer {
     }
 
     pub(super) fn json(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self::of(status, content_type, Body::Text(body))
+    }
+
+    /// Whatever it is, nobody may keep it until something else is said.
+    pub(super) fn of(status: StatusCode, content_type: &'static str, body: Body) -> Self {
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static(content_type)),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -73,15 +82,17 @@ impl Answer {
         self
     }
 
-    /// As lambda_http wants it, with the headers that every answer carries.
+    /// As lambda_http wants it, with the headers that every answer carries. What has no policy of its own is data, and may
+    /// load nothing.
     pub(super) fn into_response(self, request_id: &str, seconds: f64) -> Response<Body> {
-        let answer = self
+        let has_policy = self.headers.contains_key(CONTENT_SECURITY_POLICY);
+        let answer = if has_policy { self } else { self.with(CONTENT_SECURITY_POLICY, DATA_POLICY) };
+        let answer = answer
             .with(HeaderName::from_static("x-process-time"), &format!("{seconds:.6}"))
             .with(HeaderName::from_static("x-request-id"), request_id)
             .with(http::header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .with(http::header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains")
-            .with(http::header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-        let mut response = Response::new(Body::Text(answer.body));
+            .with(http::header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+        let mut response = Response::new(answer.body);
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         response

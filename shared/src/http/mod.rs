@@ -1,6 +1,7 @@
 //! HTTP: requests parsed into types, answers and errors turned into JSON with their status and headers.
 
 mod answer;
+mod asset;
 pub mod cursor;
 mod precondition;
 mod problem;
@@ -8,6 +9,7 @@ mod request;
 mod serve;
 
 pub use answer::Answer;
+pub use asset::Asset;
 pub use cursor::fingerprint;
 pub use problem::{Problem, status_of};
 pub use request::{Request, path_segment};

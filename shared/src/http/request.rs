@@ -16,6 +16,8 @@ const SMALL_BODY: usize = 256 * 1024;
 /// What routes take that carry whole conversations.
 const LARGE_BODY: usize = 4 * 1024 * 1024;
 
+const PREFER: http::HeaderName = http::HeaderName::from_static("prefer");
+
 /// A request that API Gateway has routed.
 pub struct Request {
     inner: lambda_http::Request,
@@ -84,10 +86,8 @@ impl Request {
     /// Whether the client has this preference, as `Prefer` tells them.
     #[must_use]
     pub fn prefers(&self, preference: &str) -> bool {
-        let values = self.inner.headers().get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split([',', ';']))
-            .any(|value| value.trim().eq_ignore_ascii_case(preference))
+        let members = self.members(PREFER);
+        members.flat_map(|value| value.split(';')).any(|value| value.trim().eq_ignore_ascii_case(preference))
     }
 
     /// The bearer token.
@@ -137,6 +137,12 @@ impl Request {
     pub(super) fn header(&self, name: &http::HeaderName) -> Result<Option<&str>> {
         let refused = |_| Error::invalid_field(name.as_str(), "must be visible ASCII text");
         self.inner.headers().get(name).map(|value| value.to_str().map_err(refused)).transpose()
+    }
+
+    /// The members of a header that is a list. What is no text is none.
+    pub(super) fn members(&self, name: http::HeaderName) -> impl Iterator<Item = &str> {
+        let values = self.inner.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(','))
     }
 
     /// The path as it came.
