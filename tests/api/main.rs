@@ -20,6 +20,7 @@ mod bad_requests;
 mod bad_routes;
 mod branches;
 mod broken_off;
+mod browser;
 mod budgets;
 mod canary;
 mod chat;
