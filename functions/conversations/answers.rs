@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 
 /// Lambda takes answers of 6 MB, in which our JSON is a string.
 pub(super) const MOST_WRAPPED_BYTES: usize = 6_000_000;
+/// As much of one conversation, wrapped, is in a list of them.
+pub(super) const MOST_LISTED_BYTES: usize = 4 * 1024 * 1024;
 
 /// A conversation as clients get it.
 #[derive(Serialize, ToSchema)]
@@ -188,6 +190,12 @@ pub(super) fn fitting(
         fitting.reverse();
     }
     Ok((fitting, last.filter(|_| cut)))
+}
+
+/// Whether clients see all of a conversation wherever they read it. Of a larger one, the list has the newest messages.
+pub(super) fn is_shown_whole(user_id: UserId, conversation: Conversation) -> Result<bool> {
+    let answer = raw(&ConversationAnswer::whole(user_id, conversation)?)?;
+    Ok(wrapped_length(answer.get()) <= MOST_LISTED_BYTES)
 }
 
 /// As JSON.

@@ -12,12 +12,13 @@ use shared::http::{Answer, Request, cursor};
 use shared::store::{Filter, ListPage, ListPlace, Listed, Wanted};
 
 use super::Conversations;
-use super::answers::{ConversationAnswer, FilingAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
+use super::answers::{
+    ConversationAnswer, FilingAnswer, MOST_LISTED_BYTES, MOST_WRAPPED_BYTES, raw, wrapped_length,
+};
 use super::parameters::{Flag, Limit, View, filter, repeated, with};
 use crate::openapi::Cursor;
 use utoipa::ToSchema;
 
-const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Conversations that one request asks the index for, where there is no limit.
 const PAGE: usize = 100;
 /// Conversations that one request with a filter looks at.
@@ -134,7 +135,8 @@ impl List {
     /// Adds a conversation, unless the list is full.
     fn push(&mut self, json: Box<RawValue>, place: ListPlace) {
         let (bytes, wrapped) = (json.get().len() + 1, wrapped_length(json.get()) + 1);
-        let fits = self.bytes + bytes <= MOST_BYTES && self.wrapped_bytes + wrapped <= MOST_WRAPPED_BYTES;
+        let fits =
+            self.bytes + bytes <= MOST_LISTED_BYTES && self.wrapped_bytes + wrapped <= MOST_WRAPPED_BYTES;
         if !fits && !self.entries.is_empty() {
             self.full = true;
             return;
@@ -184,10 +186,10 @@ async fn read(
     user: UserId,
     listed: Listed,
 ) -> Result<(Option<Box<RawValue>>, ListPlace)> {
-    let wanted = Wanted::whole(MOST_BYTES);
+    let wanted = Wanted::whole(MOST_LISTED_BYTES);
     match group.base.store.get_part(user, &listed.id, &wanted, clock::now()).await {
         Ok(part) => {
-            let (answer, _) = ConversationAnswer::part(user, part, MOST_BYTES, false)?;
+            let (answer, _) = ConversationAnswer::part(user, part, MOST_LISTED_BYTES, false)?;
             Ok((Some(raw(&answer)?), listed.place))
         }
         Err(error) if error.code() == Code::NotFound => Ok((None, listed.place)),

@@ -1,11 +1,12 @@
-//! `PUT /api/conversations/{id}`: replaces a conversation, its messages included.
+//! `PUT /api/conversations/{id}`: replaces a conversation, its messages included; of a very long one, those that the
+//! client can have seen.
 
 use shared::Result;
 use shared::clock;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
-use super::answers::ConversationAnswer;
+use super::answers::{ConversationAnswer, is_shown_whole};
 use super::body::ConversationBody;
 use super::read::show_whole;
 use super::{Conversations, named};
@@ -14,6 +15,8 @@ use crate::openapi::{ConversationPath, IfMatch};
 /// Replace a conversation
 ///
 /// Its messages included. Where it is kept (`pinned`, `archived`, `tags`, `folder`) stays.
+/// Of a conversation of more than 4 MB, of which a client may have been shown the newest messages alone, those before the
+/// oldest message that it sends stay, too.
 #[utoipa::path(
     put,
     path = "/api/conversations/{id}",
@@ -32,7 +35,9 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let conversation = body.conversation(id, clock::now())?;
-    let stored = group.base.store.replace_conversation(user, &conversation, &expected, clock::now()).await?;
+    let is_shown_whole = |stored| is_shown_whole(user, stored);
+    let (store, now) = (&group.base.store, clock::now());
+    let stored = store.replace_conversation(user, &conversation, &expected, is_shown_whole, now).await?;
     let (conversation, version) = stored;
     show_whole(group, user, conversation, &version).await
 }

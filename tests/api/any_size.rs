@@ -9,6 +9,7 @@ use crate::actors::{Answer, User, send, studio};
 use crate::statistics::assert_statistics_match;
 use crate::transfer::sort_messages;
 
+const LIST: &str = "/api/conversations";
 const PATH: &str = "/api/conversations/c";
 const COUNT: usize = 10_100;
 
@@ -123,4 +124,106 @@ async fn trees_that_are_made_to_cost_time_take_none() {
     import(&user, &json!([{"id": "g", "title": "T", "mapping": mapping}])).await;
     let tree = user.get("/api/conversations/g?branch=all").await.expect(200).body;
     assert_eq!(tree["messages"].as_array().unwrap().len(), 2_000);
+}
+
+/// Messages so long that a list has 17 of them at most, and an answer by itself 24: quotes count fourfold there.
+fn long(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
+    let content = "\"".repeat(60_000);
+    let long = |number| {
+        let mut message = message(number);
+        (message["content"], message["tokens"]) = (json!(content), json!(number));
+        message
+    };
+    numbers.into_iter().map(long).collect()
+}
+
+/// A conversation that has grown to so many long messages.
+async fn grown(user: &User, count: usize) {
+    let begun = json!({"id": "c", "title": "Long", "model": "m", "messages": long(0..16)});
+    user.post(LIST, &begun).await.expect(200);
+    for message in long(16..count) {
+        user.post(&format!("{PATH}/messages"), &message).await.expect(200);
+    }
+}
+
+/// What a message begins with.
+fn beginning(message: &Value) -> String {
+    let content = message["content"].as_str().unwrap();
+    format!("{}: {}", message["id"].as_str().unwrap(), &content[..content.len().min(3)])
+}
+
+fn beginnings(messages: &[Value]) -> Vec<String> {
+    messages.iter().map(beginning).collect()
+}
+
+/// What all messages of the conversation begin with, page by page.
+async fn all(user: &User) -> Vec<String> {
+    let (mut all, mut next) = (Vec::new(), Some(format!("{PATH}/messages")));
+    while let Some(path) = next {
+        let page = user.get(&path).await.expect(200);
+        all.extend(beginnings(page.body.as_array().unwrap()));
+        let link = page.header("link").strip_suffix(">; rel=\"next\"");
+        next = link.and_then(|link| link.strip_prefix('<')).map(str::to_owned);
+    }
+    all
+}
+
+#[tokio::test]
+async fn an_old_client_that_was_shown_the_newest_messages_alone_deletes_none_of_the_others_by_replacing_all()
+{
+    let studio = studio().await;
+    for (count, reading, shown) in [(22, LIST, 17), (28, PATH, 24)] {
+        let user = studio.user(&format!("has{count}and{shown}")).await;
+        grown(&user, count).await;
+        let mut read = user.get(reading).await.expect(200).body;
+        read = if reading == LIST { read[0].take() } else { read };
+        let messages = read["messages"].as_array_mut().unwrap();
+        assert_eq!(messages.len(), shown, "{count} by {reading}");
+        messages[1]["content"] = json!("Changed");
+        messages.push(json!({"id": "new", "role": "user", "content": "New"}));
+        let mut expected = beginnings(&long(0..count - shown));
+        expected.extend(beginnings(messages));
+        read["title"] = json!("Another");
+        let stored = patiently(&user, Method::PUT, PATH, &read).await.expect(200).body;
+        assert_eq!(stored["title"], "Another");
+        assert_eq!(all(&user).await, expected, "{count} by {reading}");
+        let stats = user.get("/api/stats").await.expect(200).body;
+        assert_eq!(stats["total_messages"], count + 1);
+        assert_eq!(stats["total_tokens"], (0..count).sum::<usize>());
+        let listed = user.get("/api/conversations?view=summary").await.expect(200).body;
+        assert_eq!((&listed[0]["message_count"], &listed[0]["preview"]), (&json!(count + 1), &json!("New")));
+        if count == 22 {
+            assert_statistics_match(&user, reading).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_may_not_have_seen_stays_even_once_the_conversation_is_short() {
+    let studio = studio().await;
+    for turned in [false, true] {
+        let user = studio.user(&format!("turned{turned}")).await;
+        grown(&user, 22).await;
+        let mut read = user.get(LIST).await.expect(200).body[0].take();
+        // It removes all but two, and then one of these. In another order, they are written anew.
+        let mut two = long([6, 21]);
+        if turned {
+            two.reverse();
+        }
+        let before = beginnings(&long(0..6));
+        for left in [&two[..], &two[..1]] {
+            read["messages"] = json!(left);
+            user.put(PATH, &read).await.expect(200);
+            assert_eq!(all(&user).await, [before.clone(), beginnings(left)].concat(), "turned: {turned}");
+            assert_statistics_match(&user, "after a removal").await;
+        }
+        for strange in [json!([]), json!(long([50]))] {
+            read["messages"] = strange;
+            let refused = user.put(PATH, &read).await.expect(422);
+            assert_eq!(refused.body["errors"][0]["field"], "messages");
+        }
+        assert_eq!(all(&user).await, [before.clone(), beginnings(&two[..1])].concat(), "nothing is lost");
+        user.delete(&format!("{PATH}/messages/m0")).await.expect(200);
+        assert_eq!(all(&user).await, [&before[1..], &beginnings(&two[..1])].concat(), "one by one, they go");
+    }
 }

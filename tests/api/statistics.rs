@@ -83,9 +83,12 @@ impl Recount {
             }
         }
         if self.active.len() < 10 {
+            // Of a very long one, the list has the newest messages, and says how many there are.
+            let shown = json!(conversation["messages"].as_array().unwrap().len());
+            let message_count = conversation.get("message_count").unwrap_or(&shown);
             self.active.push(json!({
                 "id": conversation["id"], "title": conversation["title"], "model": conversation["model"],
-                "message_count": conversation["messages"].as_array().unwrap().len(), "last_updated": conversation["updatedAt"],
+                "message_count": message_count, "last_updated": conversation["updatedAt"],
             }));
         }
     }

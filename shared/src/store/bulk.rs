@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use super::conversation_items::{Revision, StoredConversation, StoredMessage};
 use super::conversations::{reference_item, summary_expression};
 use super::expression::{Expression, Write, number, text};
-use super::filing::filing_expression;
+use super::filing::{filing_expression, set_flag};
 use super::query::Item;
 use super::requests::{Made, Once};
 use super::statistics::integer;
@@ -170,6 +170,7 @@ impl Store {
         let mut made = None;
         if let Some(draft) = self.write_draft(user, &note, draft, unchanged()).await? {
             let current = draft.current(summary_expression(user, summary));
+            let current = set_flag(current, "shown_in_part", seen.shown_in_part);
             let current = current.when_equal("version", number(seen.version));
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
             writes.extend(self.count(user, change));

@@ -79,6 +79,9 @@ pub(super) struct ConversationItem {
     /// The number of the reply that is being made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) running: Option<u64>,
+    /// Whether somebody has replaced it who cannot have seen its oldest messages, and may not know of them still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) shown_in_part: bool,
     /// While somebody writes another revision: until when he is believed to live, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) writing_until: Option<u64>,
@@ -110,6 +113,7 @@ impl ConversationItem {
             version: 1,
             past_tokens: None,
             running: None,
+            shown_in_part: false,
             writing_until: None,
         }
     }

@@ -1,17 +1,18 @@
 //! Replacing a whole conversation, writing only what differs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::bulk::Draft;
 use super::conversation_items::{StoredConversation, StoredMessage};
 use super::conversations::{kept_changing, reply_running, summary_expression};
 use super::edits::Edits;
 use super::expression::{Expression, Write, number, text};
+use super::filing::set_flag;
 use super::version::{Expected, Version};
 use super::{Store, key};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, MessageId, Millis, UserId};
+use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, UserId};
 use crate::error::{Error, Result};
 
 /// How often a replacement starts anew when the conversation changes under it.
@@ -22,10 +23,15 @@ impl Store {
     /// branches, stay. A message keeps its place when its id does; a reply that is being made is not touched, and stands
     /// before what is new. Gives back what is stored.
     ///
+    /// Where not everybody is shown all of the conversation, as `is_shown_whole` tells of what is stored, its messages
+    /// before the oldest one that `new` has, too, stay before `new`: whoever sends it may never have seen them.
+    ///
     /// # Errors
+    /// [`crate::error::Code::Invalid`] when it is not shown whole, and `new` has none of its messages;
     /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] when the messages are in another order
     /// while a reply is made; [`crate::error::Code::Conflict`] when the conversation kept changing.
     ///
+    /// [`crate::error::Code::Invalid`]: crate::error::Code::Invalid
     /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
     /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
     /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
@@ -35,11 +41,12 @@ impl Store {
         user: UserId,
         new: &Conversation,
         expected: &Expected,
+        is_shown_whole: impl Fn(Conversation) -> Result<bool>,
         now: Millis,
     ) -> Result<(Conversation, Version)> {
         for _ in 0..MOST_TRIES {
             let stored = self.find_stored_conversation(user, &new.summary.id).await?;
-            let stored = stored.ok_or_else(Error::no_conversation)?;
+            let mut stored = stored.ok_or_else(Error::no_conversation)?;
             expected.check(&stored.item.seen())?;
             if let Some(number) = stored.item.running
                 && self.end_abandoned_reply(user, &stored.item.id, number, now).await?
@@ -48,6 +55,9 @@ impl Store {
             }
             let mut new = new.clone();
             new.summary.filing = stored.item.summary().filing;
+            let unseen = unseen(&stored, &new.messages, &is_shown_whole)?;
+            stored.item.shown_in_part |= !unseen.is_empty();
+            new.messages.splice(..0, unseen);
             let running = stored
                 .messages
                 .iter()
@@ -100,7 +110,8 @@ impl Store {
         let line = edits.line(seen.next_number);
         let branch = seen.branch.as_ref().and_then(|_| edits.branch(stored, &line));
         let last = edits.last_message();
-        let conversation = summary_expression(user, &new.summary)
+        let conversation = summary_expression(user, &new.summary);
+        let conversation = set_flag(conversation, "shown_in_part", seen.shown_in_part)
             .set("message_count", number(line.len()))
             .set("next_number", number(seen.next_number + edits.appended.len() as u64))
             .set_or_remove("leaf", line.last().map(number))
@@ -149,6 +160,29 @@ impl Store {
             Write::delete(&self.studio, reference, there),
         ]
     }
+}
+
+/// The messages on the current branch that stay because whoever sends `new` may not have seen them. Once that was so, the
+/// next one to send something may be the same client, however short the conversation has become.
+fn unseen(
+    stored: &StoredConversation,
+    new: &[Message],
+    is_shown_whole: impl Fn(Conversation) -> Result<bool>,
+) -> Result<Vec<Message>> {
+    let line: Vec<&Message> = stored.on_branch().map(|stored| &stored.message).collect();
+    let sent: HashSet<&MessageId> = new.iter().map(|message| &message.id).collect();
+    let oldest = line.iter().position(|message| sent.contains(&message.id));
+    if line.is_empty() || oldest == Some(0) {
+        return Ok(Vec::new());
+    }
+    let first = |count: usize| line.iter().take(count).copied().cloned().collect();
+    let whole = || Conversation { summary: stored.item.summary(), messages: first(line.len()) };
+    if !stored.item.shown_in_part && is_shown_whole(whole())? {
+        return Ok(Vec::new());
+    }
+    let rule = "must have one of the stored messages: this conversation is too long to be read in one answer. To be \
+        rid of all of it, delete the conversation";
+    oldest.map(first).ok_or_else(|| Error::invalid_field("messages", rule))
 }
 
 /// The whole conversation anew: `new` is the current branch, what hangs on it stays, and what else was on the branch
