@@ -8,7 +8,7 @@ use local::Studio;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Cost;
+use super::Measured;
 
 pub(crate) struct Caller<'a> {
     studio: &'a Studio,
@@ -41,23 +41,12 @@ impl<'a> Caller<'a> {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
-    /// What a request costs beyond the token, which the function has just looked at. Where it can be asked for again, the
-    /// cheapest of three counts: another instance may have answered, which had not looked yet.
-    pub(crate) async fn cost(&self, method: Method, path: &str, body: &Value) -> Cost {
-        let mut cost = self.cost_once(&method, path, body).await;
-        for _ in 0..if method == Method::GET { 2 } else { 0 } {
-            let again = self.cost_once(&method, path, body).await;
-            cost = if again[0] < cost[0] { again } else { cost };
-        }
-        cost
-    }
-
-    async fn cost_once(&self, method: &Method, path: &str, body: &Value) -> Cost {
+    /// What a request costs beyond the look at the token's user, which the function's only instance has just had.
+    pub(crate) async fn cost(&self, method: Method, path: &str, body: &Value) -> Measured {
         self.refresh(path.starts_with("/api/stats")).await;
         self.studio.reset_meter();
-        self.send(method.clone(), path, body).await;
-        let total = self.studio.meter().total();
-        [total.requests as f64, total.write_units, total.read_units]
+        self.send(method, path, body).await;
+        Measured::from(self.studio.meter())
     }
 
     /// Asks until the function has looked at the user anew, which it does every four seconds, unless it did a moment ago.

@@ -4,7 +4,7 @@ use local::Studio;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Caller, Cost, Table};
+use super::{Caller, Measured, Table};
 
 const PAST: u64 = 1_795_300_000_000;
 const LIST: &str = "/api/conversations";
@@ -52,23 +52,23 @@ pub(crate) async fn ordinary(studio: &Studio, table: &mut Table) {
     }
     table.heading("Conversations, beside their budgets");
     let cost = user.cost(Method::GET, &format!("{LIST}?limit=50&view=summary"), &Value::Null).await;
-    table.row("list 50 conversations, summaries", cost, Some([1.0, 0.0, 8.0]));
+    table.row("list 50 conversations, summaries", &cost, Some([1.0, 0.0, 8.0]));
     let cost = user.cost(Method::GET, &format!("{LIST}?limit=50"), &Value::Null).await;
     // Four messages and the conversation itself: a unit each.
-    table.row("list 50 conversations, with messages", cost, Some([51.0, 0.0, 8.0 + 50.0]));
+    table.row("list 50 conversations, with messages", &cost, Some([51.0, 0.0, 8.0 + 50.0]));
     let long = id(100);
     user.send(Method::POST, LIST, &conversation(&long, 100, 500)).await;
     let path = format!("{LIST}/{long}");
     let cost = user.cost(Method::GET, &path, &Value::Null).await;
-    table.row("read a conversation of 100 messages of 500 B", cost, Some([1.0, 0.0, 14.0]));
+    table.row("read a conversation of 100 messages of 500 B", &cost, Some([1.0, 0.0, 14.0]));
     let cost = user.cost(Method::POST, LIST, &json!({"title": "New", "model": "gpt-4o-mini"})).await;
-    table.row("create a conversation", cost, Some([2.0, 12.0, 1.0]));
+    table.row("create a conversation", &cost, Some([2.0, 12.0, 1.0]));
     let cost = user.cost(Method::PATCH, &path, &json!({"title": "A weekend, at last"})).await;
-    table.row("rename a conversation", cost, Some([2.0, 5.0, 1.0]));
+    table.row("rename a conversation", &cost, Some([2.0, 5.0, 1.0]));
     let cost = user.cost(Method::POST, &format!("{path}/messages"), &message(100, 500)).await;
-    table.row("append a message", cost, Some([2.0, 12.0, 1.0]));
+    table.row("append a message", &cost, Some([2.0, 12.0, 1.0]));
     let cost = user.cost(Method::GET, "/api/stats", &Value::Null).await;
-    table.row("/api/stats", cost, Some([1.0, 0.0, 1.0]));
+    table.row("/api/stats", &cost, Some([1.0, 0.0, 1.0]));
     others(&user, table, &path).await;
 }
 
@@ -95,7 +95,7 @@ async fn others(user: &Caller<'_>, table: &mut Table, path: &str) {
         ("delete a conversation of 100 messages", Method::DELETE, path.to_owned(), Value::Null),
     ] {
         let cost = user.cost(method, &path, &body).await;
-        table.row(name, cost, None);
+        table.row(name, &cost, None);
     }
     let thousand = id(1000);
     let mut body = conversation(&thousand, 1000, 100);
@@ -103,19 +103,19 @@ async fn others(user: &Caller<'_>, table: &mut Table, path: &str) {
     body["messages"][500]["content"] = json!("Changed");
     let cost = user.cost(Method::PUT, &format!("{LIST}/{thousand}"), &body).await;
     // It is read whole, to see what differs.
-    table.row("PUT that changes one of 1,000 messages", cost, Some([2.0, 20.0, cost[2]]));
+    table.row("PUT that changes one of 1,000 messages", &cost, Some([2.0, 20.0, cost.cost[2]]));
 }
 
 /// The same for users with more and more conversations, of which one has as many messages.
 pub(crate) async fn growing(studio: &Studio, table: &mut Table, sizes: &[usize]) {
-    let mut rows: Vec<(&str, Vec<(usize, Cost)>)> = Vec::new();
+    let mut rows: Vec<(&str, Vec<(usize, Measured)>)> = Vec::new();
     for size in sizes {
         let user = Caller::register(studio, &format!("has{size}")).await;
         fill(&user, *size).await;
         let none =
             user.cost(Method::GET, &format!("{LIST}?limit=10&pinned=true&view=summary"), &Value::Null).await;
         // However many there are, 500 are looked at.
-        table.row(&format!("list 10 pinned where none is, {size}"), none, Some([2.0, 0.0, 30.0]));
+        table.row(&format!("list 10 pinned where none is, {size}"), &none, Some([2.0, 0.0, 30.0]));
         let path = format!("{LIST}/long");
         for (name, method, path, body) in [
             ("list 10 summaries", Method::GET, format!("{LIST}?limit=10&view=summary"), Value::Null),

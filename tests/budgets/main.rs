@@ -13,10 +13,32 @@ mod caller;
 mod conversations;
 
 use caller::Caller;
-use local::{Options, Studio};
+use local::{Options, Reading, Studio};
 
 /// Requests, write units and read units.
 type Cost = [f64; 3];
+
+/// What an operation cost, and of which requests that is the sum.
+pub(crate) struct Measured {
+    cost: Cost,
+    reading: Reading,
+}
+
+impl Measured {
+    /// Prints which requests they were.
+    fn explain(&self) {
+        for ((operation, table), usage) in &self.reading.by_operation {
+            println!("    {operation} of {table}: {usage:?}");
+        }
+    }
+}
+
+impl From<Reading> for Measured {
+    fn from(reading: Reading) -> Self {
+        let total = reading.total();
+        Self { cost: [total.requests as f64, total.write_units, total.read_units], reading }
+    }
+}
 
 /// What was measured, beside what it may cost.
 #[derive(Default)]
@@ -30,23 +52,26 @@ impl Table {
     }
 
     /// A row. Without a budget, it is only shown.
-    fn row(&mut self, name: &str, cost: Cost, budget: Option<Cost>) {
+    fn row(&mut self, name: &str, measured: &Measured, budget: Option<Cost>) {
+        let cost = measured.cost;
         let [requests, writes, reads] = cost;
         let within = budget.is_none_or(|budget| cost.iter().zip(budget).all(|(cost, most)| *cost <= most));
         let budget = budget.map_or("-".to_owned(), |[r, w, u]| format!("{r} / {w} / {u}"));
         let mark = if within { "" } else { "  EXCEEDED" };
         println!("{name:<52} {requests:>9} {writes:>9} {reads:>9}   {budget}{mark}");
         if !within {
+            measured.explain();
             self.exceeded.push(name.to_owned());
         }
     }
 
     /// Rows of one operation for users who have more and more, which must cost the same.
-    fn same(&mut self, name: &str, costs: &[(usize, Cost)]) {
-        for (size, cost) in costs {
-            self.row(&format!("{name}, {size}"), *cost, None);
+    fn same(&mut self, name: &str, costs: &[(usize, Measured)]) {
+        for (size, measured) in costs {
+            self.row(&format!("{name}, {size}"), measured, None);
         }
-        if costs.iter().any(|(_, cost)| *cost != costs[0].1) {
+        if costs.iter().any(|(_, measured)| measured.cost != costs[0].1.cost) {
+            costs.iter().for_each(|(_, measured)| measured.explain());
             println!("{name} depends on how much there is");
             self.exceeded.push(name.to_owned());
         }
@@ -60,7 +85,9 @@ async fn main() {
         return;
     }
     let quick = std::env::args().any(|argument| argument == "quick");
-    let studio = Studio::start(Options::default().variable("RATE_LIMIT", "0")).await.unwrap();
+    // With one instance of each function it is known when a look at the token's user is due, which each has for itself.
+    let options = Options::default().variable("RATE_LIMIT", "0").limits(|limits| limits.max_instances = 1);
+    let studio = Studio::start(options).await.unwrap();
     let mut table = Table::default();
     conversations::ordinary(&studio, &mut table).await;
     let sizes: &[usize] = if quick { &[10, 1000] } else { &[10, 1000, 10_000] };
