@@ -152,3 +152,41 @@ async fn a_turn_goes_on_behind_the_current_branch() {
     assert!(text.starts_with(list[0]["preview"].as_str().unwrap().trim_end_matches('…')), "{list}");
     assert_eq!(list[0]["message_count"], 5);
 }
+
+#[tokio::test]
+async fn a_message_or_a_turn_behind_another_branch_takes_that_branch_up() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    let message = |id: &str| json!({"id": id, "role": "user", "content": id});
+    let messages: Vec<Value> = ["m1", "m2", "m3", "m4"].map(message).into();
+    let body = json!({"id": "c", "title": "Two ways", "messages": messages});
+    user.post("/api/conversations", &body).await.expect(200);
+    let shown = async || {
+        let read = user.get("/api/conversations/c").await.expect(200).body;
+        let ids = read["messages"].as_array().unwrap().iter().map(|message| message["id"].clone());
+        ids.collect::<Vec<Value>>()
+    };
+    let append = async |parent: &str, id: &str| {
+        let mut message = message(id);
+        message["parentId"] = json!(parent);
+        user.post("/api/conversations/c/messages", &message).await.expect(200)
+    };
+    append("m2", "x1").await;
+    assert_eq!(shown().await, ["m1", "m2", "x1"]);
+    append("m4", "y1").await;
+    assert_eq!(shown().await, ["m1", "m2", "m3", "m4", "y1"]);
+    let list = user.get("/api/conversations?view=summary").await.expect(200).body;
+    assert_eq!(list[0]["message_count"], 5);
+    let mut window = user.window().await;
+    let turn =
+        json!({"type": "chat", "conversationId": "c", "id": "q", "parentId": "x1", "content": "hello"});
+    let (_, end) = window.chat(&turn).await;
+    let reply = end["messageId"].as_str().unwrap();
+    assert_eq!(shown().await, ["m1", "m2", "x1", "q", reply]);
+    append("m3", "z1").await;
+    assert_eq!(shown().await, ["m1", "m2", "m3", "z1"]);
+    // The reply of a branch that is not the current one, made again, takes up its branch.
+    window.send(&json!({"type": "regenerate", "conversationId": "c", "messageId": reply})).await;
+    let again = window.next("chat_complete").await;
+    assert_eq!(shown().await, ["m1", "m2", "x1", "q", again["messageId"].as_str().unwrap()]);
+}

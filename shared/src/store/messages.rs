@@ -1,5 +1,7 @@
 //! Messages appended one by one, and found by their id.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ulid::Ulid;
 
 use super::conversation_items::{ConversationItem, StoredMessage, stored_message};
@@ -12,7 +14,7 @@ use super::{Store, key};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Message, MessageId, Millis, ModelName, Role, TokenCount, UserId,
+    Branch, Content, ConversationId, Message, MessageId, Millis, ModelName, Role, TokenCount, UserId,
 };
 use crate::error::{Code, Error, Result};
 
@@ -157,6 +159,7 @@ impl Store {
         is_reply: bool,
         now: Millis,
     ) -> Result<Vec<Write>> {
+        let seen = &self.on_branch_of(user, seen, stored.parent).await?;
         let up_to = self.count_up_to(user, seen, stored.parent).await?;
         let appended = seen
             .grown(stored.parent, up_to, 1)
@@ -232,8 +235,36 @@ impl Store {
         }
     }
 
-    /// How many messages lead to the one with this number, itself among them, when it is on the current branch; on
-    /// another one, those that both have.
+    /// The conversation as if the branch of the message with this number, up to that, were the current one. As a rule it is
+    /// on the current branch, and this costs nothing.
+    pub(super) async fn on_branch_of(
+        &self,
+        user: UserId,
+        seen: &ConversationItem,
+        last: Option<u64>,
+    ) -> Result<ConversationItem> {
+        let mut selected = seen.clone();
+        let Some(last) = last.filter(|last| !seen.shows(*last)) else { return Ok(selected) };
+        let partition = key::conversation_partition(user, &seen.id);
+        let to = key::message(user, &seen.id, last).sk;
+        let messages = self.query(&Stretch::new(&self.studio, partition, key::MESSAGE, &to)).await?;
+        let mut parents = BTreeMap::new();
+        for message in messages {
+            let stored = stored_message(message)?.filter(|stored| seen.owns(stored));
+            parents.extend(stored.map(|stored| (stored.number, stored.parent)));
+        }
+        let (mut line, mut at) = (BTreeSet::new(), Some(last));
+        // A message follows one with a lower number, so this comes to an end.
+        while let Some(number) = at.filter(|number| line.insert(*number)) {
+            at = parents.get(&number).copied().flatten();
+        }
+        selected.branch = Some(Branch::of(parents.keys().map(|number| (*number, line.contains(number)))));
+        selected.leaf = Some(last);
+        selected.message_count = line.len() as u64;
+        Ok(selected)
+    }
+
+    /// How many messages lead to the one with this number, itself among them, which is on the current branch.
     pub(super) async fn count_up_to(
         &self,
         user: UserId,

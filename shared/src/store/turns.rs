@@ -102,7 +102,7 @@ impl Store {
                 // What was begun before is answered, whatever has changed since.
                 Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
             };
-            let behind = match self.behind(user, turn, seen.as_ref()).await {
+            let (seen, behind) = match self.behind(user, turn, seen).await {
                 Ok(behind) => behind,
                 Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
             };
@@ -134,21 +134,23 @@ impl Store {
         }
     }
 
-    /// Where the turn goes in a conversation.
+    /// Where the turn goes in a conversation, and that as if the branch there were the current one.
     async fn behind(
         &self,
         user: UserId,
         turn: &StoredTurn,
-        seen: Option<&ConversationItem>,
-    ) -> Result<Behind> {
+        seen: Option<ConversationItem>,
+    ) -> Result<(Option<ConversationItem>, Behind)> {
         let Some(seen) = seen else {
             return match turn.follows {
                 Follows::Message(Some(_)) => Err(no_parent()),
-                Follows::Leaf | Follows::Message(None) => Ok(Behind::default()),
+                Follows::Leaf | Follows::Message(None) => Ok((None, Behind::default())),
             };
         };
-        let parent = self.parent_of_new(user, seen, &turn.follows).await?;
-        Ok(Behind { parent, count: self.count_up_to(user, seen, parent).await? })
+        let parent = self.parent_of_new(user, &seen, &turn.follows).await?;
+        let seen = self.on_branch_of(user, &seen, parent).await?;
+        let count = self.count_up_to(user, &seen, parent).await?;
+        Ok((Some(seen), Behind { parent, count }))
     }
 
     /// The turn that was stored under the same client's id.
