@@ -131,7 +131,7 @@ impl Push {
         Box::pin(async move { self.close(&connection).await })
     }
 
-    /// Closes the oldest connections of `user` so that [`MOST_CONNECTIONS`] are left, `newest` among them. Each is told why.
+    /// Closes the oldest connections of `user` so that ten are left, `newest` among them. Each is told why.
     ///
     /// # Errors
     /// When they cannot be listed.
