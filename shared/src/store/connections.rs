@@ -288,6 +288,8 @@ struct Row {
     id: ConnectionId,
     credential: Credential,
     token_ends: u64,
+    /// Rows of connections that were open before it was kept have none, and count as the oldest.
+    #[serde(default)]
     connected_at: Millis,
 }
 
