@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use crate::clock;
 use crate::domain::ConnectionId;
 use crate::error::Result;
-use crate::sockets::{Delivery, Push, ServerFrame};
+use crate::sockets::{Push, ServerFrame};
 use crate::store::Store;
 
 /// A connection opens when its connect route has answered; nothing can be pushed before.
@@ -24,7 +24,7 @@ pub async fn greet(store: &Store, push: &Push, connection: &ConnectionId) -> Res
     let Some(owner) = found.and_then(|connection| connection.owner_at(clock::now())) else { return Ok(()) };
     let frame = ServerFrame::authenticated(owner.user, owner.credential);
     let deadline = Instant::now() + OPENS_WITHIN;
-    while push.to(connection, &frame).await? == Delivery::Gone {
+    while !push.to(connection, &frame).await? {
         if Instant::now() >= deadline {
             push.drop_connection(connection).await;
             return Ok(());

@@ -1,10 +1,10 @@
 //! The windows that watch a reply come. Each has a queue and a task of its own: a slow one delays no other, a dead
 //! one is dropped. One that missed something gets no more chunks until it has got all the text there is, and the end of
-//! the reply in any case.
+//! the reply in any case. One that takes nothing is left alone until somebody asks to see the reply again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,13 +13,13 @@ use tokio::time::timeout;
 
 use crate::clock;
 use crate::domain::ConnectionId;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sockets::{Delivery, Push, ServerFrame};
 use crate::store::Watcher;
 
 /// A window that is this many frames behind waits for a snapshot.
 const MOST_WAITING: usize = 64;
-/// A window that takes nothing so often is given up.
+/// A window that takes nothing so often is sent no more of what may be left out.
 const MOST_FAILURES: u32 = 3;
 
 /// What a window is sent.
@@ -40,8 +40,21 @@ pub(super) struct Outlets {
 
 struct Outlet {
     queue: mpsc::Sender<Post>,
-    /// It missed something.
-    behind: Arc<AtomicBool>,
+    missed: Missed,
+}
+
+/// How often in a row a window did not take what it was sent. Any but none means that it needs all the text there is.
+#[derive(Clone, Default)]
+struct Missed(Arc<AtomicU32>);
+
+impl Missed {
+    fn get(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self, times: u32) {
+        self.0.store(times, Ordering::Release);
+    }
 }
 
 impl Outlets {
@@ -51,7 +64,7 @@ impl Outlets {
         outlets
     }
 
-    /// Takes in windows that came meanwhile, and those again that were given up. Who is new has missed something.
+    /// Takes in windows that came meanwhile.
     pub(super) fn watch(&mut self, watchers: Vec<Watcher>) {
         self.windows.retain(|_, outlet| !outlet.queue.is_closed());
         for watcher in watchers {
@@ -60,10 +73,10 @@ impl Outlets {
             }
             // The last frames have room beside those that wait.
             let (queue, posts) = mpsc::channel(MOST_WAITING + 2);
-            let behind = Arc::new(AtomicBool::new(false));
+            let missed = Missed::default();
             let connection = watcher.connection.clone();
-            self.tasks.spawn(deliver(self.push.clone(), watcher, posts, Arc::clone(&behind)));
-            self.windows.insert(connection, Outlet { queue, behind });
+            self.tasks.spawn(deliver(self.push.clone(), watcher, posts, missed.clone()));
+            self.windows.insert(connection, Outlet { queue, missed });
         }
     }
 
@@ -73,12 +86,13 @@ impl Outlets {
         let text: Arc<str> = frame.text()?.into();
         let mut waiting = false;
         for outlet in self.windows.values() {
-            if outlet.behind.load(Ordering::Acquire) {
-                waiting |= outlet.queue.capacity() == outlet.queue.max_capacity();
+            let missed = outlet.missed.get();
+            if missed > 0 {
+                waiting |= missed < MOST_FAILURES && outlet.queue.capacity() == outlet.queue.max_capacity();
             } else if outlet.queue.capacity() <= 2
                 || outlet.queue.try_send(Post::More(Arc::clone(&text))).is_err()
             {
-                outlet.behind.store(true, Ordering::Release);
+                outlet.missed.set(1);
             }
         }
         Ok(waiting)
@@ -88,10 +102,10 @@ impl Outlets {
     pub(super) fn send_all(&mut self, frames: &[ServerFrame], everybody: bool) -> Result<()> {
         let texts: Arc<[String]> = frames.iter().map(ServerFrame::text).collect::<Result<Vec<_>>>()?.into();
         for outlet in self.windows.values() {
-            let behind = outlet.behind.load(Ordering::Acquire);
-            let sent = (everybody || behind) && outlet.queue.try_send(Post::All(Arc::clone(&texts))).is_ok();
+            let waits = (1..MOST_FAILURES).contains(&outlet.missed.get());
+            let sent = (everybody || waits) && outlet.queue.try_send(Post::All(Arc::clone(&texts))).is_ok();
             if sent {
-                outlet.behind.store(false, Ordering::Release);
+                outlet.missed.set(0);
             }
         }
         Ok(())
@@ -108,8 +122,8 @@ impl Outlets {
     }
 }
 
-/// Pushes what is in one queue in order, one post at a time.
-async fn deliver(push: Push, watcher: Watcher, mut posts: mpsc::Receiver<Post>, behind: Arc<AtomicBool>) {
+/// Pushes what is in one queue in order, one post at a time, until there is no such window any more.
+async fn deliver(push: Push, watcher: Watcher, mut posts: mpsc::Receiver<Post>, missed: Missed) {
     let mut failures = 0;
     // Nothing is pushed to a window whose token has ended.
     while let Some(post) = posts.recv().await.filter(|_| watcher.token_ends > clock::now().seconds()) {
@@ -119,19 +133,18 @@ async fn deliver(push: Push, watcher: Watcher, mut posts: mpsc::Receiver<Post>, 
         }
         failures = match deliver_one(&push, &watcher, &post).await {
             Ok(Delivery::Delivered) => 0,
-            Ok(Delivery::Gone) => return push.forget(&watcher.connection).await,
-            Err(error) => missed(&error, failures, &behind),
+            // By the time that this is known it may be open, and have asked for the text.
+            Ok(Delivery::NotOpen) => failures + 1,
+            Ok(Delivery::Gone) => return,
+            Err(error) => {
+                tracing::warn!(?error, "a window missed a part of a reply");
+                failures + 1
+            }
         };
-        if failures >= MOST_FAILURES {
-            return;
+        if failures > 0 || missed.get() >= MOST_FAILURES {
+            missed.set(failures.max(1));
         }
     }
-}
-
-fn missed(error: &Error, failures: u32, behind: &AtomicBool) -> u32 {
-    tracing::warn!(?error, "a window missed a part of a reply");
-    behind.store(true, Ordering::Release);
-    failures + 1
 }
 
 async fn deliver_one(push: &Push, watcher: &Watcher, post: &Post) -> Result<Delivery> {
@@ -139,8 +152,9 @@ async fn deliver_one(push: &Push, watcher: &Watcher, post: &Post) -> Result<Deli
         Post::More(text) => push.text_to(&watcher.connection, text).await,
         Post::All(texts) => {
             for text in texts.iter() {
-                if push.text_to(&watcher.connection, text).await? == Delivery::Gone {
-                    return Ok(Delivery::Gone);
+                let delivery = push.text_to(&watcher.connection, text).await?;
+                if delivery != Delivery::Delivered {
+                    return Ok(delivery);
                 }
             }
             Ok(Delivery::Delivered)

@@ -29,7 +29,9 @@ const MOST_CONNECTIONS: usize = 10;
 pub enum Delivery {
     /// API Gateway has it.
     Delivered,
-    /// The connection is gone, or not open yet.
+    /// The connection is still being opened, so nothing can be pushed to it.
+    NotOpen,
+    /// The connection is gone, and forgotten.
     Gone,
 }
 
@@ -53,23 +55,40 @@ impl Push {
         Self { client: Client::from_conf(config.build()), store }
     }
 
-    /// Pushes `frame` to one connection.
+    /// Pushes `frame` to one connection. Says whether API Gateway took it: not when the connection is gone, or not open yet.
     ///
     /// # Errors
-    /// When API Gateway does not take it in time.
-    pub async fn to(&self, connection: &ConnectionId, frame: &ServerFrame) -> Result<Delivery> {
-        self.text_to(connection, &frame.text()?).await
+    /// When API Gateway does not answer in time.
+    pub async fn to(&self, connection: &ConnectionId, frame: &ServerFrame) -> Result<bool> {
+        self.post(connection, &frame.text()?).await
     }
 
-    /// Pushes the text of a frame to one connection.
+    /// Pushes the text of a frame to one connection. One that is gone is forgotten.
     ///
     /// # Errors
-    /// When API Gateway does not take it in time.
+    /// When API Gateway or DynamoDB does not answer in time.
     pub async fn text_to(&self, connection: &ConnectionId, text: &str) -> Result<Delivery> {
+        if self.post(connection, text).await? {
+            return Ok(Delivery::Delivered);
+        }
+        let Some(found) = self.store.find_connection(connection).await? else { return Ok(Delivery::Gone) };
+        let opens_by = found.connected_at.plus_seconds(OPENS_WITHIN_SECONDS);
+        if !found.open && clock::now() <= opens_by {
+            return Ok(Delivery::NotOpen);
+        }
+        // It may have opened between the post and the look. Only who knows that it was open knows that it is gone.
+        if self.post(connection, text).await? {
+            return Ok(Delivery::Delivered);
+        }
+        self.drop_connection(connection).await;
+        Ok(Delivery::Gone)
+    }
+
+    async fn post(&self, connection: &ConnectionId, text: &str) -> Result<bool> {
         let request = self.client.post_to_connection().connection_id(connection.as_str());
         match request.data(Blob::new(text.as_bytes())).send().await {
-            Ok(_) => Ok(Delivery::Delivered),
-            Err(SdkError::ServiceError(error)) if error.err().is_gone_exception() => Ok(Delivery::Gone),
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_gone_exception() => Ok(false),
             Err(error) => Err(Error::unavailable(DisplayErrorContext(error).to_string())),
         }
     }
@@ -96,7 +115,7 @@ impl Push {
         let text = frame.text()?;
         let watchers = self.watchers(user, now).await?;
         let others = watchers.iter().map(|watcher| &watcher.connection).filter(|other| *other != but);
-        join_all(others.map(|connection| self.text_or_forget(connection, &text))).await;
+        self.text_to_each(others, &text).await;
         Ok(())
     }
 
@@ -107,9 +126,16 @@ impl Push {
     pub async fn to_all(&self, user: UserId, frame: &ServerFrame, now: Millis) -> Result<()> {
         let text = frame.text()?;
         let watchers = self.watchers(user, now).await?;
-        let connections = watchers.iter().map(|watcher| &watcher.connection);
-        join_all(connections.map(|connection| self.text_or_forget(connection, &text))).await;
+        self.text_to_each(watchers.iter().map(|watcher| &watcher.connection), &text).await;
         Ok(())
+    }
+
+    async fn text_to_each(&self, connections: impl Iterator<Item = &ConnectionId>, text: &str) {
+        for delivered in join_all(connections.map(|connection| self.text_to(connection, text))).await {
+            if let Err(error) = delivered {
+                tracing::warn!(?error, "a frame could not be pushed");
+            }
+        }
     }
 
     /// The connections of `user` that may be pushed to at `now`. Those that should have authenticated again by now are
@@ -149,28 +175,6 @@ impl Push {
         let frame = ServerFrame::refusal(&Error::new(Code::TooManyConnections, detail));
         self.answer(connection, &frame).await;
         self.close(connection).await;
-    }
-
-    async fn text_or_forget(&self, connection: &ConnectionId, text: &str) {
-        match self.text_to(connection, text).await {
-            Ok(Delivery::Delivered) => {}
-            Ok(Delivery::Gone) => self.forget(connection).await,
-            Err(error) => tracing::warn!(?error, "a frame could not be pushed"),
-        }
-    }
-
-    /// Forgets a connection that turned out to be gone. One that may just not be open yet is left alone.
-    pub async fn forget(&self, connection: &ConnectionId) {
-        match self.store.find_connection(connection).await {
-            Ok(Some(found)) => {
-                let opens_by = found.connected_at.plus_seconds(OPENS_WITHIN_SECONDS);
-                if found.open || opens_by < clock::now() {
-                    self.drop_connection(connection).await;
-                }
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(?error, "a dead connection could not be forgotten"),
-        }
     }
 
     /// Takes a connection from its user, and tells the user's other windows. Of many who do this, one tells.

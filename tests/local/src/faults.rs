@@ -82,7 +82,7 @@ fn names_table(body: &[u8], table: &str) -> bool {
 /// What can go wrong with a call of `@connections`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionFault {
-    /// `GoneException` (410), whether the connection is there or not.
+    /// `GoneException` (410), now and from now on, and no `$disconnect` before the client closes the connection.
     Gone,
     /// `LimitExceededException` (429).
     LimitExceeded,

@@ -149,7 +149,12 @@ impl Connections {
             return http1::aws_error(StatusCode::FORBIDDEN, "ForbiddenException", &denied);
         }
         match self.faults.connection(&id) {
-            Some(ConnectionFault::Gone) => return gone(),
+            Some(ConnectionFault::Gone) => {
+                if let Some(connection) = self.find(&id) {
+                    self.leave(&connection);
+                }
+                return gone();
+            }
             Some(ConnectionFault::LimitExceeded) => {
                 return http1::aws_error(
                     StatusCode::TOO_MANY_REQUESTS,
