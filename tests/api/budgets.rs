@@ -88,12 +88,29 @@ fn delete(user: &User, path: &str, body: &Value) -> impl Future<Output = Answer>
 
 #[tokio::test]
 async fn accounts_stay_within_their_budgets() {
+    accounts().await;
+}
+
+#[tokio::test]
+async fn a_registration_stays_within_its_budget() {
+    registration().await;
+}
+
+/// Measures what accounts do, and fails when something takes too much.
+pub(crate) async fn accounts() {
     let studio = quiet_studio().await;
-    let visitor = studio.visitor();
     let mut table = Table::new(&studio);
+    entering(&studio, &mut table).await;
+    managing(&studio, &mut table).await;
+    table.check();
+}
+
+/// Ways in, and what every request does.
+async fn entering(studio: &TestStudio, table: &mut Table<'_>) {
+    let visitor = studio.visitor();
     let credentials = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
     let registered = visitor.post("/api/auth/register", &credentials).await.expect(200).body;
-    after_registrations(&studio, 2).await;
+    after_registrations(studio, 2).await;
     let login = table
         .measure(budget("log in", 6, 6.0, 3.0), visitor.post("/api/auth/login", &credentials))
         .await
@@ -112,8 +129,13 @@ async fn accounts_stay_within_their_budgets() {
     table.measure(budget("verify a token, seen lately", 1, 0.0, 1.0), ada.get("/api/auth/me")).await;
     // Each with a look at the token's user, which is needed every four seconds.
     table.measure(budget("statistics", 2, 0.0, 2.0), ada.get("/api/stats")).await;
+    table.measure(budget("health, not seen lately", 1, 0.0, 17.0), visitor.get("/health")).await;
+}
+
+/// What users do about their credentials.
+async fn managing(studio: &TestStudio, table: &mut Table<'_>) {
     let eve = studio.user("eve").await;
-    after_registrations(&studio, 3).await;
+    after_registrations(studio, 3).await;
     table
         .measure(budget("make an API key", 4, 8.0, 2.0), eve.post("/api/auth/keys", &json!({"name": "x"})))
         .await;
@@ -122,11 +144,10 @@ async fn accounts_stay_within_their_budgets() {
     let totp = json!({"password": PASSWORD});
     table.measure(budget("enrol a second factor", 7, 6.0, 4.0), eve.post("/api/auth/totp", &totp)).await;
     table.measure(budget("take it away", 7, 6.0, 4.0), delete(&eve, "/api/auth/totp", &totp)).await;
-    table.check();
 }
 
-#[tokio::test]
-async fn a_registration_stays_within_its_budget() {
+/// The same of a registration.
+pub(crate) async fn registration() {
     let studio = quiet_studio().await;
     let credentials = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
     studio.reset_meter();

@@ -1,6 +1,6 @@
 //! `cargo bench --profile dev --bench budgets`: what every operation asks of DynamoDB, in requests and in units as
-//! `ReturnConsumedCapacity` reports them, beside its budget; and that it does not depend on how much a user has. Fails
-//! when a budget is exceeded.
+//! `ReturnConsumedCapacity` reports them, beside its budget; and that it does not depend on how much a user has; what a turn
+//! of a chat asks for, and what a million of them cost. Fails when a budget is exceeded.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,9 +8,26 @@
     clippy::print_stdout,
     reason = "a benchmark prints, and ends by panicking"
 )]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests of the API have, of which little is used here"
+)]
 
+#[path = "../api/actors.rs"]
+mod actors;
+#[path = "../api/budgets.rs"]
+mod budgets;
 mod caller;
+#[path = "../api/conform.rs"]
+mod conform;
 mod conversations;
+#[path = "../api/deployed.rs"]
+mod deployed;
+#[path = "../api/turn_budget.rs"]
+mod turn_budget;
 
 use caller::Caller;
 use local::{Options, Reading, Studio};
@@ -85,6 +102,13 @@ async fn main() {
         return;
     }
     let quick = std::env::args().any(|argument| argument == "quick");
+    println!("Accounts, beside their budgets");
+    budgets::accounts().await;
+    budgets::registration().await;
+    println!(
+        "\nA turn over the WebSocket (budget: 42 write units, 10 read units and the history, 45 posts, $100)"
+    );
+    turn_budget::turn().await;
     // With one instance of each function it is known when a look at the token's user is due, which each has for itself.
     let options = Options::default().variable("RATE_LIMIT", "0").limits(|limits| limits.max_instances = 1);
     let studio = Studio::start(options).await.unwrap();

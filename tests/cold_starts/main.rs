@@ -1,0 +1,143 @@
+//! `cargo bench --bench cold_starts`: from the start of a function's process to its first answer, in release builds. Beside it
+//! stands a `lambda_http` function that says hello, built and measured in the same run. What a function asks Secrets Manager
+//! and DynamoDB for meanwhile, the local studio answers. Fails when one takes more than twice what hello takes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and ends by panicking"
+)]
+
+mod runtime_api;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use local::{Options, Studio};
+use serde_json::{Value, json};
+
+use runtime_api::RuntimeApi;
+
+const STARTS: usize = 20;
+/// Times what hello takes.
+const MOST: f64 = 2.0;
+/// A function, and the sample event that is its first.
+const MEASURED: [(&str, &str); 3] =
+    [("auth", "auth/me"), ("conversations", "conversations/list"), ("sockets", "sockets/ping")];
+
+/// A binary, and what it is started with.
+struct Function {
+    name: &'static str,
+    binary: PathBuf,
+    environment: Vec<(String, String)>,
+    event: Value,
+}
+
+#[tokio::main]
+async fn main() {
+    // `cargo test --benches` runs this too, where it has nothing to say.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let studio = Studio::start(Options::default()).await.unwrap();
+    let token = register(&studio).await;
+    let mut functions = vec![hello()];
+    functions.extend(MEASURED.map(|(name, sample)| Function {
+        name,
+        binary: binary(name),
+        environment: studio.environment(name),
+        event: event(sample, &token),
+    }));
+    // In turns, so that whatever else the machine does befalls all alike.
+    let mut times = vec![Vec::new(); functions.len()];
+    for _ in 0..STARTS {
+        for (function, times) in functions.iter().zip(&mut times) {
+            times.push(tokio::task::block_in_place(|| first_answer(function)));
+        }
+    }
+    let medians: Vec<Duration> = times.into_iter().map(median).collect();
+    println!("process start to first answer, medians of {STARTS}");
+    let mut slow = Vec::new();
+    for (function, median) in functions.iter().zip(&medians) {
+        let times = median.as_secs_f64() / medians[0].as_secs_f64();
+        println!("{:<14} {:>6.1} ms {times:>6.2}", function.name, median.as_secs_f64() * 1000.0);
+        if times > MOST {
+            slow.push(function.name);
+        }
+    }
+    studio.stop().await;
+    assert!(slow.is_empty(), "more than {MOST} times what hello takes: {slow:?}");
+}
+
+/// Starts the function, gives it its event, and ends it once it has answered well.
+fn first_answer(function: &Function) -> Duration {
+    let api = RuntimeApi::open(function.event.to_string());
+    let start = Instant::now();
+    let mut process = Command::new(&function.binary)
+        .env_clear()
+        .envs(function.environment.iter().map(|(name, value)| (name, value)))
+        .env("AWS_LAMBDA_RUNTIME_API", api.address())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (answered, answer) = api.answer();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(answer["statusCode"], 200, "{}: {answer}", function.name);
+    answered - start
+}
+
+/// The function that is compared with, built as the others are.
+fn hello() -> Function {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--locked", "--release", "--package", "local", "--example", "hello"]);
+    // Where the benchmark itself was built, for a target or for the host.
+    let release = Path::new(env!("CARGO_BIN_EXE_auth")).parent().unwrap();
+    let mut folders = release.ancestors();
+    if let Some(target) = folders.nth(1).and_then(Path::file_name).filter(|name| *name != "target") {
+        build.arg("--target").arg(target);
+    }
+    assert!(build.status().unwrap().success());
+    let name = |name: &str| format!("AWS_LAMBDA_FUNCTION_{name}");
+    let environment = [("NAME", "hello"), ("MEMORY_SIZE", "256"), ("VERSION", "$LATEST")];
+    Function {
+        name: "hello",
+        binary: release.join("examples/hello"),
+        environment: environment.map(|(key, value)| (name(key), value.to_owned())).to_vec(),
+        event: event("auth/me", ""),
+    }
+}
+
+fn binary(name: &str) -> PathBuf {
+    let path = match name {
+        "auth" => env!("CARGO_BIN_EXE_auth"),
+        "conversations" => env!("CARGO_BIN_EXE_conversations"),
+        "sockets" => env!("CARGO_BIN_EXE_sockets"),
+        _ => panic!("{name} is not measured"),
+    };
+    path.into()
+}
+
+fn event(sample: &str, token: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/{sample}.json"));
+    let text = std::fs::read_to_string(path).unwrap();
+    serde_json::from_str(&text.replace("TOKEN", token)).unwrap()
+}
+
+async fn register(studio: &Studio) -> String {
+    let body =
+        json!({"username": "cold", "email": "cold@example.com", "password": "a long enough passphrase"});
+    let url = format!("{}/api/auth/register", studio.url());
+    let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+    answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
