@@ -142,7 +142,7 @@ impl Foundation {
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
         variables.done(Some(()))?;
-        let aws = config::aws().await;
+        let aws = config::aws().await?;
         let store = Store::connect(&aws, studio_table, connections_table);
         let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());

@@ -3,7 +3,7 @@
 use functions::auth::Auth;
 use functions::start::StartError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::http::serve(Auth::start().await?).await
 }

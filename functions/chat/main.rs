@@ -3,7 +3,7 @@
 use functions::chat::Chat;
 use functions::start::StartError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::http::serve(Chat::start().await?).await
 }

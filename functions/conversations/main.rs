@@ -3,7 +3,7 @@
 use functions::conversations::Conversations;
 use functions::start::StartError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::http::serve(Conversations::start().await?).await
 }

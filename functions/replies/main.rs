@@ -3,7 +3,7 @@
 use functions::replies::Replies;
 use functions::start::StartError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     Replies::start().await?.serve().await
 }

@@ -59,7 +59,7 @@ impl Replies {
         let (studio, connections) = (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let (studio, connections, endpoint) = variables.done(Some((studio, connections, endpoint)))?;
-        let aws = config::aws().await;
+        let aws = config::aws().await?;
         let store = Store::connect(&aws, studio, connections);
         let push = Push::connect(&aws, &endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;

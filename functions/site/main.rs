@@ -3,7 +3,7 @@
 use functions::site::Site;
 use functions::start::StartError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::http::serve(Site::start().await?).await
 }

@@ -3,7 +3,7 @@
 use functions::sockets::Sockets;
 use functions::start::StartError;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     Sockets::start().await?.serve().await
 }

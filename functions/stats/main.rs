@@ -3,7 +3,7 @@
 use functions::start::StartError;
 use functions::stats::Stats;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::http::serve(Stats::start().await?).await
 }

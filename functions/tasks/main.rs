@@ -3,7 +3,7 @@
 use functions::start::StartError;
 use functions::tasks::Tasks;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     Tasks::start().await?.serve().await
 }

@@ -1,6 +1,8 @@
 //! The only place that reads the environment. Each function names the variables it needs; all that are missing or
 //! bad are named at once.
 
+mod aws_http;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -110,20 +112,19 @@ impl Variables {
 }
 
 /// The configuration of all AWS clients: region, credentials and endpoints, as the SDK finds them.
-pub async fn aws() -> AwsConfig {
+///
+/// # Errors
+/// When the cryptography lacks what TLS needs.
+pub async fn aws() -> Result<AwsConfig, rustls::Error> {
     // DynamoDB answers in milliseconds: waiting a second before the second try, as the SDK would, is far too long.
     let retries =
         RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(50));
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(3))
         .operation_timeout(Duration::from_secs(8))
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(retries)
-        .timeout_config(timeouts)
-        .load()
-        .await
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(aws_http::client()?);
+    Ok(loader.retry_config(retries).timeout_config(timeouts).load().await)
 }
 
 #[cfg(test)]

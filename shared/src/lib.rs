@@ -2,7 +2,7 @@
 //!
 //! The modules stand on floors, and imports only go down (a `tidy` test says so): `replies`, `accounts` and `http`; then
 //! `sockets` and `auth`; then `store`, `models`, `mail`, `secrets`, `handover`, `config` and `telemetry`; at the ground
-//! `domain`, `error`, `json` and `clock`.
+//! `domain`, `error`, `json`, `clock` and `tls`.
 
 pub mod accounts;
 pub mod auth;
@@ -20,5 +20,6 @@ pub mod secrets;
 pub mod sockets;
 pub mod store;
 pub mod telemetry;
+mod tls;
 
 pub use error::{Error, Result};

@@ -96,7 +96,7 @@ fn names_module(line: &str) -> Option<&str> {
 
 /// The floors of `shared`, from the ground up.
 const FLOORS: [&[&str]; 4] = [
-    &["domain", "error", "clock", "json"],
+    &["domain", "error", "clock", "json", "tls"],
     &["store", "models", "mail", "secrets", "handover", "config", "telemetry"],
     &["auth", "sockets"],
     &["replies", "accounts", "http"],

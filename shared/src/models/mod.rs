@@ -20,6 +20,7 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 
 use crate::domain::{Content, ModelName, Role, Usage};
+use crate::tls;
 
 pub use catalogue::{Capability, Catalogue, Entry, Price, Provider};
 pub use failure::{Failure, FailureKind};
@@ -168,14 +169,9 @@ impl Inner {
     }
 }
 
-/// A client that trusts Mozilla's roots, which come with the binary, and follows nobody elsewhere.
+/// A client that follows nobody elsewhere.
 fn client() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut tls = tls::client_config()?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let client = Client::builder()
         .tls_backend_preconfigured(tls)

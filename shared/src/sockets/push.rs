@@ -46,8 +46,7 @@ impl Push {
     /// Pushes through the management endpoint of the WebSocket API at `endpoint`.
     #[must_use]
     pub fn connect(aws: &SdkConfig, endpoint: &str, store: Store) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_timeout(PATIENCE);
+        let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
         let config = aws_sdk_apigatewaymanagement::config::Builder::from(aws)
             .endpoint_url(endpoint)
             .timeout_config(timeouts.build())
