@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints how large each function is as a zip, and fails when one is over 6 MB."""
+"""Prints how large each function in a folder (`target/lambda`) is as a zip, and fails when one is over 6 MB."""
 
 import io
 import pathlib
@@ -16,7 +16,8 @@ def zipped(binary):
     return archive.tell()
 
 
-sizes = {path.parent.name: zipped(path) for path in sorted(pathlib.Path("target/lambda").glob("*/bootstrap"))}
+folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "target/lambda")
+sizes = {path.parent.name: zipped(path) for path in sorted(folder.glob("*/bootstrap"))}
 for name, size in sizes.items():
     print(f"{name:15} {size / 1e6:.2f} MB")
 if not sizes or max(sizes.values()) > LIMIT:

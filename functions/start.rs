@@ -77,7 +77,7 @@ impl KeySource {
 
     async fn read(self, secrets: &Secrets) -> Result<Option<ApiKey>, StartError> {
         let Some(arn) = self.0 else { return Ok(None) };
-        Ok(Some(ApiKey::try_from(secrets.read(&arn).await?.current)?))
+        Ok(Some(ApiKey::try_from(secrets.read(&arn).await?)?))
     }
 }
 

@@ -7,7 +7,7 @@ use shared::error::Code;
 use shared::http::status_of;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
-use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Components, Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::headers;
 
@@ -40,13 +40,28 @@ pub(super) fn add(operation: &mut Operation, method: &HttpMethod, components: &m
 
 /// The gateway's own answer, when the whole studio is asked too much.
 fn gateways_own() -> Response {
+    let content = gateways_content("Too Many Requests");
+    let description = "API Gateway: the whole studio is asked too much";
+    ResponseBuilder::new().description(description).content("application/json", content).build()
+}
+
+fn gateways_content(message: &str) -> Content {
     let schema = ObjectBuilder::new()
         .property("message", ObjectBuilder::new().schema_type(Type::String))
         .required("message");
     let content = ContentBuilder::new().schema(Some(Schema::Object(schema.build())));
-    let content = content.example(Some(json!({ "message": "Too Many Requests" }))).build();
-    let description = "API Gateway: the whole studio is asked too much";
-    ResponseBuilder::new().description(description).content("application/json", content).build()
+    content.example(Some(json!({ "message": message }))).build()
+}
+
+/// What the gateway itself says with this status, before or instead of a function.
+fn said_by_gateway(status: u16) -> Option<&'static str> {
+    match status {
+        413 => Some("Request Entity Too Large"),
+        429 => Some("Too Many Requests"),
+        500 => Some("Internal Server Error"),
+        503 => Some("Service Unavailable"),
+        _ => None,
+    }
 }
 
 /// The codes that the handler names.
@@ -110,6 +125,9 @@ fn response((status, title): (u16, &str), codes: &BTreeSet<Code>, counted: bool)
         .description(format!("{title}: {}", names.join(", ")))
         .content("application/problem+json", content)
         .build();
+    if let Some(message) = said_by_gateway(status) {
+        response.content.insert("application/json".to_owned(), gateways_content(message).into());
+    }
     headers::add_common(&mut response);
     if counted {
         headers::add_allowance(&mut response);

@@ -29,15 +29,22 @@ impl Secrets {
         Self { client: Client::new(aws) }
     }
 
-    /// Both versions of the secret with this ARN, asked for at once.
+    /// The secret with this ARN as it is.
     ///
     /// # Errors
     /// When there is none, or Secrets Manager is out of reach.
-    pub async fn read(&self, arn: &str) -> Result<Versions> {
-        let (current, previous) =
-            tokio::join!(self.version(arn, "AWSCURRENT"), self.version(arn, "AWSPREVIOUS"));
-        let current = current?.ok_or_else(|| Error::internal("a secret has no value"))?;
-        Ok(Versions { current, previous: previous? })
+    pub async fn read(&self, arn: &str) -> Result<String> {
+        let current = self.version(arn, "AWSCURRENT").await?;
+        current.ok_or_else(|| Error::internal("a secret has no value"))
+    }
+
+    /// Both versions of the secret with this ARN, asked for at once.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_versions(&self, arn: &str) -> Result<Versions> {
+        let (current, previous) = tokio::join!(self.read(arn), self.version(arn, "AWSPREVIOUS"));
+        Ok(Versions { current: current?, previous: previous? })
     }
 
     async fn version(&self, arn: &str, stage: &str) -> Result<Option<String>> {

@@ -118,12 +118,12 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads the secret with this ARN, once at cold start.
+    /// Reads the secret with this ARN, once at cold start. The one before is read when something names its key.
     ///
     /// # Errors
     /// When it cannot be read or is a bad one.
     pub async fn open(secrets: Secrets, arn: String) -> Result<Self> {
-        let keys = read(&secrets, &arn).await?;
+        let keys = keys(Versions { current: secrets.read(&arn).await?, previous: None })?;
         Ok(Self { secrets, arn, keys: RwLock::new(Arc::new(keys)), looked_at: Mutex::default() })
     }
 
@@ -133,7 +133,7 @@ impl Keyring {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The keys, read again if there is none with this name, at most once a minute.
+    /// The keys, both read again if there is none with this name, at most once a minute.
     pub async fn keys_with(&self, id: &str) -> Arc<Keys> {
         let known = self.keys();
         if known.find(id).is_some() {
@@ -150,16 +150,15 @@ impl Keyring {
             return;
         }
         *looked_at = Some(now);
-        match read(&self.secrets, &self.arn).await {
+        match self.secrets.read_versions(&self.arn).await.and_then(keys) {
             Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
             Err(error) => tracing::error!(?error, "the new signing secret is of no use; the old one stays"),
         }
     }
 }
 
-async fn read(secrets: &Secrets, arn: &str) -> Result<Keys> {
-    let keys = Keys::new(secrets.read(arn).await?);
-    keys.map_err(|problem| Error::internal(format!("the signing secret {problem}")))
+fn keys(versions: Versions) -> Result<Keys> {
+    Keys::new(versions).map_err(|problem| Error::internal(format!("the signing secret {problem}")))
 }
 
 #[cfg(test)]
