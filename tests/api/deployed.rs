@@ -17,6 +17,7 @@ const LOCAL: [(&str, &[&str]); 2] = [
     (
         "it lets something go wrong, or looks into the functions",
         &[
+            "any_size::what_an_import_cannot_finish_in_time_goes_on_with_the_same_request",
             "broken_off::",
             "chat::nothing_of_a_chat_is_stored",
             "departure::",
@@ -31,12 +32,19 @@ const LOCAL: [(&str, &[&str]); 2] = [
             "stop::a_reply_that_nobody_has_begun_is_stopped_at_once",
             "turn_budget::",
             "keys::a_deleted_key_is_refused_within_seconds_and_its_windows_are_closed",
+            "keys::a_key_that_is_over_is_refused",
+            "keys::of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have",
+            "left_over::",
             "passwords::",
             "profile::a_ticket_",
+            "realtime::a_ping_costs_no_look_at_the_database",
+            "realtime::a_window_that_takes_longer_is_closed_by_its_own_frame_or_by_one_for_it",
+            "realtime::a_window_whose_token_ended_gets_nothing_and_has_a_minute_for_another_one",
             "repair::",
             "small_changes::a_lost_answer_of_any_change_does_it_once",
             "sockets::a_connect_with_a_",
             "sockets::an_auth_frame_gives_the_window_to_its_user",
+            "two_devices::",
         ],
     ),
     (
@@ -73,7 +81,13 @@ const GAPS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("it takes // for /", &["bad_input::a_route_that_is_not_there_is_the_gateways_404"]),
-    ("a body that is no UTF-8 arrives as text", &["bad_input::what_is_no_json_is_refused_on_every_route"]),
+    (
+        "a body that is no UTF-8 arrives as text",
+        &[
+            "bad_input::what_is_no_json_is_refused_on_every_route",
+            "bad_requests::what_is_no_json_is_refused_wherever_a_body_is_read",
+        ],
+    ),
     (
         "it splits a path after it has decoded it",
         &[
