@@ -120,11 +120,12 @@ impl Replies {
         }
     }
 
-    /// A reply that nobody makes any more ends; a greeting that did not arrive is no loss.
+    /// A reply that nobody makes any more ends; a client may wait for its greeting; a title that was not given is no loss.
     async fn end_stranded(&self, stranded: &Stranded) -> Result<()> {
         match &stranded.request_payload {
             Task::MakeReply { place } => self.replies.end_stranded(place).await,
-            Task::Greet { .. } | Task::Title { .. } => Ok(()),
+            Task::Greet { connection } => greet(&self.store, &self.push, connection).await,
+            Task::Title { .. } => Ok(()),
         }
     }
 }
