@@ -74,19 +74,14 @@ async fn a_window_is_greeted_though_the_worker_that_should_have_done_it_died() {
     // The greeting reads the connection; meanwhile its worker is killed.
     let slow = Target::operation("GetItem").table("ConnectionsTable");
     studio.faults().dynamodb(DynamoDbFault::Delay(Duration::from_secs(2)), slow, When::Times(1));
+    let reads = eventually_each(Duration::from_millis(5), "a worker greets", async || {
+        (studio.faults().struck() == 1).then_some(())
+    });
     let window = ada.window();
     tokio::pin!(window);
-    let worker = eventually_each(Duration::from_millis(5), "a worker greets", async || {
-        studio.instances("replies").first().copied()
-    });
     tokio::select! {
-        _ = &mut window => panic!("greeted without a worker"),
-        worker = worker => {
-            tokio::select! {
-                _ = &mut window => panic!("greeted too soon"),
-                () = tokio::time::sleep(Duration::from_millis(500)) => assert!(studio.kill(worker)),
-            }
-        }
+        _ = &mut window => panic!("greeted before the connection was read"),
+        () = reads => assert!(studio.instances("replies").into_iter().any(|worker| studio.kill(worker))),
     }
     window.await;
 }

@@ -8,7 +8,7 @@ use local::Studio;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Measured;
+use super::{Measured, benchmark};
 
 pub(crate) struct Caller<'a> {
     studio: &'a Studio,
@@ -21,11 +21,7 @@ pub(crate) struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// A new user with this name.
     pub(crate) async fn register(studio: &'a Studio, name: &str) -> Self {
-        let client = reqwest::Client::new();
-        let body = json!({"username": name, "email": format!("{name}@example.com"), "password": "a long enough passphrase"});
-        let url = format!("{}/api/auth/register", studio.url());
-        let answer: Value = client.post(url).json(&body).send().await.unwrap().json().await.unwrap();
-        let token = answer["access_token"].as_str().unwrap().to_owned();
+        let (client, token) = (reqwest::Client::new(), benchmark::register(studio, name).await);
         Self { studio, client, token, refreshed: Mutex::default() }
     }
 

@@ -18,6 +18,8 @@
 
 #[path = "../api/actors.rs"]
 mod actors;
+#[path = "../benchmark.rs"]
+mod benchmark;
 #[path = "../api/budgets.rs"]
 mod budgets;
 mod caller;
@@ -97,8 +99,7 @@ impl Table {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` runs this too, where it has nothing to say.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !benchmark::is_asked_for() {
         return;
     }
     let quick = std::env::args().any(|argument| argument == "quick");

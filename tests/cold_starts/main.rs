@@ -10,6 +10,8 @@
     reason = "a benchmark prints, and ends by panicking"
 )]
 
+#[path = "../benchmark.rs"]
+mod benchmark;
 mod runtime_api;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use local::{Options, Studio};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use runtime_api::RuntimeApi;
 
@@ -38,12 +40,11 @@ struct Function {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` runs this too, where it has nothing to say.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !benchmark::is_asked_for() {
         return;
     }
     let studio = Studio::start(Options::default()).await.unwrap();
-    let token = register(&studio).await;
+    let token = benchmark::register(&studio, "cold").await;
     let mut functions = vec![hello()];
     functions.extend(MEASURED.map(|(name, sample)| Function {
         name,
@@ -98,9 +99,9 @@ fn hello() -> Function {
     build.args(["build", "--locked", "--release", "--package", "local", "--example", "hello"]);
     // Where the benchmark itself was built, for a target or for the host.
     let release = Path::new(env!("CARGO_BIN_EXE_auth")).parent().unwrap();
-    let mut folders = release.ancestors();
-    if let Some(target) = folders.nth(1).and_then(Path::file_name).filter(|name| *name != "target") {
-        build.arg("--target").arg(target);
+    let folder = release.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    if let Some(target) = folder.filter(|name| name.starts_with(std::env::consts::ARCH)) {
+        build.args(["--target", target]);
     }
     assert!(build.status().unwrap().success());
     let name = |name: &str| format!("AWS_LAMBDA_FUNCTION_{name}");
@@ -131,14 +132,6 @@ fn event(sample: &str, token: &str) -> Value {
     event["queryStringParameters"] = Value::Null;
     event["multiValueQueryStringParameters"] = Value::Null;
     event
-}
-
-async fn register(studio: &Studio) -> String {
-    let body =
-        json!({"username": "cold", "email": "cold@example.com", "password": "a long enough passphrase"});
-    let url = format!("{}/api/auth/register", studio.url());
-    let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
-    answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

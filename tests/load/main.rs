@@ -9,6 +9,9 @@
     reason = "a benchmark prints, and ends by panicking"
 )]
 
+#[path = "../benchmark.rs"]
+mod benchmark;
+
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -32,12 +35,11 @@ struct Load {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` runs this too, where it has nothing to say.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !benchmark::is_asked_for() {
         return;
     }
     let studio = Studio::start(Options::default()).await.unwrap();
-    let token = register(&studio).await;
+    let token = benchmark::register(&studio, "load").await;
     println!("{CONNECTIONS} connections, {} s each, on {} cores", MEASURED.as_secs(), cores());
     println!("{:<22} {:>10} {:>9} {:>9} {:>12}", "", "requests/s", "p50 ms", "p99 ms", "of gateway");
     let gateway = load(&studio, "/no-such-route", &token, 404).await;
@@ -71,15 +73,6 @@ fn print_load(name: &str, load: &Load, gateway: &Load) {
         ms(load.p50),
         ms(load.p99)
     );
-}
-
-async fn register(studio: &Studio) -> String {
-    let body =
-        json!({"username": "load", "email": "load@example.com", "password": "a long enough passphrase"});
-    let url = format!("{}/api/auth/register", studio.url());
-    let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
-    let answer: Value = answer.json().await.unwrap();
-    answer["access_token"].as_str().unwrap().to_owned()
 }
 
 /// Asks for `path` on all connections at once, each asking again as soon as it has an answer.

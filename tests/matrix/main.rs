@@ -15,6 +15,8 @@
 
 #[path = "../api/actors.rs"]
 mod actors;
+#[path = "../benchmark.rs"]
+mod benchmark;
 #[path = "../api/conform.rs"]
 mod conform;
 #[path = "../api/deployed.rs"]
@@ -38,8 +40,7 @@ use provider::Provider;
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` runs this too, where it has nothing to say.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !benchmark::is_asked_for() {
         return;
     }
     if is_wanted("first-token") {

@@ -102,10 +102,14 @@ impl Outlets {
     pub(super) fn send_all(&mut self, frames: &[ServerFrame], everybody: bool) -> Result<()> {
         let texts: Arc<[String]> = frames.iter().map(ServerFrame::text).collect::<Result<Vec<_>>>()?.into();
         for outlet in self.windows.values() {
-            let waits = (1..MOST_FAILURES).contains(&outlet.missed.get());
-            let sent = (everybody || waits) && outlet.queue.try_send(Post::All(Arc::clone(&texts))).is_ok();
-            if sent {
-                outlet.missed.set(0);
+            let missed = outlet.missed.get();
+            if !everybody && !(1..MOST_FAILURES).contains(&missed) {
+                continue;
+            }
+            // Before it is queued: should it fail at once, that counts.
+            outlet.missed.set(0);
+            if outlet.queue.try_send(Post::All(Arc::clone(&texts))).is_err() {
+                outlet.missed.set(missed.max(1));
             }
         }
         Ok(())
