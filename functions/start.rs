@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
-use shared::auth::{Caller, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance};
+use shared::auth::{
+    Caller, CountedGuess, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance,
+};
 use shared::config::{self, AwsConfig, Variables};
 use shared::domain::usage::Budget;
 use shared::domain::{Allowance, ModelName, Network, Rate, Requester, User};
@@ -193,15 +195,14 @@ impl Foundation {
         self.count(request, &Requester::Network(Network::of(request.address()))).await
     }
 
-    /// Counts a guess at a password, by somebody whom we do not know; says which one of its network in this window it is.
+    /// Counts a guess at a password, by somebody whom we do not know.
     ///
     /// # Errors
     /// [`shared::error::Code::RateLimited`].
-    pub async fn guesser(&self, request: &Request) -> Result<u64> {
-        let network = Requester::Network(Network::of(request.address()));
-        let (allowance, number) = self.limiter.count_guess(&network).await?;
+    pub async fn guesser(&self, request: &Request, network: Network) -> Result<CountedGuess> {
+        let (allowance, guess) = self.limiter.count_guess(Requester::Network(network)).await?;
         check(request, allowance)?;
-        Ok(number)
+        Ok(guess)
     }
 
     /// Counts a connect of somebody whom we do not know, from this address.

@@ -1,61 +1,62 @@
 //! Guesses at a password, counted for the account and for where they come from before they are judged.
 
 use shared::Result;
-use shared::auth::Password;
+use shared::auth::{CountedGuess, Password};
 use shared::clock;
-use shared::domain::{Network, User, UserId};
+use shared::domain::{Network, User, UserId, Username};
 use shared::error::{Code, Error};
-use shared::store::{Account, Attempts, Store};
+use shared::http::Request;
+use shared::store::{Attempts, Store};
 
 use super::Auth;
 
-/// So many guesses of a network in a window may be judged before they are counted. Counting each before, and taking back
-/// what was right, is two more writes for every login.
-const COUNTED_LATER: u64 = 3;
-
-/// A guess that has been counted and is not judged yet.
+/// A guess that has been counted and is not judged yet. Until it is, others of its network take it for one that was wrong.
 pub(super) struct Guess<'a> {
-    store: &'a Store,
-    /// None for a guess that does not count for its account: see [`Guess::at`].
+    auth: &'a Auth,
+    counted: CountedGuess,
+    network: Network,
+    /// None for a guess that does not count for its account: see [`Guess::begin`].
     account: Option<Attempts>,
-    network: Attempts,
-    /// Whether it was counted for its network already: see [`Guess::from`].
-    network_counts: bool,
+    /// Whose password it is, if the name is somebody's.
+    pub(super) user: Option<User>,
 }
 
 impl<'a> Guess<'a> {
-    /// Counts a guess at the password of an account from this address, the `number`th of a window. Those who guess at
-    /// somebody's password must not keep the owner out: where the owner is logged in, only the address counts.
+    /// Counts a guess at the password of the account with this name. Those who guess at somebody's password must not keep
+    /// the owner out: where the owner is logged in, only the network counts.
     ///
     /// # Errors
-    /// [`Code::TooManyAttempts`], the same whether the account exists or not.
-    pub(super) async fn at(store: &'a Store, account: &Account, address: &str, number: u64) -> Result<Self> {
-        let now = clock::now();
-        let network = Network::of(address);
-        let mut guess = Self::from(store, network.clone(), number).await?;
-        match store.reserve_attempt(&account.attempts, account.failures, now).await {
-            Ok(()) => guess.account = Some(account.attempts.clone()),
-            Err(blocked) if blocked.code() == Code::TooManyAttempts => {
-                if !store.has_session_from(account.user.as_ref(), &network, now).await? {
-                    guess.release_network().await?;
-                    return Err(blocked);
-                }
-            }
-            Err(error) => return Err(error),
+    /// [`Code::RateLimited`], and [`Code::TooManyAttempts`], the same whether the account exists or not.
+    pub(super) async fn begin(auth: &'a Auth, request: &Request, username: &Username) -> Result<Self> {
+        let network = Network::of(request.address());
+        let counted = auth.base.guesser(request, network.clone()).await?;
+        let mut guess = Self { auth, counted, network, account: None, user: None };
+        let wait = guess.count(username).await?;
+        if let Some(seconds) = wait {
+            guess.settle().await?;
+            return Err(Error::retry_after(Code::TooManyAttempts, seconds));
         }
         Ok(guess)
     }
 
-    /// Most logins are right, and few come from one network at a time. So the first guesses of a window are counted for
-    /// their network only once they were wrong, while it has no failures; all others before they are judged.
-    async fn from(store: &'a Store, network: Network, number: u64) -> Result<Self> {
-        let network = Attempts::From(network);
-        let seen = store.find_failures(&network).await?;
-        let network_counts = number > COUNTED_LATER || seen.count > 0;
-        if network_counts {
-            store.reserve_attempt(&network, seen, clock::now()).await?;
+    /// Counts the guess for the account, unless its network has to wait; says for how many seconds to wait.
+    async fn count(&mut self, username: &Username) -> Result<Option<u64>> {
+        let (store, now) = (&self.auth.base.store, clock::now());
+        let (owner, failures) = store.find_name_and_failures(username, &self.network).await?;
+        let failures = Attempts::From(self.network.clone()).remembered(failures, now);
+        if let Some(seconds) = failures.wait_beside(self.counted.others, now) {
+            return Ok(Some(seconds));
         }
-        Ok(Self { store, account: None, network, network_counts })
+        let account = store.begin_guess(owner, username, now).await?;
+        self.user = account.user;
+        match account.wait {
+            None => self.account = Some(account.attempts),
+            wait if !store.has_session_from(self.user.as_ref(), &self.network, now).await? => {
+                return Ok(wait);
+            }
+            Some(_) => {}
+        }
+        Ok(None)
     }
 
     /// The guess was wrong.
@@ -63,10 +64,9 @@ impl<'a> Guess<'a> {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub(super) async fn was_wrong(self) -> Result<()> {
-        if !self.network_counts {
-            self.store.count_failure(&self.network, clock::now()).await?;
-        }
-        Ok(())
+        // In this order, so that at every moment it counts.
+        self.auth.base.store.count_failure(&Attempts::From(self.network.clone()), clock::now()).await?;
+        self.settle().await
     }
 
     /// The guess was right. The account's failures are forgotten with the session that begins now; the network's are
@@ -75,7 +75,7 @@ impl<'a> Guess<'a> {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub(super) async fn was_right(self) -> Result<()> {
-        self.release_network().await
+        self.settle().await
     }
 
     /// The guess was neither: the password was right, but that was not all. It is as if it had not been made; a right
@@ -85,13 +85,13 @@ impl<'a> Guess<'a> {
     /// When DynamoDB is out of reach.
     pub(super) async fn was_incomplete(self) -> Result<()> {
         if let Some(account) = &self.account {
-            self.store.release_attempt(account).await?;
+            self.auth.base.store.release_attempt(account).await?;
         }
-        self.release_network().await
+        self.settle().await
     }
 
-    async fn release_network(&self) -> Result<()> {
-        if self.network_counts { self.store.release_attempt(&self.network).await } else { Ok(()) }
+    async fn settle(&self) -> Result<()> {
+        self.auth.base.limiter.settle_guess(&self.counted).await
     }
 }
 
@@ -108,8 +108,7 @@ impl<'a> Confirmation<'a> {
     /// [`Code::TooManyAttempts`].
     pub(super) async fn begin(auth: &'a Auth, user: UserId) -> Result<Self> {
         let (store, attempts) = (&auth.base.store, Attempts::Confirming(user));
-        let seen = store.find_failures(&attempts).await?;
-        store.reserve_attempt(&attempts, seen, clock::now()).await?;
+        store.reserve_attempt(&attempts, clock::now()).await?;
         Ok(Self { store, attempts })
     }
 

@@ -40,23 +40,22 @@ struct Credentials {
     extensions(("x-codes" = json!([Code::WrongCredentials, Code::TotpRequired, Code::WrongTotp, Code::TooManyAttempts]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let number = auth.base.guesser(request).await?;
-    let credentials: Credentials = request.json()?;
-    let wrong = || Error::new(Code::WrongCredentials, "Incorrect username or password");
-    // Text that can be nobody's name or password is simply wrong: saying more would tell the rules to guessers
-    // and nothing to users. It is too long or too short to have been registered, so there is nothing to time.
-    let username = Username::try_from(credentials.username).map_err(|_rule| wrong())?;
-    let password = Password::try_from(credentials.password).map_err(|_rule| wrong())?;
-    let store = &auth.base.store;
-    let account = store.find_account(&username).await?;
-    let guess = Guess::at(store, &account, request.address(), number).await?;
-    let stored = account.user.as_ref().map(|user| user.password_hash.clone());
+    let Presented { username, password, code } = match presented(request) {
+        Ok(presented) => presented,
+        Err(error) => {
+            auth.base.visitor(request).await?;
+            return Err(error);
+        }
+    };
+    let mut guess = Guess::begin(auth, request, &username).await?;
+    let user = guess.user.take();
+    let stored = user.as_ref().map(|user| user.password_hash.clone());
     let matches = auth.passwords.verify(password.clone(), stored).await?;
-    let Some(user) = account.user.filter(|_| matches) else {
+    let Some(user) = user.filter(|_| matches) else {
         guess.was_wrong().await?;
         return Err(wrong());
     };
-    let second_factor = match judge(&user, credentials.totp.as_deref()) {
+    let second_factor = match judge(&user, code.as_deref()) {
         Ok(second_factor) => second_factor,
         Err(error) => {
             match error.code() {
@@ -71,10 +70,30 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let stronger_hash = if outdated { Some(auth.passwords.hash(password).await?) } else { None };
     let (session, refresh) = auth.new_session(user.id, request)?;
     let proof = Proof { stronger_hash, second_factor };
-    if let Some(ended) = store.create_session(&user, &session, proof).await? {
+    for ended in auth.base.store.create_session(&user, &session, &proof).await? {
         auth.close_session(user.id, ended).await?;
     }
     auth.signed_in(&refresh, user.token_version)
+}
+
+/// What may be somebody's credentials.
+struct Presented {
+    username: Username,
+    password: Password,
+    code: Option<String>,
+}
+
+/// Text that can be nobody's name or password is simply wrong: saying more would tell the rules to guessers and nothing to
+/// users. It is too long or too short to have been registered, so there is nothing to time.
+fn presented(request: &Request) -> Result<Presented> {
+    let Credentials { username, password, totp: code } = request.json()?;
+    let username = Username::try_from(username).map_err(|_rule| wrong())?;
+    let password = Password::try_from(password).map_err(|_rule| wrong())?;
+    Ok(Presented { username, password, code })
+}
+
+fn wrong() -> Error {
+    Error::new(Code::WrongCredentials, "Incorrect username or password")
 }
 
 /// The second factor that `code` stands for; none of a user who has none.

@@ -115,6 +115,23 @@ async fn entering(studio: &TestStudio, table: &mut Table<'_>) {
         .measure(budget("log in", 6, 6.0, 3.0), visitor.post("/api/auth/login", &credentials))
         .await
         .body;
+    for _ in 0..5 {
+        visitor.post("/api/auth/login", &credentials).await.expect(200);
+    }
+    table
+        .measure(
+            budget("log in, the seventh time", 6, 6.0, 3.0),
+            visitor.post("/api/auth/login", &credentials),
+        )
+        .await;
+    let wrong = json!({"username": "ada", "password": "a wrong password"});
+    visitor.post("/api/auth/login", &wrong).await.expect(401);
+    table
+        .measure(
+            budget("log in, after a failure", 6, 6.0, 3.0),
+            visitor.post("/api/auth/login", &credentials),
+        )
+        .await;
     let refresh = json!({"refresh_token": login["refresh_token"]});
     table.measure(budget("refresh", 3, 5.0, 2.0), visitor.post("/api/auth/refresh", &refresh)).await;
     let ada = visitor.with_token(registered["access_token"].as_str().unwrap());

@@ -224,3 +224,20 @@ async fn beyond_fifty_sessions_the_oldest_ends() {
     assert_eq!(listed.as_array().unwrap().len(), 50);
     refused(&ada).await;
 }
+
+#[tokio::test]
+async fn of_logins_at_once_beyond_fifty_sessions_none_is_the_fifty_first() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    for _ in 0..48 {
+        login(&studio, &ada).await;
+    }
+    // No more of one network wait for their judgement at once.
+    let logins = futures_util::future::join_all([(); 5].map(|()| login(&studio, &ada))).await;
+    let client = ada.with_token(text(&logins[0], "access_token"));
+    let listed = client.get("/api/auth/sessions").await.expect(200).body;
+    assert_eq!(listed.as_array().unwrap().len(), 50);
+    for login in &logins {
+        ada.with_token(text(login, "access_token")).get("/api/stats").await.expect(200);
+    }
+}

@@ -1,6 +1,9 @@
 //! The second factor.
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
+use local::{DynamoDbFault, Target, When};
 use serde_json::{Value, json};
 
 use crate::actors::{Answer, PASSWORD, TestStudio, User, studio};
@@ -80,6 +83,25 @@ async fn of_many_logins_at_once_with_one_code_one_succeeds() {
         futures_util::future::join_all(logins).await.into_iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| matches!(status, 200 | 401 | 429)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_login_whose_answers_are_lost_takes_one_recovery_code_and_begins_one_session() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let (_, recovery) = enrol(&ada).await;
+    for operation in ["UpdateItem", "PutItem"] {
+        for _ in 0..10 {
+            studio.faults().dynamodb(DynamoDbFault::AnswerLost, Target::operation(operation), When::Times(1));
+            let fine = DynamoDbFault::Delay(Duration::ZERO);
+            studio.faults().dynamodb(fine, Target::operation(operation), When::Times(1));
+        }
+    }
+    login(&studio, recovery[0].as_str()).await.expect(200);
+    studio.faults().clear();
+    let sessions = ada.get("/api/auth/sessions").await.expect(200).body;
+    assert_eq!(sessions.as_array().unwrap().len(), 2, "{sessions}");
+    assert_eq!(login(&studio, recovery[0].as_str()).await.expect(401).body["code"], "wrong_totp");
 }
 
 #[tokio::test]

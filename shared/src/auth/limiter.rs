@@ -1,9 +1,18 @@
 //! The limit on requests: so many in a window of time, for each user and for each network of people we do not know.
 
 use crate::clock;
-use crate::domain::{Allowance, Rate, Requester};
+use crate::domain::{Allowance, Millis, Rate, Requester};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
+
+/// A guess at a password that was counted and is not judged yet.
+pub struct CountedGuess {
+    /// How many others of its window are not judged either.
+    pub others: u64,
+    of: Requester,
+    rate: Rate,
+    at: Millis,
+}
 
 /// Counts requests and refuses those beyond the limit.
 #[derive(Clone)]
@@ -30,15 +39,23 @@ impl Limiter {
         }
     }
 
-    /// Counts a request that is a guess at a password, and says what is left, and which guess of its window this is;
-    /// guesses are counted where requests have no limit, too.
+    /// Counts a request that is a guess at a password, and says what is left; guesses are counted where requests have no
+    /// limit, too.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn count_guess(&self, of: &Requester) -> Result<(Option<Allowance>, u64)> {
-        let rate = self.rate.unwrap_or(Rate::UNLIMITED);
-        let (allowance, number) = self.store.count_guess(of, rate, clock::now()).await?;
-        Ok((self.rate.map(|_| allowance), number))
+    pub async fn count_guess(&self, of: Requester) -> Result<(Option<Allowance>, CountedGuess)> {
+        let (rate, at) = (self.rate.unwrap_or(Rate::UNLIMITED), clock::now());
+        let (allowance, others) = self.store.count_guess(&of, rate, at).await?;
+        Ok((self.rate.map(|_| allowance), CountedGuess { others, of, rate, at }))
+    }
+
+    /// The guess has been judged, or refused.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn settle_guess(&self, guess: &CountedGuess) -> Result<()> {
+        self.store.settle_guess(&guess.of, guess.rate, guess.at).await
     }
 }
 

@@ -15,7 +15,7 @@ mod well_known;
 pub use frame_limiter::{Count, FrameLimiter, Pace};
 pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
 pub use keyring::{Key, Keyring, Keys, SecretKey};
-pub use limiter::{Limiter, check_allowance};
+pub use limiter::{CountedGuess, Limiter, check_allowance};
 pub use opaque::{hash_opaque, new_opaque};
 pub use passwords::{NewPassword, Password, Passwords};
 pub use refresh::RefreshToken;

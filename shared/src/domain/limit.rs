@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::{ConnectionId, Email, Millis, UserId};
 
 /// Failures that cost nothing but themselves.
-const FREE_FAILURES: u32 = 5;
+pub const FREE_FAILURES: u32 = 5;
 /// The longest wait after a failure: 15 minutes.
 const LONGEST_WAIT_SECONDS: u64 = 900;
 
@@ -141,6 +141,22 @@ impl Failures {
         self.last_at.plus_seconds(wait)
     }
 
+    /// Whether another guess costs nothing.
+    #[must_use]
+    pub fn is_free(self) -> bool {
+        self.count < FREE_FAILURES
+    }
+
+    /// How many seconds there are to wait at `now` while so many other guesses wait for their judgement, each of which may
+    /// turn out to be one more failure; none when a guess may be made.
+    #[must_use]
+    pub fn wait_beside(self, others: u64, now: Millis) -> Option<u64> {
+        let failures = u64::from(self.count).saturating_add(others);
+        let at_most = others > 0 && failures >= u64::from(FREE_FAILURES);
+        // They are judged within a moment.
+        self.wait_at(now).or(at_most.then_some(1))
+    }
+
     /// The same with another guess at `now`.
     #[must_use]
     pub fn and_another(self, now: Millis) -> Self {
@@ -188,6 +204,9 @@ mod tests {
         assert_eq!((wait(0), wait(4)), (None, None));
         assert_eq!((wait(5), wait(6), wait(7), wait(14)), (Some(1), Some(2), Some(4), Some(512)));
         assert_eq!((wait(15), wait(200)), (Some(900), Some(900)));
+        let beside = |count, others| Failures { count, last_at: Millis::default() }.wait_beside(others, now);
+        assert_eq!((beside(0, 4), beside(4, 0), beside(9, 0)), (None, None, None));
+        assert_eq!((beside(0, 5), beside(4, 1), beside(9, 1)), (Some(1), Some(1), Some(1)));
         let last = Failures { count: 6, last_at: now };
         assert_eq!(last.wait_at(now.plus_seconds(2)), None);
     }

@@ -16,7 +16,7 @@ pub use account::{ApiKey, DisplayName, Email, KeyName, SecondFactor, Totp, User,
 pub use branch::Branch;
 pub use conversation::{Conversation, Filing, Folder, Summary, Tag, Tags};
 pub use id::{ConnectionId, ConversationId, Credential, KeyId, MessageId, SessionId, UserId};
-pub use limit::{Allowance, Failures, Network, Rate, Requester};
+pub use limit::{Allowance, FREE_FAILURES, Failures, Network, Rate, Requester};
 pub use message::{Message, ReplyStatus, Role};
 pub use text::{Content, ModelName, Prompt, RuleBroken, SystemPrompt, Title, TokenCount};
 pub use time::{Day, Millis};

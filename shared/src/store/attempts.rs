@@ -5,8 +5,10 @@ use serde::Deserialize;
 
 use super::expression::{Expression, number};
 use super::key::Key;
+use super::query::Item;
+use super::transaction::{Updated, from_item};
 use super::{Store, key};
-use crate::domain::{Failures, Millis, Network, UserId};
+use crate::domain::{FREE_FAILURES, Failures, Millis, Network, UserId};
 use crate::error::{Code, Error, Result};
 
 /// What guesses are counted for.
@@ -31,7 +33,7 @@ struct FailuresItem {
 }
 
 impl Attempts {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         match self {
             Self::OfUser(user) => key::user(*user),
             Self::OfName(name) => key::failures(format_args!("NAME#{name}")),
@@ -45,6 +47,12 @@ impl Attempts {
         if matches!(self, Self::From(_)) { 3600 } else { 86_400 }
     }
 
+    /// `failures` as far as they are not forgotten at `now`.
+    #[must_use]
+    pub fn remembered(&self, failures: Failures, now: Millis) -> Failures {
+        failures.remembered_at(now, self.remembered_seconds())
+    }
+
     /// An update of the item that counts, which is there or, unless it is a user's own, begins with it.
     fn changed(&self, now: Millis) -> Expression {
         let changed = Expression::default().set("failed_at", number(now.get()));
@@ -55,45 +63,71 @@ impl Attempts {
     }
 }
 
-impl Store {
-    /// The failures that were counted, read consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn find_failures(&self, attempts: &Attempts) -> Result<Failures> {
-        let item = self.find_item::<FailuresItem>(attempts.key()).await?.unwrap_or_default();
-        Ok(Failures { count: item.failures, last_at: item.failed_at })
-    }
+/// A guess that was counted as a failure before it is judged, or refused.
+pub(super) struct TriedAttempt {
+    /// The item that counts, as it was before; none when there was none.
+    pub(super) before: Option<Item>,
+    /// How many seconds to wait, for a guess that was not counted.
+    pub(super) wait: Option<u64>,
+}
 
-    /// Counts a guess at `now` as a failure, before it is judged: of many at once, no more pass than may. `seen` is
-    /// what was counted when it was last looked at.
+impl Store {
+    /// Counts a guess at `now` as a failure, before it is judged: of many at once, no more pass than may.
     ///
     /// # Errors
     /// [`Code::TooManyAttempts`], with the seconds to wait.
-    pub async fn reserve_attempt(&self, attempts: &Attempts, seen: Failures, now: Millis) -> Result<()> {
-        let mut seen = seen;
+    pub async fn reserve_attempt(&self, attempts: &Attempts, now: Millis) -> Result<()> {
+        match self.try_attempt(attempts, now).await?.wait {
+            Some(seconds) => Err(Error::retry_after(Code::TooManyAttempts, seconds)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, with the item that counts: one request, as long as failures are free.
+    pub(super) async fn try_attempt(&self, attempts: &Attempts, now: Millis) -> Result<TriedAttempt> {
+        let (mut before, mut seen) = (None, Failures::default());
         for _ in 0..20 {
-            let counting = seen.remembered_at(now, attempts.remembered_seconds());
+            let counting = attempts.remembered(seen, now);
             if let Some(seconds) = counting.wait_at(now) {
-                return Err(Error::retry_after(Code::TooManyAttempts, seconds));
+                return Ok(TriedAttempt { before, wait: Some(seconds) });
             }
-            let next = counting.and_another(now);
-            let reserved = attempts.changed(now).set("failures", number(next.count));
-            let reserved = if seen.count == 0 {
-                reserved.when_absent_or_equal("failures", number(0))
+            let reserved = if seen.is_free() {
+                attempts
+                    .changed(now)
+                    .add("failures", 1)
+                    .when_absent_or_less("failures", number(FREE_FAILURES))
             } else {
-                reserved
-                    .when_equal("failures", number(seen.count))
-                    .when_equal("failed_at", number(seen.last_at.get()))
+                let next = counting.and_another(now).count;
+                attempts.changed(now).set("failures", number(next)).when_failures_are(seen)
             };
-            if self.update(attempts.key(), &reserved, ReturnValue::None).await?.is_some() {
-                return Ok(());
+            match self.try_update(attempts.key(), &reserved, ReturnValue::AllOld).await? {
+                Updated::Done(old) => {
+                    if seen.is_free() {
+                        self.forget_old(attempts, failures(&old)?, now).await?;
+                    }
+                    return Ok(TriedAttempt { before: (!old.is_empty()).then_some(old), wait: None });
+                }
+                // A user that is gone.
+                Updated::Refused(None) => return Ok(TriedAttempt { before: None, wait: None }),
+                Updated::Refused(Some(item)) => {
+                    seen = failures(&item)?;
+                    before = Some(item);
+                }
             }
-            // Another guess was counted in between.
-            seen = self.find_failures(attempts).await?;
         }
         // So many at once are guesses, whoever makes them.
-        Err(Error::retry_after(Code::TooManyAttempts, 1))
+        Ok(TriedAttempt { before, wait: Some(1) })
+    }
+
+    /// Begins to count anew after the failure at `now`, if those `before` it are so old that they are forgotten.
+    async fn forget_old(&self, attempts: &Attempts, before: Failures, now: Millis) -> Result<()> {
+        if before.count == attempts.remembered(before, now).count {
+            return Ok(());
+        }
+        let anew =
+            Expression::default().set("failures", number(1)).when_failures_are(before.and_another(now));
+        self.update(attempts.key(), &anew, ReturnValue::None).await?;
+        Ok(())
     }
 
     /// Takes back what [`Self::reserve_attempt`] counted.
@@ -112,8 +146,8 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn count_failure(&self, attempts: &Attempts, now: Millis) -> Result<()> {
         let counted = attempts.changed(now).add("failures", 1);
-        self.update(attempts.key(), &counted, ReturnValue::None).await?;
-        Ok(())
+        let before = self.update(attempts.key(), &counted, ReturnValue::UpdatedOld).await?;
+        self.forget_old(attempts, failures(&before.unwrap_or_default())?, now).await
     }
 
     /// Forgets all failures, after a guess that was right.
@@ -124,5 +158,18 @@ impl Store {
         let forgotten = Expression::default().remove("failures").remove("failed_at").when_exists("failures");
         self.update(attempts.key(), &forgotten, ReturnValue::None).await?;
         Ok(())
+    }
+}
+
+/// The failures that an item counts.
+pub(super) fn failures(item: &Item) -> Result<Failures> {
+    let item: FailuresItem = from_item(item.clone())?;
+    Ok(Failures { count: item.failures, last_at: item.failed_at })
+}
+
+impl Expression {
+    /// That an item still counts these failures.
+    fn when_failures_are(self, seen: Failures) -> Self {
+        self.when_equal("failures", number(seen.count)).when_equal("failed_at", number(seen.last_at.get()))
     }
 }

@@ -26,6 +26,12 @@ impl Key {
         Self { pk: pk.into(), sk: sk.into() }
     }
 
+    /// Whether it is the key of this item.
+    pub(super) fn is_of(&self, item: &HashMap<String, AttributeValue>) -> bool {
+        let is = |name, part: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(part));
+        is("pk", &self.pk) && is("sk", &self.sk)
+    }
+
     /// As DynamoDB wants it.
     pub(super) fn attributes(self) -> HashMap<String, AttributeValue> {
         HashMap::from([

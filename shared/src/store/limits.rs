@@ -27,15 +27,25 @@ impl Store {
         Ok(whole(&self.count_in_window(of, rate, now, counted).await?, "requests"))
     }
 
-    /// Counts a request made at `now` that is a guess at a password, and says what is left of the requests, and which
-    /// guess of its window this is: of many at once, one is the first.
+    /// Counts a request made at `now` that is a guess at a password, and says what is left of the requests, and how many
+    /// other guesses of its window nobody has judged yet: of many at once, one has no others before it.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn count_guess(&self, of: &Requester, rate: Rate, now: Millis) -> Result<(Allowance, u64)> {
         let counted = Expression::default().add("requests", 1).add("guesses", 1);
         let after = self.count_in_window(of, rate, now, counted).await?;
-        Ok((rate.after(whole(&after, "requests"), now), whole(&after, "guesses")))
+        Ok((rate.after(whole(&after, "requests"), now), whole(&after, "guesses").saturating_sub(1)))
+    }
+
+    /// A guess that was counted at `counted_at` has been judged, or refused.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn settle_guess(&self, of: &Requester, rate: Rate, counted_at: Millis) -> Result<()> {
+        let settled = Expression::default().add("guesses", -1).when_greater("guesses", number(0));
+        self.update(key::requests(of, rate.window_at(counted_at)), &settled, ReturnValue::None).await?;
+        Ok(())
     }
 
     async fn count_in_window(

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, ids, number, text};
-use super::items::item_at;
-use super::query::Stretch;
-use super::transaction::{failed, from_item};
+use super::items::{UserItem, item_at};
+use super::query::{Item, Stretch};
+use super::transaction::{MOST_TRIES, Updated, failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
 use crate::domain::{Millis, Network, SecondFactor, SessionId, User, UserId};
@@ -51,12 +51,10 @@ pub struct Proof {
 }
 
 impl Proof {
-    fn change(self) -> Expression {
-        let change = match self.stronger_hash {
-            Some(hash) => Expression::default().set("password_hash", text(hash)),
-            None => Expression::default(),
-        };
-        match self.second_factor {
+    fn change(&self) -> Expression {
+        let stronger_hash = self.stronger_hash.clone().map(text);
+        let change = Expression::default().set_or_keep("password_hash", stronger_hash);
+        match &self.second_factor {
             None => change,
             Some(SecondFactor::Step(step)) => {
                 change.set("totp_step", number(step)).when_less("totp_step", number(step))
@@ -67,6 +65,32 @@ impl Proof {
             }
         }
     }
+
+    /// Whether it still proves that it is `user`, who was `seen` when it was made.
+    fn still_holds(&self, user: &User, seen: &User) -> bool {
+        let unused = match &self.second_factor {
+            None => true,
+            Some(SecondFactor::Step(step)) => user.totp.as_ref().is_some_and(|totp| totp.last_step < *step),
+            Some(SecondFactor::Recovery(hash)) => user.recovery_hashes.contains(hash),
+        };
+        unused && user.password_hash == seen.password_hash && user.token_version == seen.token_version
+    }
+}
+
+/// The item that keeps a new session; the user's own item must name it too.
+pub(super) fn session_item(user: UserId, new: &NewSession) -> Result<Item> {
+    let session = &new.session;
+    let item = SessionItem {
+        id: session.id,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        address: session.address.clone(),
+        user_agent: session.user_agent.clone(),
+        refresh_hash: new.refresh_hash.clone(),
+        previous_hash: None,
+        expires_at: ends_at(session.created_at, session.last_used_at).seconds(),
+    };
+    item_at(key::session(user, session.id), "session", &item)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,7 +133,7 @@ impl From<SessionItem> for Session {
 
 impl Store {
     /// Begins a session of a user, as long as the user's password and token version are those that were seen. Beyond 50, the
-    /// one that was not used for longest ends, and is answered. `proof` is what was seen of the credentials: they must
+    /// ones that were not used for longest end, and are answered. `proof` is what was seen of the credentials: they must
     /// still be so, and a second factor counts once.
     ///
     /// # Errors
@@ -118,31 +142,49 @@ impl Store {
         &self,
         user: &User,
         new: &NewSession,
-        proof: Proof,
-    ) -> Result<Option<SessionId>> {
-        let mut ended = None;
-        if user.sessions.len() >= MOST_SESSIONS {
-            ended = self.least_used_session(user).await?;
-            if let Some(ended) = ended {
-                // One attribute cannot be added to and deleted from at once, so it goes by its own update.
-                self.end_session(user.id, ended).await?;
-            }
-        }
+        proof: &Proof,
+    ) -> Result<Vec<SessionId>> {
+        // It means nothing until the user's own item names it, so the two need no transaction.
+        let request = self.client.put_item().table_name(&self.studio);
+        let item = session_item(user.id, new)?;
+        request.set_item(Some(item)).send().await.map_err(failed)?;
+        let id = new.session.id;
         let named = proof
             .change()
-            .add_to_set("sessions", ids([new.session.id.to_string()]))
+            .add_to_set("sessions", ids([id.to_string()]))
             // The password was right.
             .remove("failures")
             .remove("failed_at")
             // It is still the password, too.
             .when_equal("password_hash", text(user.password_hash.clone()))
-            .when_equal("token_version", number(user.token_version));
-        let writes =
-            vec![self.new_session(user.id, new)?, Write::update(&self.studio, key::user(user.id), named)];
-        if self.transact(writes).await?.is_committed() {
-            return Ok(ended);
+            .when_equal("token_version", number(user.token_version))
+            .when_absent_or_fewer("sessions", number(MOST_SESSIONS));
+        let mut ended = Vec::new();
+        for _ in 0..MOST_TRIES {
+            let refused = match self.try_update(key::user(user.id), &named, ReturnValue::None).await? {
+                Updated::Done(_) => return Ok(ended),
+                Updated::Refused(item) => item.map(from_item::<UserItem>).transpose()?.map(User::from),
+            };
+            match refused {
+                // It was named already; the answer was lost.
+                Some(now) if now.sessions.contains(&id) => return Ok(ended),
+                // One attribute cannot be added to and deleted from at once, so the other goes by its own update.
+                Some(now) if now.sessions.len() >= MOST_SESSIONS && proof.still_holds(&now, user) => {
+                    ended.extend(self.end_least_used_session(&now).await?);
+                }
+                _ => break,
+            }
         }
+        self.delete_session_item(user.id, id).await?;
         Err(Error::new(Code::WrongCredentials, "Incorrect username or password"))
+    }
+
+    async fn end_least_used_session(&self, user: &User) -> Result<Option<SessionId>> {
+        let ended = self.least_used_session(user).await?;
+        if let Some(ended) = ended {
+            self.end_session(user.id, ended).await?;
+        }
+        Ok(ended)
     }
 
     /// The session that was used longest ago; one whose item has expired before all others.
@@ -151,22 +193,6 @@ impl Store {
         let used =
             |session: &SessionId| items.iter().find(|item| item.id == *session).map(|item| item.last_used_at);
         Ok(user.sessions.iter().copied().min_by_key(used))
-    }
-
-    /// The write that keeps a new session; the user's own item must name it too.
-    pub(super) fn new_session(&self, user: UserId, new: &NewSession) -> Result<Write> {
-        let session = &new.session;
-        let item = SessionItem {
-            id: session.id,
-            created_at: session.created_at,
-            last_used_at: session.last_used_at,
-            address: session.address.clone(),
-            user_agent: session.user_agent.clone(),
-            refresh_hash: new.refresh_hash.clone(),
-            previous_hash: None,
-            expires_at: ends_at(session.created_at, session.last_used_at).seconds(),
-        };
-        Ok(Write::create(&self.studio, item_at(key::session(user, session.id), "session", &item)?))
     }
 
     /// Puts the successor in the place of the refresh token with the hash `presented`. Of many at once, one rotates
@@ -255,10 +281,15 @@ impl Store {
         ended: impl Fn(SessionId) -> bool,
     ) -> Result<()> {
         for item in self.session_items(user).await?.iter().filter(|item| ended(item.id)) {
-            let request = self.client.delete_item().table_name(&self.studio);
-            let key = key::session(user, item.id).attributes();
-            request.set_key(Some(key)).send().await.map_err(failed)?;
+            self.delete_session_item(user, item.id).await?;
         }
+        Ok(())
+    }
+
+    async fn delete_session_item(&self, user: UserId, session: SessionId) -> Result<()> {
+        let request = self.client.delete_item().table_name(&self.studio);
+        let key = key::session(user, session).attributes();
+        request.set_key(Some(key)).send().await.map_err(failed)?;
         Ok(())
     }
 

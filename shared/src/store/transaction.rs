@@ -6,21 +6,23 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Store;
 use super::expression::{Expression, Write};
 use super::key::Key;
+use super::query::Item;
 use crate::clock;
 use crate::error::{Error, Result};
 
 /// DynamoDB takes no more writes in one transaction.
 pub(super) const MOST_WRITES: usize = 100;
-/// How often a transaction is tried that meets others.
-const MOST_TRIES: u32 = 10;
+/// How often something is tried that meets others.
+pub(super) const MOST_TRIES: u32 = 10;
 
 /// What became of a transaction that could be tried.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +45,15 @@ impl Outcome {
     pub(super) fn is_committed(&self) -> bool {
         *self == Self::Committed
     }
+}
+
+/// What became of an update of one item.
+#[derive(Debug)]
+pub(super) enum Updated {
+    /// It was made; the attributes that were asked for.
+    Done(Item),
+    /// A condition failed, because there is no item, or because of what this item holds.
+    Refused(Option<Item>),
 }
 
 impl Store {
@@ -90,16 +101,36 @@ impl Store {
         key: Key,
         expression: &Expression,
         answer_with: ReturnValue,
-    ) -> Result<Option<HashMap<String, AttributeValue>>> {
+    ) -> Result<Option<Item>> {
+        Ok(match self.send_update(self.update_request(key, expression).return_values(answer_with)).await? {
+            Updated::Done(attributes) => Some(attributes),
+            Updated::Refused(_) => None,
+        })
+    }
+
+    /// The same, and says what is there when a condition failed.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub(super) async fn try_update(
+        &self,
+        key: Key,
+        expression: &Expression,
+        answer_with: ReturnValue,
+    ) -> Result<Updated> {
         let request = self.update_request(key, expression).return_values(answer_with);
+        let seen = ReturnValuesOnConditionCheckFailure::AllOld;
+        self.send_update(request.return_values_on_condition_check_failure(seen)).await
+    }
+
+    async fn send_update(&self, request: UpdateItemFluentBuilder) -> Result<Updated> {
         for attempt in 0..MOST_TRIES {
             match request.clone().send().await {
-                Ok(answer) => return Ok(Some(answer.attributes.unwrap_or_default())),
-                Err(error) if condition_failed(&error) => return Ok(None),
+                Ok(answer) => return Ok(Updated::Done(answer.attributes.unwrap_or_default())),
                 Err(error) if has_code(&error, "TransactionConflictException") => {
                     tokio::time::sleep(pause(attempt)).await;
                 }
-                Err(error) => return Err(failed(error)),
+                Err(error) => return refused(error),
             }
         }
         Err(Error::unavailable("an update met transactions ten times"))
@@ -114,6 +145,16 @@ impl Store {
             .set_condition_expression(expression.condition())
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
+    }
+}
+
+/// What a failed update means, other than having met a transaction.
+fn refused(error: SdkError<UpdateItemError>) -> Result<Updated> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+            Ok(Updated::Refused(refused.item.clone()))
+        }
+        _ => Err(failed(error)),
     }
 }
 

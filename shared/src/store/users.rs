@@ -1,13 +1,18 @@
 //! Users: registered once, found by id and by name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::attempts::failures;
 use super::expression::{Expression, Write, number, text};
 use super::items::{UserItem, item_at};
-use super::transaction::{Outcome, failed, from_item, random_below};
+use super::query::Item;
+use super::sessions::session_item;
+use super::transaction::{MOST_TRIES, Outcome, failed, from_item, random_below};
 use super::{Attempts, NewSession, Store, key};
 use crate::domain::usage::OwnBudget;
-use crate::domain::{Credential, Email, Failures, Millis, User, UserId, Username};
+use crate::domain::{Credential, Email, Failures, Millis, Network, User, UserId, Username};
 use crate::error::{Code, Error, Result};
 
 /// What registration stores.
@@ -26,14 +31,14 @@ pub struct NewUser {
     pub session: NewSession,
 }
 
-/// What stands behind a name: somebody, or nobody, which looks the same from outside.
+/// Somebody at whose password there is a guess, or nobody, which looks the same from outside.
 pub struct Account {
-    /// Somebody.
+    /// Somebody, as read consistently.
     pub user: Option<User>,
     /// What guesses at the password are counted for.
     pub attempts: Attempts,
-    /// How many there were.
-    pub failures: Failures,
+    /// How many seconds to wait; none when the guess was counted, and may be judged.
+    pub wait: Option<u64>,
 }
 
 impl Store {
@@ -81,7 +86,7 @@ impl Store {
             Write::create(&self.studio, email),
             Write::create(&self.studio, item),
             Write::create(&self.studio, statistics),
-            self.new_session(user.id, session)?,
+            Write::create(&self.studio, session_item(user.id, session)?),
             Write::update(&self.studio, key::totals(random_below(key::SHARDS)), counted),
         ])
     }
@@ -95,29 +100,49 @@ impl Store {
         Ok(item.filter(|item| !item.leaving).map(User::from))
     }
 
-    /// The account that this name stands for, whatever its case, read consistently. A name that nobody has takes as many
-    /// reads as one that somebody has.
+    /// Whom this name stands for, whatever its case, and the failures of those who guess from `network`: one request, read
+    /// consistently.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn find_account(&self, username: &Username) -> Result<Account> {
+    pub async fn find_name_and_failures(
+        &self,
+        username: &Username,
+        network: &Network,
+    ) -> Result<(Option<UserId>, Failures)> {
         #[derive(serde::Deserialize)]
         struct NameItem {
             user: UserId,
         }
-        let unknown = || Attempts::OfName(username.canonical());
-        let Some(name) = self.find_item::<NameItem>(key::username(username)).await? else {
-            let failures = self.find_failures(&unknown()).await?;
-            return Ok(Account { user: None, attempts: unknown(), failures });
-        };
-        let user = self.find_user(name.user).await?;
-        Ok(match user {
-            Some(user) => {
-                Account { attempts: Attempts::OfUser(user.id), failures: user.failures, user: Some(user) }
+        let network = Attempts::From(network.clone());
+        let [name, failed] = self.find_items([key::username(username), network.key()]).await?;
+        let name: Option<NameItem> = name.map(from_item).transpose()?;
+        Ok((name.map(|name| name.user), failures(&failed.unwrap_or_default())?))
+    }
+
+    /// Counts a guess at `now` at the password of the account with this name, and reads whose it is, by one request: a name
+    /// that nobody has takes as many as one that somebody has.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn begin_guess(
+        &self,
+        owner: Option<UserId>,
+        username: &Username,
+        now: Millis,
+    ) -> Result<Account> {
+        if let Some(owner) = owner {
+            let attempts = Attempts::OfUser(owner);
+            let reserved = self.try_attempt(&attempts, now).await?;
+            if let Some(item) = reserved.before {
+                let item: UserItem = from_item(item)?;
+                let user = (!item.leaving).then(|| User::from(item));
+                return Ok(Account { user, attempts, wait: reserved.wait });
             }
-            // It is deleted at this moment.
-            None => Account { user: None, attempts: unknown(), failures: Failures::default() },
-        })
+        }
+        let attempts = Attempts::OfName(username.canonical());
+        let wait = self.try_attempt(&attempts, now).await?.wait;
+        Ok(Account { user: None, attempts, wait })
     }
 
     /// One item of the studio table, read consistently.
@@ -125,6 +150,31 @@ impl Store {
         let request = self.client.get_item().table_name(&self.studio).set_key(Some(key.attributes()));
         let answer = request.consistent_read(true).send().await.map_err(failed)?;
         answer.item.map(from_item).transpose()
+    }
+
+    /// Items of the studio table, read consistently by one request.
+    async fn find_items<const N: usize>(&self, keys: [key::Key; N]) -> Result<[Option<Item>; N]> {
+        let mut found = [const { None }; N];
+        let wanted = keys.iter().map(|key| key.clone().attributes());
+        let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted.collect()));
+        let wanted = wanted.build().map_err(Error::internal)?;
+        let mut left = HashMap::from([(self.studio.clone(), wanted)]);
+        for attempt in 0..MOST_TRIES {
+            let answer = self.client.batch_get_item().set_request_items(Some(left)).send().await;
+            let answer = answer.map_err(failed)?;
+            for item in answer.responses.into_iter().flatten().flat_map(|(_table, items)| items) {
+                let place = keys.iter().position(|key| key.is_of(&item));
+                if let Some(found) = place.and_then(|place| found.get_mut(place)) {
+                    *found = Some(item);
+                }
+            }
+            left = answer.unprocessed_keys.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(found);
+            }
+            self.give_way(attempt).await;
+        }
+        Err(Error::unavailable("items were left over again and again"))
     }
 
     /// The condition that a credential still counts, for writes that must not escape its end.
