@@ -3,7 +3,8 @@
 use shared::Result;
 use shared::auth::{CountedGuess, Password};
 use shared::clock;
-use shared::domain::{Network, User, UserId, Username};
+use shared::domain::session::is_fresh;
+use shared::domain::{Network, SessionId, User, UserId, Username};
 use shared::error::{Code, Error};
 use shared::http::Request;
 use shared::store::{Attempts, Store};
@@ -118,6 +119,23 @@ impl<'a> Confirmation<'a> {
     /// When DynamoDB is out of reach.
     pub(super) async fn was_right(self) -> Result<()> {
         self.store.forget_failures(&self.attempts).await
+    }
+}
+
+/// Lets pass what would let a thief of the session stay: with the password, or a moment after the login.
+///
+/// # Errors
+/// As [`confirm`].
+pub(super) async fn confirm_unless_fresh(
+    auth: &Auth,
+    user: &User,
+    session: SessionId,
+    password: Option<String>,
+) -> Result<()> {
+    match password {
+        Some(password) => confirm(auth, user, password).await,
+        None if is_fresh(session, clock::now()) => Ok(()),
+        None => Err(Error::new(Code::Forbidden, "This takes the password, since the login was a while ago")),
     }
 }
 

@@ -11,6 +11,7 @@ use shared::store::NewKey;
 use utoipa::ToSchema;
 
 use super::Auth;
+use super::guess::confirm_unless_fresh;
 use super::keys::KeyAnswer;
 
 /// Ten years.
@@ -24,6 +25,9 @@ struct Wanted {
     /// Without it, the key does not end by itself.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_in_days: Option<u64>,
+    /// Needed unless the session began within a quarter of an hour: a key outlives it.
+    #[schema(format = Password)]
+    password: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -38,7 +42,8 @@ struct Made {
 
 /// Make an API key
 ///
-/// For a program of the caller's. It is shown here and never again. There are at most 50.
+/// For a program of the caller's. It is shown here and never again. There are at most 50. It takes the password, unless the
+/// session began within a quarter of an hour.
 #[utoipa::path(
     post,
     path = "/api/auth/keys",
@@ -47,15 +52,16 @@ struct Made {
     request_body = Wanted,
     responses((status = 200, description = "The key.", body = Made)),
     security(("session" = [])),
-    extensions(("x-codes" = json!([Code::Conflict]))),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let (caller, session) = auth.person(request).await?;
     let wanted: Wanted = request.json()?;
     if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
         return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
     }
     let user = auth.user(caller.user).await?;
+    confirm_unless_fresh(auth, &user, session, wanted.password).await?;
     let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
     let key = ApiKey {
         id: KeyId::new(clock::new_ulid()),

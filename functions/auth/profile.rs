@@ -3,15 +3,13 @@
 
 use serde::{Deserialize, Deserializer};
 use shared::Result;
-use shared::clock;
-use shared::domain::session::is_fresh;
 use shared::domain::{DisplayName, Email};
-use shared::error::{Code, Error};
+use shared::error::Code;
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
 use super::Auth;
-use super::guess::confirm;
+use super::guess::confirm_unless_fresh;
 use super::me::Profile;
 
 #[derive(Deserialize, ToSchema)]
@@ -58,12 +56,8 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     user.email = change.email.unwrap_or(user.email);
     user.display_name = change.display_name.unwrap_or(user.display_name);
     let moved = user.email.canonical() != old_email.canonical();
-    match change.password {
-        Some(password) => confirm(auth, &user, password).await?,
-        None if moved && !is_fresh(session, clock::now()) => {
-            return Err(Error::new(Code::Forbidden, "Another address takes the password, too"));
-        }
-        None => {}
+    if moved || change.password.is_some() {
+        confirm_unless_fresh(auth, &user, session, change.password).await?;
     }
     let was_verified = user.email_verified;
     user.email_verified &= !moved;

@@ -76,7 +76,7 @@ async fn a_profile_is_changed_field_by_field() {
 }
 
 #[tokio::test]
-async fn another_address_takes_the_password_unless_the_login_was_a_moment_ago() {
+async fn another_address_and_an_api_key_take_the_password_unless_the_login_was_a_moment_ago() {
     let studio = studio_with(|options| options.variable("SECRET_KEY", forgeries::SECRET)).await;
     let ada = studio.user("ada").await;
     // A session of a year ago, with a token as we make them.
@@ -92,6 +92,13 @@ async fn another_address_takes_the_password_unless_the_login_was_a_moment_ago() 
     stale.patch("/api/auth/me", &json!({"email": "ADA@example.com"})).await.expect(200);
     let change = |password: &str| json!({"email": "eve@example.com", "password": password});
     stale.patch("/api/auth/me", &json!({"email": "eve@example.com"})).await.expect(403);
+    let key = json!({"name": "a key outlives its session"});
+    stale.post("/api/auth/keys", &key).await.expect(403);
+    let mut proven = key.clone();
+    proven["password"] = json!("a wrong password");
+    stale.post("/api/auth/keys", &proven).await.expect(403);
+    proven["password"] = json!(PASSWORD);
+    stale.post("/api/auth/keys", &proven).await.expect(200);
     stale.patch("/api/auth/me", &change("a wrong password")).await.expect(403);
     ada.patch("/api/auth/me", &change("a wrong password")).await.expect(403);
     stale.patch("/api/auth/me", &change(PASSWORD)).await.expect(200);
