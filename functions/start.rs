@@ -143,10 +143,13 @@ impl Foundation {
         let tokens = Tokens::new(variables.parsed_or("ACCESS_TOKEN_EXPIRE_MINUTES", 30));
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
+        let aws = config::aws(&mut variables)?;
         variables.done(Some(()))?;
-        let aws = config::aws().await?;
-        let store = Store::connect(&aws, studio_table, connections_table);
-        let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
+        // While Secrets Manager is asked, there is time for the rest.
+        let (keyring, store) = tokio::join!(Keyring::open(Secrets::connect(&aws), secret), async {
+            Store::connect(&aws, studio_table, connections_table)
+        });
+        let keyring = Arc::new(keyring?);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
         Ok(Self { store, tokens, keyring, gate, limiter, rate, aws })

@@ -87,7 +87,7 @@ impl Auth {
         let tasks = variables.text("TASKS_FUNCTION");
         let base = Foundation::lay(variables, connections).await?;
         let handover = Handover::connect(&base.aws, tasks);
-        let push = Push::connect(&base.aws, &endpoint, base.store.clone());
+        let push = Push::connect(&base.aws, endpoint, base.store.clone());
         Ok(Self { base, passwords: Passwords, push, handover })
     }
 }

@@ -49,7 +49,7 @@ impl Chat {
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let base = Foundation::lay(variables, connections).await?;
         let (store, models) = (base.store.clone(), Box::pin(providers.connect(&base.aws)).await?);
-        let push = Push::connect(&base.aws, &endpoint, store.clone());
+        let push = Push::connect(&base.aws, endpoint, store.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
         Ok(Self {
             replies: Replies::new(store.clone(), push.clone()),

@@ -58,10 +58,10 @@ impl Replies {
         let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
         let (studio, connections) = (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
-        let (studio, connections, endpoint) = variables.done(Some((studio, connections, endpoint)))?;
-        let aws = config::aws().await?;
+        let aws = config::aws(&mut variables)?;
+        variables.done(Some(()))?;
         let store = Store::connect(&aws, studio, connections);
-        let push = Push::connect(&aws, &endpoint, store.clone());
+        let push = Push::connect(&aws, endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;
         let worker = Worker::new(store.clone(), models.clone(), push.clone());
         let replies = shared::replies::Replies::new(store.clone(), push.clone());

@@ -28,8 +28,8 @@ impl Tasks {
         let mut variables = start::variables();
         let (studio, app_url) = (variables.text("STUDIO_TABLE"), variables.text("APP_URL"));
         let from = variables.optional("MAIL_FROM", Ok::<_, &str>);
+        let aws = config::aws(&mut variables)?;
         variables.done(Some(()))?;
-        let aws = config::aws().await?;
         let store = Store::connect(&aws, studio, String::new());
         let mails = Mails::new(store.clone(), Mailer::connect(&aws, from), app_url);
         Ok(Self { store, mails })

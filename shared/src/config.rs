@@ -1,18 +1,16 @@
 //! The only place that reads the environment. Each function names the variables it needs; all that are missing or
 //! bad are named at once.
 
+mod aws;
 mod aws_http;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
-
-use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 
 /// Configures AWS clients.
-pub use aws_config::SdkConfig as AwsConfig;
+pub use aws_types::SdkConfig as AwsConfig;
+
+pub use aws::aws;
 
 /// Reads variables and remembers what is wrong with them.
 #[derive(Debug, Default)]
@@ -109,22 +107,6 @@ impl Variables {
     pub fn done<T>(self, settings: Option<T>) -> Result<T, BadVariables> {
         settings.filter(|_| self.problems.is_empty()).ok_or(BadVariables(self.problems))
     }
-}
-
-/// The configuration of all AWS clients: region, credentials and endpoints, as the SDK finds them.
-///
-/// # Errors
-/// When the cryptography lacks what TLS needs.
-pub async fn aws() -> Result<AwsConfig, rustls::Error> {
-    // DynamoDB answers in milliseconds: waiting a second before the second try, as the SDK would, is far too long.
-    let retries =
-        RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(50));
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(8))
-        .build();
-    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(aws_http::client()?);
-    Ok(loader.retry_config(retries).timeout_config(timeouts).load().await)
 }
 
 #[cfg(test)]

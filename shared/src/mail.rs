@@ -1,9 +1,9 @@
 //! Mails, sent through SES; nothing is sent when the studio has no address to send from.
 
-use aws_config::SdkConfig;
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use aws_types::SdkConfig;
 
 use crate::domain::Email;
 use crate::error::{Error, Result};

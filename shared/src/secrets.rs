@@ -1,9 +1,9 @@
 //! Secrets, read from Secrets Manager where they are kept: never from a variable, never logged.
 
-use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{DisplayErrorContext, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_types::SdkConfig;
 
 use crate::error::{Error, Result};
 

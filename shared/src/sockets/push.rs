@@ -1,13 +1,14 @@
 //! Pushing frames through API Gateway's `@connections`.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::ServerFrame;
@@ -38,20 +39,29 @@ pub enum Delivery {
 /// Pushes frames to connections.
 #[derive(Clone)]
 pub struct Push {
-    client: Client,
+    aws: SdkConfig,
+    endpoint: String,
+    /// Made when it is needed: most instances of most functions come to their end without.
+    client: Arc<OnceLock<Client>>,
     store: Store,
 }
 
 impl Push {
     /// Pushes through the management endpoint of the WebSocket API at `endpoint`.
     #[must_use]
-    pub fn connect(aws: &SdkConfig, endpoint: &str, store: Store) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
-        let config = aws_sdk_apigatewaymanagement::config::Builder::from(aws)
-            .endpoint_url(endpoint)
-            .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
-        Self { client: Client::from_conf(config.build()), store }
+    pub fn connect(aws: &SdkConfig, endpoint: String, store: Store) -> Self {
+        Self { aws: aws.clone(), endpoint, client: Arc::default(), store }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
+            let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.aws)
+                .endpoint_url(&self.endpoint)
+                .timeout_config(timeouts.build())
+                .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
+            Client::from_conf(config.build())
+        })
     }
 
     /// Pushes `frame` to one connection. Says whether API Gateway took it: not when the connection is gone, or not open yet.
@@ -84,7 +94,7 @@ impl Push {
     }
 
     async fn post(&self, connection: &ConnectionId, text: &str) -> Result<bool> {
-        let request = self.client.post_to_connection().connection_id(connection.as_str());
+        let request = self.client().post_to_connection().connection_id(connection.as_str());
         match request.data(Blob::new(text.as_bytes())).send().await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_gone_exception() => Ok(false),
@@ -193,7 +203,7 @@ impl Push {
 
     /// Closes a connection. When that cannot be done, it is at least nobody's any more: one that is not open yet, too.
     pub async fn close(&self, connection: &ConnectionId) {
-        let closed = self.client.delete_connection().connection_id(connection.as_str()).send().await;
+        let closed = self.client().delete_connection().connection_id(connection.as_str()).send().await;
         if let Err(error) = closed {
             if !error.as_service_error().is_some_and(|error| error.is_gone_exception()) {
                 let error = DisplayErrorContext(error).to_string();

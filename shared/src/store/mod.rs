@@ -49,8 +49,8 @@ mod usage;
 mod users;
 mod version;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
 
 pub use api_keys::{KeyOwner, NewKey};
 pub use attempts::Attempts;
