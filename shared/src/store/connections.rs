@@ -126,10 +126,9 @@ impl Store {
     pub async fn create_connection(&self, connection: &Connection) -> Result<()> {
         let mut item = item_at(key::connection(&connection.id), "connection", connection)?;
         item.insert("expires_at".to_owned(), number(connection.gone_at()));
+        let Some(owner) = connection.owner else { return self.put(&self.connections, item).await };
         let mut writes = vec![Write::put(&self.connections, item)];
-        if let Some(owner) = connection.owner {
-            writes.extend(self.ownership(connection, owner)?);
-        }
+        writes.extend(self.ownership(connection, owner)?);
         if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(revoked()) }
     }
 

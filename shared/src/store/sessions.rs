@@ -145,9 +145,7 @@ impl Store {
         proof: &Proof,
     ) -> Result<Vec<SessionId>> {
         // It means nothing until the user's own item names it, so the two need no transaction.
-        let request = self.client.put_item().table_name(&self.studio);
-        let item = session_item(user.id, new)?;
-        request.set_item(Some(item)).send().await.map_err(failed)?;
+        self.put(&self.studio, session_item(user.id, new)?).await?;
         let id = new.session.id;
         let named = proof
             .change()

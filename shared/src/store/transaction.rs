@@ -91,6 +91,16 @@ impl Store {
 }
 
 impl Store {
+    /// Puts one item, whatever is in its place.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub(super) async fn put(&self, table: &str, item: Item) -> Result<()> {
+        let request = self.client.put_item().table_name(table).set_item(Some(item));
+        request.send().await.map_err(failed)?;
+        Ok(())
+    }
+
     /// Updates one item of the studio table; none when a condition failed. An update that meets a transaction is sent
     /// again, with jitter, as the SDK does not.
     ///
