@@ -61,9 +61,10 @@ async fn a_connect_with_a_bad_token_or_to_another_users_address_is_refused() {
 async fn an_auth_frame_gives_the_window_to_its_user() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    for rest in [String::new(), format!("/{}", alice.id)] {
+    // Each alone: of a window of the same user that closes, the other would hear.
+    for (user, rest) in [(&alice, String::new()), (&bob, format!("/{}", bob.id))] {
         let mut window = Window::open(&address(&studio, &rest)).await.unwrap();
-        window.send(&auth(&alice.token)).await;
+        window.send(&auth(&user.token)).await;
         let answer = window.next_any().await;
         assert_eq!(answer["type"], "auth_success", "{answer}");
         assert!(answer["data"]["session_id"].is_string(), "{answer}");
