@@ -1,6 +1,7 @@
 //! DynamoDB: the embedded database, its tables, and the proxy the functions reach it through.
 
 mod actions;
+mod direct;
 mod meter;
 mod proxy;
 mod tables;
@@ -43,11 +44,11 @@ pub(crate) async fn serve(
     let (front, address) = listen("127.0.0.1", 0).await?;
     let until = stop.clone().cancelled_owned();
     tasks.spawn(sweep(database.clone(), stop.clone()));
+    let proxy = Proxy::new(database.clone(), backend_address, guards);
     tasks.spawn(async move {
         // It ends when it is told to; an accept error leaves the functions with a clear error of their own.
         dynoxide::server::serve_with_shutdown(backend, database, until).await.ok();
     });
-    let proxy = Proxy::new(backend_address, guards);
     tasks.spawn(http1::serve(front, stop.clone(), tasks.clone(), move |request, _peer| {
         proxy.clone().handle(request)
     }));

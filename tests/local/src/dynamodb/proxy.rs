@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use dynoxide::Database;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
@@ -16,7 +17,7 @@ use hyper_util::{
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
-use super::{actions, meter::Meter};
+use super::{actions, direct, meter::Meter};
 use crate::{
     faults::{DynamoDbFault, Faults},
     http1::{self, Answer, Cut},
@@ -27,8 +28,9 @@ use crate::{
 const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Stands between the functions and the embedded DynamoDB.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Proxy {
+    database: Database,
     client: Client<HttpConnector, Full<Bytes>>,
     backend: Uri,
     guards: Guards,
@@ -49,11 +51,12 @@ impl Guards {
 }
 
 impl Proxy {
-    pub(crate) fn new(backend: SocketAddr, guards: Guards) -> Self {
+    pub(crate) fn new(database: Database, backend: SocketAddr, guards: Guards) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let uri = Uri::builder().scheme("http").authority(backend.to_string()).path_and_query("/").build();
         Self {
+            database,
             client: Client::builder(TokioExecutor::new()).build(connector),
             backend: uri.unwrap_or_default(),
             guards,
@@ -86,7 +89,11 @@ impl Proxy {
                     Some(DynamoDbFault::LeftOver) if operation == "BatchWriteItem" => left_over(body),
                     _ => (body, None),
                 };
-                let (status, answer) = self.forward(head.headers, with_capacity(&operation, body)).await;
+                let body = with_capacity(&operation, body);
+                let (status, answer) = match direct::answer(&self.database, &operation, &body) {
+                    Some(answer) => (StatusCode::OK, answer),
+                    None => self.forward(head.headers, body).await,
+                };
                 (status, with_left_over(answer, left))
             }
         };
