@@ -18,18 +18,10 @@ fn message(number: usize) -> Value {
     json!({"id": format!("m{number}"), "role": role, "content": format!("{number}"), "timestamp": 1_795_300_000_000_u64})
 }
 
-/// Sends a request, and again while the database is busy, as clients do: a page of it has thousands of such messages,
-/// which a machine that has other things to do does not always read in time.
+/// Sends a request that may take its time.
 async fn patiently(user: &User, method: Method, path: &str, body: &Value) -> Answer {
-    let mut busy = 0;
-    loop {
-        let request = user.request(method.clone(), path).timeout(Duration::from_secs(60));
-        let answer = send(if body.is_null() { request } else { request.json(body) }).await;
-        busy += 1;
-        if answer.status != 503 || busy == 5 {
-            return answer;
-        }
-    }
+    let request = user.request(method, path).timeout(Duration::from_secs(60));
+    send(if body.is_null() { request } else { request.json(body) }).await
 }
 
 async fn read(user: &User, path: &str) -> Value {
