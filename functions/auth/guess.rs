@@ -43,12 +43,12 @@ impl<'a> Guess<'a> {
     /// Counts the guess for the account, unless its network has to wait; says for how many seconds to wait.
     async fn count(&mut self, username: &Username) -> Result<Option<u64>> {
         let (store, now) = (&self.auth.base.store, clock::now());
-        let (owner, failures) = store.find_name_and_failures(username, &self.network).await?;
-        let failures = Attempts::From(self.network.clone()).remembered(failures, now);
-        if let Some(seconds) = failures.wait_beside(self.counted.others, now) {
+        let before = self.counted.window_before;
+        let known = store.find_name_and_guesses(username, &self.network, before, now).await?;
+        if let Some(seconds) = known.failures.wait_beside(self.counted.others + known.under_way, now) {
             return Ok(Some(seconds));
         }
-        let account = store.begin_guess(owner, username, now).await?;
+        let account = store.begin_guess(known.owner, username, now).await?;
         self.user = account.user;
         match account.wait {
             None => self.account = Some(account.attempts),

@@ -70,8 +70,12 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let stronger_hash = if outdated { Some(auth.passwords.hash(password).await?) } else { None };
     let (session, refresh) = auth.new_session(user.id, request)?;
     let proof = Proof { stronger_hash, second_factor };
-    for ended in auth.base.store.create_session(&user, &session, &proof).await? {
+    let begun = auth.base.store.create_session(&user, &session, &proof).await?;
+    for ended in begun.ended {
         auth.close_session(user.id, ended).await?;
+    }
+    if !begun.is_begun {
+        return Err(wrong());
     }
     auth.signed_in(&refresh, user.token_version)
 }

@@ -1,15 +1,20 @@
 //! The limit on requests: so many in a window of time, for each user and for each network of people we do not know.
 
+use ulid::Ulid;
+
 use crate::clock;
 use crate::domain::{Allowance, Millis, Rate, Requester};
 use crate::error::{Code, Error, Result};
-use crate::store::Store;
+use crate::store::{LONGEST_GUESS_SECONDS, Store};
 
 /// A guess at a password that was counted and is not judged yet.
 pub struct CountedGuess {
     /// How many others of its window are not judged either.
     pub others: u64,
+    /// The window before, if guesses of it may not be judged either.
+    pub window_before: Option<u64>,
     of: Requester,
+    id: Ulid,
     rate: Rate,
     at: Millis,
 }
@@ -45,9 +50,10 @@ impl Limiter {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn count_guess(&self, of: Requester) -> Result<(Option<Allowance>, CountedGuess)> {
-        let (rate, at) = (self.rate.unwrap_or(Rate::UNLIMITED), clock::now());
-        let (allowance, others) = self.store.count_guess(&of, rate, at).await?;
-        Ok((self.rate.map(|_| allowance), CountedGuess { others, of, rate, at }))
+        let (rate, at, id) = (self.rate.unwrap_or(Rate::UNLIMITED), clock::now(), clock::new_ulid());
+        let (allowance, others) = self.store.count_guess(&of, id, rate, at).await?;
+        let window_before = rate.window_before(at, LONGEST_GUESS_SECONDS);
+        Ok((self.rate.map(|_| allowance), CountedGuess { others, window_before, of, id, rate, at }))
     }
 
     /// The guess has been judged, or refused.
@@ -55,7 +61,7 @@ impl Limiter {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn settle_guess(&self, guess: &CountedGuess) -> Result<()> {
-        self.store.settle_guess(&guess.of, guess.rate, guess.at).await
+        self.store.settle_guess(&guess.of, guess.id, guess.rate, guess.at).await
     }
 }
 

@@ -58,6 +58,13 @@ impl Rate {
         now.seconds() / self.window_seconds
     }
 
+    /// The number of the window before, as long as something in it may be less than so many seconds ago at `now`.
+    #[must_use]
+    pub fn window_before(self, now: Millis, seconds: u64) -> Option<u64> {
+        let began = now.seconds() % self.window_seconds < seconds;
+        self.window_at(now).checked_sub(1).filter(|_| began)
+    }
+
     /// When the window ends that `now` is in.
     #[must_use]
     pub fn window_ends(self, now: Millis) -> Millis {
@@ -180,6 +187,8 @@ mod tests {
         let rate = Rate::new(3, 60).unwrap();
         let now = Millis::saturating(61_000);
         assert_eq!(rate.window_at(now), 1);
+        assert_eq!(rate.window_before(now, 30), Some(0));
+        assert_eq!(rate.window_before(now.plus_seconds(29), 30), None);
         let third = rate.after(3, now);
         assert_eq!((third.remaining, third.exceeded), (0, false));
         assert_eq!(third.resets_at, Millis::saturating(120_000));

@@ -48,9 +48,21 @@ impl Attempts {
     }
 
     /// `failures` as far as they are not forgotten at `now`.
-    #[must_use]
-    pub fn remembered(&self, failures: Failures, now: Millis) -> Failures {
+    pub(super) fn remembered(&self, failures: Failures, now: Millis) -> Failures {
         failures.remembered_at(now, self.remembered_seconds())
+    }
+
+    /// When the last failure was, at the latest, for those at `now` not to count any more.
+    fn forgotten_at(&self, now: Millis) -> Millis {
+        Millis::saturating(now.get().saturating_sub(self.remembered_seconds() * 1000))
+    }
+
+    /// An update that puts these failures in the place of those that were `seen`, if they are still there.
+    fn replaced(&self, seen: Failures, by: Failures) -> Expression {
+        self.changed(by.last_at)
+            .set("failures", number(by.count))
+            .when_equal("failures", number(seen.count))
+            .when_equal("failed_at", number(seen.last_at.get()))
     }
 
     /// An update of the item that counts, which is there or, unless it is a user's own, begins with it.
@@ -91,20 +103,18 @@ impl Store {
             if let Some(seconds) = counting.wait_at(now) {
                 return Ok(TriedAttempt { before, wait: Some(seconds) });
             }
-            let reserved = if seen.is_free() {
-                attempts
-                    .changed(now)
-                    .add("failures", 1)
-                    .when_absent_or_less("failures", number(FREE_FAILURES))
+            let reserved = if seen == counting && seen.is_free() {
+                attempts.changed(now).add("failures", 1).when_absent_or_less_while_greater(
+                    "failures",
+                    number(FREE_FAILURES),
+                    "failed_at",
+                    number(attempts.forgotten_at(now).get()),
+                )
             } else {
-                let next = counting.and_another(now).count;
-                attempts.changed(now).set("failures", number(next)).when_failures_are(seen)
+                attempts.replaced(seen, counting.and_another(now))
             };
             match self.try_update(attempts.key(), &reserved, ReturnValue::AllOld).await? {
                 Updated::Done(old) => {
-                    if seen.is_free() {
-                        self.forget_old(attempts, failures(&old)?, now).await?;
-                    }
                     return Ok(TriedAttempt { before: (!old.is_empty()).then_some(old), wait: None });
                 }
                 // A user that is gone.
@@ -119,17 +129,6 @@ impl Store {
         Ok(TriedAttempt { before, wait: Some(1) })
     }
 
-    /// Begins to count anew after the failure at `now`, if those `before` it are so old that they are forgotten.
-    async fn forget_old(&self, attempts: &Attempts, before: Failures, now: Millis) -> Result<()> {
-        if before.count == attempts.remembered(before, now).count {
-            return Ok(());
-        }
-        let anew =
-            Expression::default().set("failures", number(1)).when_failures_are(before.and_another(now));
-        self.update(attempts.key(), &anew, ReturnValue::None).await?;
-        Ok(())
-    }
-
     /// Takes back what [`Self::reserve_attempt`] counted.
     ///
     /// # Errors
@@ -140,14 +139,23 @@ impl Store {
         Ok(())
     }
 
-    /// Counts a failure that was not reserved.
+    /// Counts a failure at `now` that was not reserved.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn count_failure(&self, attempts: &Attempts, now: Millis) -> Result<()> {
-        let counted = attempts.changed(now).add("failures", 1);
-        let before = self.update(attempts.key(), &counted, ReturnValue::UpdatedOld).await?;
-        self.forget_old(attempts, failures(&before.unwrap_or_default())?, now).await
+        let forgotten = number(attempts.forgotten_at(now).get());
+        let another = attempts.changed(now).add("failures", 1).when_absent_or_greater("failed_at", forgotten);
+        for _ in 0..20 {
+            let refused = self.try_update(attempts.key(), &another, ReturnValue::None).await?;
+            let Updated::Refused(Some(item)) = refused else { return Ok(()) };
+            // Those before are so old that they are forgotten.
+            let anew = attempts.replaced(failures(&item)?, Failures::default().and_another(now));
+            if self.update(attempts.key(), &anew, ReturnValue::None).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Error::unavailable("a failure met others again and again"))
     }
 
     /// Forgets all failures, after a guess that was right.
@@ -165,11 +173,4 @@ impl Store {
 pub(super) fn failures(item: &Item) -> Result<Failures> {
     let item: FailuresItem = from_item(item.clone())?;
     Ok(Failures { count: item.failures, last_at: item.failed_at })
-}
-
-impl Expression {
-    /// That an item still counts these failures.
-    fn when_failures_are(self, seen: Failures) -> Self {
-        self.when_equal("failures", number(seen.count)).when_equal("failed_at", number(seen.last_at.get()))
-    }
 }

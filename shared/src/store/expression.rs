@@ -148,6 +148,29 @@ impl Expression {
         self
     }
 
+    /// That the first attribute is absent, or less than a bound while the second is greater than another.
+    pub(super) fn when_absent_or_less_while_greater(
+        mut self,
+        first: &str,
+        less: AttributeValue,
+        second: &str,
+        greater: AttributeValue,
+    ) -> Self {
+        let (first, second) = (self.name(first), self.name(second));
+        let (less, greater) = (self.value(less), self.value(greater));
+        let clause =
+            format!("(attribute_not_exists({first}) OR ({first} < {less} AND {second} > {greater}))");
+        self.conditions.push(clause);
+        self
+    }
+
+    pub(super) fn when_absent_or_greater(mut self, attribute: &str, value: AttributeValue) -> Self {
+        let name = self.name(attribute);
+        let clause = format!("(attribute_not_exists({name}) OR {name} > {})", self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
     /// That a set has fewer members.
     pub(super) fn when_absent_or_fewer(mut self, attribute: &str, count: AttributeValue) -> Self {
         let name = self.name(attribute);

@@ -59,6 +59,7 @@ pub use control::{Found, SoFar};
 pub use departure::Departure;
 pub use endings::{Ending, Farewell};
 pub use importing::{ImportOutcome, Imported};
+pub use limits::LONGEST_GUESS_SECONDS;
 pub use listing::{Filter, ListPage, ListPlace, Listed};
 pub use mail_tokens::{MailToken, Purpose};
 pub use message_changes::RevisedMessage;
@@ -69,12 +70,12 @@ pub use regeneration::Regeneration;
 pub use replies::{Flags, Lease, ReplyPlace};
 pub use requests::{IdempotencyKey, Made, Once};
 pub use revision::Revised;
-pub use sessions::{NewSession, Proof, Rotation};
+pub use sessions::{Begun, NewSession, Proof, Rotation};
 pub use statistics::Statistics;
 pub use totals::Totals;
 pub use turns::{LooseTurn, StartedTurn, StoredTurn, Terms};
 pub use usage::{Booked, Charge, DayUsage, Held, Reservation};
-pub use users::{Account, NewUser};
+pub use users::{Account, NameAndGuesses, NewUser};
 pub use version::{Expected, Version};
 
 /// A client of both tables. Cloning it is cheap.

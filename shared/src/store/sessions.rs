@@ -12,7 +12,7 @@ use super::transaction::{MOST_TRIES, Updated, failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
 use crate::domain::{Millis, Network, SecondFactor, SessionId, User, UserId};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 
 /// A user has at most so many sessions; another one ends the oldest.
 const MOST_SESSIONS: usize = 50;
@@ -26,6 +26,15 @@ pub struct NewSession {
     pub session: Session,
     /// The hash of its first refresh token.
     pub refresh_hash: String,
+}
+
+/// What became of a session that was to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Not when the credentials changed meanwhile.
+    pub is_begun: bool,
+    /// Those that ended to make room.
+    pub ended: Vec<SessionId>,
 }
 
 /// What became of a refresh token that was presented.
@@ -133,17 +142,12 @@ impl From<SessionItem> for Session {
 
 impl Store {
     /// Begins a session of a user, as long as the user's password and token version are those that were seen. Beyond 50, the
-    /// ones that were not used for longest end, and are answered. `proof` is what was seen of the credentials: they must
-    /// still be so, and a second factor counts once.
+    /// ones that were not used for longest end. `proof` is what was seen of the credentials: they must still be so, and a
+    /// second factor counts once.
     ///
     /// # Errors
-    /// [`Code::WrongCredentials`] when all sessions were ended meanwhile: the credentials may have changed.
-    pub async fn create_session(
-        &self,
-        user: &User,
-        new: &NewSession,
-        proof: &Proof,
-    ) -> Result<Vec<SessionId>> {
+    /// When DynamoDB is out of reach.
+    pub async fn create_session(&self, user: &User, new: &NewSession, proof: &Proof) -> Result<Begun> {
         // It means nothing until the user's own item names it, so the two need no transaction.
         self.put(&self.studio, session_item(user.id, new)?).await?;
         let id = new.session.id;
@@ -160,12 +164,12 @@ impl Store {
         let mut ended = Vec::new();
         for _ in 0..MOST_TRIES {
             let refused = match self.try_update(key::user(user.id), &named, ReturnValue::None).await? {
-                Updated::Done(_) => return Ok(ended),
+                Updated::Done(_) => return Ok(Begun { is_begun: true, ended }),
                 Updated::Refused(item) => item.map(from_item::<UserItem>).transpose()?.map(User::from),
             };
             match refused {
                 // It was named already; the answer was lost.
-                Some(now) if now.sessions.contains(&id) => return Ok(ended),
+                Some(now) if now.sessions.contains(&id) => return Ok(Begun { is_begun: true, ended }),
                 // One attribute cannot be added to and deleted from at once, so the other goes by its own update.
                 Some(now) if now.sessions.len() >= MOST_SESSIONS && proof.still_holds(&now, user) => {
                     ended.extend(self.end_least_used_session(&now).await?);
@@ -174,7 +178,7 @@ impl Store {
             }
         }
         self.delete_session_item(user.id, id).await?;
-        Err(Error::new(Code::WrongCredentials, "Incorrect username or password"))
+        Ok(Begun { is_begun: false, ended })
     }
 
     async fn end_least_used_session(&self, user: &User) -> Result<Option<SessionId>> {

@@ -7,12 +7,13 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use super::attempts::failures;
 use super::expression::{Expression, Write, number, text};
 use super::items::{UserItem, item_at};
+use super::limits::guesses_under_way;
 use super::query::Item;
 use super::sessions::session_item;
 use super::transaction::{MOST_TRIES, Outcome, failed, from_item, random_below};
 use super::{Attempts, NewSession, Store, key};
 use crate::domain::usage::OwnBudget;
-use crate::domain::{Credential, Email, Failures, Millis, Network, User, UserId, Username};
+use crate::domain::{Credential, Email, Failures, Millis, Network, Requester, User, UserId, Username};
 use crate::error::{Code, Error, Result};
 
 /// What registration stores.
@@ -39,6 +40,16 @@ pub struct Account {
     pub attempts: Attempts,
     /// How many seconds to wait; none when the guess was counted, and may be judged.
     pub wait: Option<u64>,
+}
+
+/// What is known before a guess at a password is counted for its account.
+pub struct NameAndGuesses {
+    /// Whose the name is, if it is somebody's.
+    pub owner: Option<UserId>,
+    /// Failures of the network that are not forgotten.
+    pub failures: Failures,
+    /// Guesses of the network in the window before that nobody has judged yet.
+    pub under_way: u64,
 }
 
 impl Store {
@@ -100,24 +111,33 @@ impl Store {
         Ok(item.filter(|item| !item.leaving).map(User::from))
     }
 
-    /// Whom this name stands for, whatever its case, and the failures of those who guess from `network`: one request, read
-    /// consistently.
+    /// Whom this name stands for, whatever its case, and what is held against those who guess from `network`: one request,
+    /// read consistently. `before` is a window whose guesses may be under way at `now`.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn find_name_and_failures(
+    pub async fn find_name_and_guesses(
         &self,
         username: &Username,
         network: &Network,
-    ) -> Result<(Option<UserId>, Failures)> {
+        before: Option<u64>,
+        now: Millis,
+    ) -> Result<NameAndGuesses> {
         #[derive(serde::Deserialize)]
         struct NameItem {
             user: UserId,
         }
+        let window = before.map(|window| key::requests(&Requester::Network(network.clone()), window));
         let network = Attempts::From(network.clone());
-        let [name, failed] = self.find_items([key::username(username), network.key()]).await?;
-        let name: Option<NameItem> = name.map(from_item).transpose()?;
-        Ok((name.map(|name| name.user), failures(&failed.unwrap_or_default())?))
+        let keys = [key::username(username), network.key()].into_iter().chain(window);
+        let mut found = self.find_items(keys.collect()).await?.into_iter();
+        let mut next = || found.next().flatten();
+        let name: Option<NameItem> = next().map(from_item).transpose()?;
+        Ok(NameAndGuesses {
+            owner: name.map(|name| name.user),
+            failures: network.remembered(failures(&next().unwrap_or_default())?, now),
+            under_way: guesses_under_way(&next().unwrap_or_default(), now),
+        })
     }
 
     /// Counts a guess at `now` at the password of the account with this name, and reads whose it is, by one request: a name
@@ -152,9 +172,9 @@ impl Store {
         answer.item.map(from_item).transpose()
     }
 
-    /// Items of the studio table, read consistently by one request.
-    async fn find_items<const N: usize>(&self, keys: [key::Key; N]) -> Result<[Option<Item>; N]> {
-        let mut found = [const { None }; N];
+    /// Items of the studio table, each in the place of its key, read consistently by one request.
+    async fn find_items(&self, keys: Vec<key::Key>) -> Result<Vec<Option<Item>>> {
+        let mut found = vec![None; keys.len()];
         let wanted = keys.iter().map(|key| key.clone().attributes());
         let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted.collect()));
         let wanted = wanted.build().map_err(Error::internal)?;
