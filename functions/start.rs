@@ -204,7 +204,11 @@ impl Foundation {
     /// [`shared::error::Code::RateLimited`].
     pub async fn guesser(&self, request: &Request, network: Network) -> Result<CountedGuess> {
         let (allowance, guess) = self.limiter.count_guess(Requester::Network(network)).await?;
-        check(request, allowance)?;
+        if let Err(refused) = check(request, allowance) {
+            // The next window would take it for one under way.
+            self.limiter.settle_guess(&guess).await?;
+            return Err(refused);
+        }
         Ok(guess)
     }
 

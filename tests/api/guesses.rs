@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::actors::{Answer, Client, PASSWORD, TestStudio, studio, studio_with};
+use crate::actors::{Answer, Client, PASSWORD, TestStudio, eventually, studio, studio_with};
 use crate::passwords::dynamodb;
 
 fn guess(username: &str, number: usize) -> Value {
@@ -124,6 +124,28 @@ async fn right_logins_of_one_address_leave_no_failures() {
     for _ in 0..12 {
         studio.visitor().post("/api/auth/login", &credentials).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn logins_beyond_the_limit_on_requests_are_no_guesses_in_the_next_window() {
+    let limits =
+        |options: local::Options| options.variable("RATE_LIMIT", "8").variable("RATE_LIMIT_WINDOW", "3");
+    let studio = studio_with(limits).await;
+    studio.user("ada").await;
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    let mut refused = 0;
+    while refused < 6 {
+        let answer = studio.visitor().post("/api/auth/login", &credentials).await;
+        refused += usize::from(answer.body["code"] == "rate_limited");
+    }
+    let started = Instant::now();
+    eventually("the next window lets in", || async {
+        let answer = studio.visitor().post("/api/auth/login", &credentials).await;
+        assert_ne!(answer.body["code"], "too_many_attempts");
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    println!("after {} ms", started.elapsed().as_millis());
 }
 
 #[tokio::test]
