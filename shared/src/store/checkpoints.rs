@@ -65,9 +65,7 @@ impl Store {
         let kept = now.plus_seconds(KEPT_SECONDS).seconds();
         let mut part = item_at(place.part_key(part), "part", &json!({ "expires_at": kept }))?;
         part.insert("content".to_owned(), packed(&Content::of_reply(content)));
-        let request = self.client.put_item().table_name(&self.studio).set_item(Some(part));
-        request.send().await.map_err(failed)?;
-        Ok(())
+        self.put(&self.studio, part).await
     }
 
     /// The text of the last checkpoint.

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
-use super::transaction::failed;
 use super::{Store, key};
 use crate::domain::{Email, Millis, User, UserId};
 use crate::error::{Error, Result};
@@ -55,9 +54,7 @@ impl Store {
     pub async fn create_mail_token(&self, hash: &str, token: &MailToken) -> Result<()> {
         let mut item = item_at(key::secret(hash), "mail_token", token)?;
         item.insert("expires_at".to_owned(), number(token.ends_at.seconds()));
-        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
-        request.send().await.map_err(failed)?;
-        Ok(())
+        self.put(&self.studio, item).await
     }
 
     /// The token with this hash, if it is good for `purpose` at `now`.

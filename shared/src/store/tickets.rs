@@ -25,9 +25,7 @@ impl Store {
     pub async fn create_ticket(&self, hash: &str, owner: Owner, ends: Millis) -> Result<()> {
         let item = item_at(key::secret(hash), "ticket", &TicketItem { owner, expires_at: ends.seconds() })?;
         // It has 256 random bits: what is there can only be this one, from a try whose answer was lost.
-        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
-        request.send().await.map_err(failed)?;
-        Ok(())
+        self.put(&self.studio, item).await
     }
 
     /// Takes a ticket: of two at once, one gets its owner. None when it is unknown, used, or over.

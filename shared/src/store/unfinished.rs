@@ -72,9 +72,7 @@ impl Store {
     /// Notes that something is begun.
     pub(super) async fn note(&self, user: UserId, note: &Unfinished) -> Result<()> {
         let item = item_at(key::unfinished(user, &note.token), "unfinished", note)?;
-        let request = self.client.put_item().table_name(&self.studio).set_item(Some(item));
-        request.send().await.map_err(failed)?;
-        Ok(())
+        self.put(&self.studio, item).await
     }
 
     /// The same as a part of a transaction.
