@@ -171,10 +171,8 @@ impl Inner {
 
 /// A client that follows nobody elsewhere.
 fn client() -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
-    let mut tls = tls::client_config()?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let client = Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls::client_config()?)
         .connect_timeout(CONNECT)
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
