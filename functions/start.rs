@@ -147,7 +147,7 @@ impl Foundation {
         variables.done(Some(()))?;
         // While Secrets Manager is asked, there is time for the rest.
         let (keyring, store) = tokio::join!(Keyring::open(Secrets::connect(&aws), secret), async {
-            Store::connect(&aws, studio_table, connections_table)
+            Store::connect(&aws.sdk, studio_table, connections_table)
         });
         let keyring = Arc::new(keyring?);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());

@@ -86,8 +86,8 @@ impl Auth {
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
         let tasks = variables.text("TASKS_FUNCTION");
         let base = Foundation::lay(variables, connections).await?;
-        let handover = Handover::connect(&base.aws, tasks);
-        let push = Push::connect(&base.aws, endpoint, base.store.clone());
+        let handover = Handover::connect(&base.aws.sdk, tasks);
+        let push = Push::connect(&base.aws.sdk, endpoint, base.store.clone());
         Ok(Self { base, passwords: Passwords, push, handover })
     }
 }

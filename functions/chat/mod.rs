@@ -49,13 +49,13 @@ impl Chat {
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let base = Foundation::lay(variables, connections).await?;
         let (store, models) = (base.store.clone(), Box::pin(providers.connect(&base.aws)).await?);
-        let push = Push::connect(&base.aws, endpoint, store.clone());
+        let push = Push::connect(&base.aws.sdk, endpoint, store.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
         Ok(Self {
             replies: Replies::new(store.clone(), push.clone()),
             answers: Answers::new(models.clone(), turns.clone()),
             worker: Worker::new(store, models.clone(), push),
-            handover: Handover::connect(&base.aws, function),
+            handover: Handover::connect(&base.aws.sdk, function),
             base,
             models,
             turns,

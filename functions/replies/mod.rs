@@ -60,8 +60,8 @@ impl Replies {
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let aws = config::aws(&mut variables)?;
         variables.done(Some(()))?;
-        let store = Store::connect(&aws, studio, connections);
-        let push = Push::connect(&aws, endpoint, store.clone());
+        let store = Store::connect(&aws.sdk, studio, connections);
+        let push = Push::connect(&aws.sdk, endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;
         let worker = Worker::new(store.clone(), models.clone(), push.clone());
         let replies = shared::replies::Replies::new(store.clone(), push.clone());

@@ -113,8 +113,8 @@ impl Sockets {
         let allowed_origins = variables.list("ALLOWED_ORIGINS");
         let (offer, limits) = (start::offer(&mut variables)?, start::limits(&mut variables));
         let base = Foundation::lay(variables, connections).await?;
-        let push = Push::connect(&base.aws, endpoint, base.store.clone());
-        let handover = Handover::connect(&base.aws, function);
+        let push = Push::connect(&base.aws.sdk, endpoint, base.store.clone());
+        let handover = Handover::connect(&base.aws.sdk, function);
         let replies = Replies::new(base.store.clone(), push.clone());
         let turns = Turns::new(base.store.clone(), offer, limits);
         let (frames, authenticated) = (base.frame_limiter(), Views::default());

@@ -2,15 +2,12 @@
 //! bad are named at once.
 
 mod aws;
-mod aws_http;
+pub(crate) mod aws_http;
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Configures AWS clients.
-pub use aws_types::SdkConfig as AwsConfig;
-
-pub use aws::aws;
+pub use aws::{AwsConfig, aws};
 
 /// Reads variables and remembers what is wrong with them.
 #[derive(Debug, Default)]

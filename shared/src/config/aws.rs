@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -15,12 +16,46 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::{Variables, aws_http};
 
+/// What AWS clients are made of.
+#[derive(Clone)]
+pub struct AwsConfig {
+    /// Configures the clients of the SDK.
+    pub sdk: SdkConfig,
+    /// Sends requests that are signed already.
+    pub(crate) connector: SharedHttpConnector,
+    pub(crate) credentials: Credentials,
+    pub(crate) region: String,
+}
+
+impl AwsConfig {
+    /// The address of a service, named as in `AWS_ENDPOINT_URL_DYNAMODB` and as in `dynamodb.us-east-1.amazonaws.com`.
+    pub(crate) fn endpoint(&self, variable: &str, host: &str) -> String {
+        let elsewhere = Variables::read(&format!("AWS_ENDPOINT_URL_{variable}"));
+        elsewhere
+            .or_else(|| Variables::read("AWS_ENDPOINT_URL"))
+            .unwrap_or_else(|| format!("https://{host}.{}.{}", self.region, domain(&self.region)))
+    }
+}
+
+/// The domain of the partition that a region is in, as in the SDK's table of partitions.
+fn domain(region: &str) -> &'static str {
+    match region.split('-').collect::<Vec<_>>().as_slice() {
+        ["cn", ..] => "amazonaws.com.cn",
+        ["eusc", ..] => "amazonaws.eu",
+        ["us", "iso", ..] => "c2s.ic.gov",
+        ["us", "isob", ..] => "sc2s.sgov.gov",
+        ["us", "isof", ..] => "csp.hci.ic.gov",
+        ["eu", "isoe", ..] => "cloud.adc-e.uk",
+        _ => "amazonaws.com",
+    }
+}
+
 /// The configuration of all AWS clients: region and credentials as Lambda tells them, and endpoints for those that are to
 /// go elsewhere than to AWS (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB` and so on).
 ///
 /// # Errors
 /// When the cryptography lacks what TLS needs.
-pub fn aws(variables: &mut Variables) -> Result<SdkConfig, rustls::Error> {
+pub fn aws(variables: &mut Variables) -> Result<AwsConfig, rustls::Error> {
     // DynamoDB answers in milliseconds: waiting a second before the second try, as the SDK would, is far too long.
     let retries =
         RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(50));
@@ -28,24 +63,27 @@ pub fn aws(variables: &mut Variables) -> Result<SdkConfig, rustls::Error> {
         .operation_attempt_timeout(Duration::from_secs(3))
         .operation_timeout(Duration::from_secs(8))
         .build();
+    let (region, credentials) = (variables.text("AWS_REGION"), credentials(variables));
+    let connector = aws_http::connector()?;
+    let for_clients = connector.clone();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(variables.text("AWS_REGION")))
-        .credentials_provider(credentials(variables))
+        .region(Region::new(region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
         .service_config(Endpoints)
-        .http_client(aws_http::client()?)
+        .http_client(http_client_fn(move |_settings, _components| for_clients.clone()))
         .retry_config(retries)
         .timeout_config(timeouts);
     config.insert_origin("retry_config", Origin::shared_config());
     config.set_endpoint_url(Variables::read("AWS_ENDPOINT_URL"));
-    Ok(config.build())
+    Ok(AwsConfig { sdk: config.build(), connector, credentials, region })
 }
 
 /// They are the function's role's, and outlive its process.
-fn credentials(variables: &mut Variables) -> SharedCredentialsProvider {
+fn credentials(variables: &mut Variables) -> Credentials {
     let (id, secret) = (variables.text("AWS_ACCESS_KEY_ID"), variables.text("AWS_SECRET_ACCESS_KEY"));
     let token = Variables::read("AWS_SESSION_TOKEN");
-    SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "environment"))
+    Credentials::new(id, secret, token, None, "environment")
 }
 
 /// Endpoints of single services.
@@ -56,5 +94,28 @@ impl LoadServiceConfig for Endpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let service = key.service_id().to_uppercase().replace([' ', '-'], "_");
         Variables::read(&format!("{}_{service}", key.env()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_in_the_domain_of_their_partition() {
+        // <https://docs.aws.amazon.com/general/latest/gr/rande.html> and the table that the SDK carries.
+        for (region, expected) in [
+            ("us-east-1", "amazonaws.com"),
+            ("us-gov-west-1", "amazonaws.com"),
+            ("ap-southeast-2", "amazonaws.com"),
+            ("cn-north-1", "amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu"),
+            ("us-iso-east-1", "c2s.ic.gov"),
+            ("us-isob-east-1", "sc2s.sgov.gov"),
+            ("us-isof-south-1", "csp.hci.ic.gov"),
+            ("eu-isoe-west-1", "cloud.adc-e.uk"),
+        ] {
+            assert_eq!(domain(region), expected, "{region}");
+        }
     }
 }

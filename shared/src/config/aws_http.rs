@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
@@ -26,7 +24,7 @@ struct Connector(Client<HttpsConnector<TcpConnector>, SdkBody>);
 ///
 /// # Errors
 /// When the cryptography lacks what TLS needs.
-pub(super) fn client() -> Result<SharedHttpClient, rustls::Error> {
+pub(crate) fn connector() -> Result<SharedHttpConnector, rustls::Error> {
     let mut tcp = TcpConnector::new();
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
@@ -36,8 +34,7 @@ pub(super) fn client() -> Result<SharedHttpClient, rustls::Error> {
         HttpsConnectorBuilder::new().with_tls_config(tls::client_config()?).https_or_http().enable_http1();
     let mut client = Client::builder(TokioExecutor::new());
     client.pool_timer(TokioTimer::new());
-    let connector = SharedHttpConnector::new(Connector(client.build(https.wrap_connector(tcp))));
-    Ok(http_client_fn(move |_settings, _components| connector.clone()))
+    Ok(SharedHttpConnector::new(Connector(client.build(https.wrap_connector(tcp)))))
 }
 
 impl HttpConnector for Connector {
