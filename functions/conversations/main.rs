@@ -2,8 +2,10 @@
 
 use functions::conversations::Conversations;
 use functions::start::StartError;
+use futures_util::FutureExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::http::serve(Conversations::start().await?).await
+    let group = Conversations::start().boxed_local().await?;
+    shared::http::serve(group).boxed_local().await
 }

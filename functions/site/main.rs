@@ -2,8 +2,10 @@
 
 use functions::site::Site;
 use functions::start::StartError;
+use futures_util::FutureExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::http::serve(Site::start().await?).await
+    let group = Site::start().boxed_local().await?;
+    shared::http::serve(group).boxed_local().await
 }

@@ -2,8 +2,10 @@
 
 use functions::sockets::Sockets;
 use functions::start::StartError;
+use futures_util::FutureExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    Sockets::start().await?.serve().await
+    let sockets = Sockets::start().boxed_local().await?;
+    sockets.serve().boxed_local().await
 }
