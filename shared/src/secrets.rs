@@ -124,7 +124,9 @@ impl Secrets {
         let answer = answer.map_err(Error::unavailable)?.map_err(Error::unavailable)?;
         match answer.refusal() {
             None => {
-                let found: Found = serde_json::from_slice(&answer.body).map_err(Error::unavailable)?;
+                // What is wrong with it may name a part of the secret.
+                let unread = |_error| Error::unavailable("Secrets Manager answered with something else");
+                let found: Found = serde_json::from_slice(&answer.body).map_err(unread)?;
                 Ok(found.secret_string)
             }
             Some(refusal) if refusal.kind.ends_with("ResourceNotFoundException") => Ok(None),
@@ -267,6 +269,13 @@ mod tests {
         let error = secrets.read("arn").await.err().unwrap();
         assert!(format!("{error:?}").contains("AccessDeniedException: not yours"), "{error:?}");
         assert_eq!(service.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_none_is_not_told() {
+        let (_, secrets) = secrets(&[Some((200, r#"{"SecretString":4471}"#))]);
+        let error = secrets.read("arn").await.err().unwrap();
+        assert!(!format!("{error:?}").contains("4471"), "{error:?}");
     }
 
     #[tokio::test]
