@@ -119,7 +119,8 @@ impl Document {
             MODEL.finish("stop", 7, 9),
             MODEL.done(),
         ];
-        provider.script([proper(parts), MODEL.answer(&["A trip to Lisbon"])]);
+        provider.script([proper(parts)]);
+        provider.script_titles([MODEL.answer(&["A trip to Lisbon"])]);
         let turn = json!({"content": "I would like to go to Lisbon in May", "model": MODEL.model(), "temperature": 1, "max_tokens": 90});
         self.send(window, "chat", turn).await;
         let accepted = self.next(window, "chat_accepted").await;

@@ -45,6 +45,7 @@ pub(crate) struct Asked {
 #[derive(Default)]
 struct State {
     script: VecDeque<Act>,
+    titles: VecDeque<Act>,
     asked: Vec<Asked>,
     /// How often each thing was asked, by what the user said.
     calls: HashMap<String, u64>,
@@ -85,7 +86,13 @@ impl Provider {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What is done with the next requests, one after another.
+    /// What is done with the next requests for titles, one after another.
+    pub(crate) fn script_titles(&self, acts: impl IntoIterator<Item = Act>) {
+        self.state.lock().unwrap().titles.extend(acts);
+    }
+
+    /// What is done with the next requests, one after another. Those for titles, which come whenever an earlier reply has
+    /// ended, are not among them.
     pub(crate) fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.state.lock().unwrap().script.extend(acts);
     }
@@ -111,10 +118,13 @@ impl Provider {
             let act = {
                 let mut state = self.state.lock().unwrap();
                 state.asked.push(asked.clone());
-                let calls = state.calls.entry(said(&asked)).or_default();
+                let said = said(&asked);
+                let is_for_title = said.starts_with("User:");
+                let calls = state.calls.entry(said).or_default();
                 *calls += 1;
                 let calls = *calls;
-                state.script.pop_front().unwrap_or_else(|| behave(&asked, calls))
+                let script = if is_for_title { &mut state.titles } else { &mut state.script };
+                script.pop_front().unwrap_or_else(|| behave(&asked, calls))
             };
             if !self.perform(&mut stream, act).await {
                 return;

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::actors::{Answer, User, eventually, send, studio, studio_with};
-use crate::provider::{Act, Ending, Protocol, Provider, proper};
+use crate::provider::{Act, Ending, Protocol, Provider};
 use crate::providers::studio_of;
 
 fn turn(conversation: &str, id: &str, content: &str) -> Value {
@@ -142,7 +142,8 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     let protocol = Protocol::OpenAi;
     let title = || protocol.answer(&["\"A trip ", "to Lisbon.\"\n"]);
     let first = "I would like to go to Lisbon in May with two children";
-    provider.script([protocol.answer(&["Nice."]), title()]);
+    provider.script([protocol.answer(&["Nice."])]);
+    provider.script_titles([title()]);
     window.chat(&json!({"type": "chat", "conversationId": "c", "content": first})).await;
     let told = window.next("chat_title").await;
     assert_eq!(told, json!({"type": "chat_title", "conversationId": "c", "title": "A trip to Lisbon"}));
@@ -155,14 +156,12 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     window.chat(&json!({"type": "chat", "conversationId": "c", "content": "and Porto?"})).await;
     assert_eq!(provider.asked().len(), 1);
     // One that the user gave meanwhile stays.
-    provider.script([
-        protocol.answer(&["Nice."]),
-        Act::Stream(
-            vec![protocol.whole(&["Another title"]).into_bytes()],
-            std::time::Duration::from_millis(800),
-            Ending::Proper,
-        ),
-    ]);
+    provider.script([protocol.answer(&["Nice."])]);
+    provider.script_titles([Act::Stream(
+        vec![protocol.whole(&["Another title"]).into_bytes()],
+        std::time::Duration::from_millis(800),
+        Ending::Proper,
+    )]);
     window.chat(&json!({"type": "chat", "conversationId": "d", "content": first})).await;
     let mut named = read(&user, "d").await;
     named["title"] = json!("Mine");
@@ -174,11 +173,11 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     .await;
     assert_eq!(read(&user, "d").await["title"], "Mine");
     // Over HTTP too.
-    provider.script([protocol.answer(&["Nice."]), title()]);
+    provider.script([protocol.answer(&["Nice."])]);
+    provider.script_titles([title()]);
     user.post("/api/chat", &turn("e", "m1", first)).await.expect(200);
     eventually("it is called so", async || {
         (read(&user, "e").await["title"] == "A trip to Lisbon").then_some(())
     })
     .await;
-    provider.script([proper(Vec::<String>::new())]);
 }
