@@ -7,6 +7,7 @@ pub(crate) mod aws_http;
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use aws::tries;
 pub use aws::{AwsConfig, aws};
 
 /// Reads variables and remembers what is wrong with them.

@@ -15,16 +15,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::clock;
-use crate::config::AwsConfig;
+use crate::config::{AwsConfig, tries};
 use crate::error::{Error, Result};
 
-/// How often it is asked, the first time included.
-const TRIES: u32 = 6;
-/// How long an answer may take, and all tries together.
-const PATIENCE: Duration = Duration::from_secs(3);
-const ALTOGETHER: Duration = Duration::from_secs(8);
-/// At most so long, times two for each try before, until it is asked again.
-const PAUSE: Duration = Duration::from_millis(50);
 /// The headers that say what is asked for.
 const HEADERS: [(&str, &str); 2] =
     [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "secretsmanager.GetSecretValue")];
@@ -120,7 +113,7 @@ impl Secrets {
 
     async fn version(&self, arn: &str, stage: &str) -> Result<Option<String>> {
         let wanted = json!({ "SecretId": arn, "VersionStage": stage }).to_string();
-        let answer = tokio::time::timeout(ALTOGETHER, self.ask(&wanted)).await;
+        let answer = tokio::time::timeout(tries::ALTOGETHER, self.ask(&wanted)).await;
         let answer = answer.map_err(Error::unavailable)?.map_err(Error::unavailable)?;
         match answer.refusal() {
             None => {
@@ -136,16 +129,18 @@ impl Secrets {
 
     /// Asks until the answer is one that stands.
     async fn ask(&self, wanted: &str) -> Result<Answer, Failure> {
-        let mut tries = 0;
+        let mut pause = tries::FIRST_PAUSE;
+        let mut left = tries::MOST;
         loop {
-            let answer = tokio::time::timeout(PATIENCE, self.ask_once(wanted)).await;
-            tries += 1;
+            let answer = tokio::time::timeout(tries::PATIENCE, self.ask_once(wanted)).await;
+            left -= 1;
             match answer {
-                Ok(Ok(answer)) if tries >= TRIES || !answer.is_passing() => return Ok(answer),
-                Ok(Err(error)) if tries >= TRIES => return Err(error),
-                Err(late) if tries >= TRIES => return Err(late.into()),
-                _ => tokio::time::sleep(pause(tries)).await,
+                Ok(Ok(answer)) if left == 0 || !answer.is_passing() => return Ok(answer),
+                Ok(Err(error)) if left == 0 => return Err(error),
+                Err(late) if left == 0 => return Err(late.into()),
+                _ => tokio::time::sleep(clock::jitter(pause)).await,
             }
+            pause *= 2;
         }
     }
 
@@ -177,12 +172,6 @@ impl Secrets {
         }
         Ok(request)
     }
-}
-
-/// Until the next try: with full jitter, which spreads those who failed together.
-fn pause(tries: u32) -> Duration {
-    let most = (PAUSE * 2_u32.saturating_pow(tries - 1)).as_millis();
-    Duration::from_millis(u64::try_from(clock::new_ulid().random() % most.max(1)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -244,7 +233,6 @@ mod tests {
     const FOUND: Met =
         Some((200, r#"{"ARN":"arn","SecretString":"a secret","VersionStages":["AWSCURRENT"]}"#));
     const NOT_FOUND: Met = Some((400, r#"{"__type":"ResourceNotFoundException","Message":"no such stage"}"#));
-
     const THROTTLED: Met = Some((400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#));
     const DENIED: Met = Some((400, r#"{"__type":"com.amazon#AccessDeniedException","Message":"not yours"}"#));
 

@@ -1,8 +1,6 @@
 //! How AWS clients are configured: by what Lambda sets in the environment. The SDK's own loader also looks for profiles,
 //! roles and instances, and makes a client of another service to do so; that takes a tenth of a cold start, and finds nothing here.
 
-use std::time::Duration;
-
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -15,6 +13,21 @@ use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::{Variables, aws_http};
+
+/// How often, and for how long, a service of AWS is asked.
+pub(crate) mod tries {
+    use std::time::Duration;
+
+    /// The first one included.
+    pub(crate) const MOST: u32 = 6;
+    /// How long one may take.
+    pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+    /// How long all may take together.
+    pub(crate) const ALTOGETHER: Duration = Duration::from_secs(8);
+    /// The longest pause before the second; it doubles with each. Services answer in milliseconds: a second, as the SDK would
+    /// wait, is far too long.
+    pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
+}
 
 /// What AWS clients are made of.
 #[derive(Clone)]
@@ -56,12 +69,11 @@ fn domain(region: &str) -> &'static str {
 /// # Errors
 /// When the cryptography lacks what TLS needs.
 pub fn aws(variables: &mut Variables) -> Result<AwsConfig, rustls::Error> {
-    // DynamoDB answers in milliseconds: waiting a second before the second try, as the SDK would, is far too long.
     let retries =
-        RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(50));
+        RetryConfig::standard().with_max_attempts(tries::MOST).with_initial_backoff(tries::FIRST_PAUSE);
     let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(8))
+        .operation_attempt_timeout(tries::PATIENCE)
+        .operation_timeout(tries::ALTOGETHER)
         .build();
     let (region, credentials) = (variables.text("AWS_REGION"), credentials(variables));
     let connector = aws_http::connector()?;

@@ -74,8 +74,7 @@ async fn until_first_word(mut pieces: Pieces) -> Result<Pieces, Failure> {
 /// Full jitter, which spreads those who failed together; none when the provider asks for too much patience.
 fn pause(failure: Failure, attempt: u32) -> Option<Duration> {
     let most = FIRST_PAUSE.saturating_mul(1 << attempt.min(8)).min(LONGEST_PAUSE);
-    let jitter = clock::new_ulid().random() % most.as_millis().max(1);
-    let jitter = Duration::from_millis(u64::try_from(jitter).unwrap_or_default());
+    let jitter = clock::jitter(most);
     match failure.retry_after {
         Some(wanted) if wanted > LONGEST_WAIT => None,
         // Asked to wait, all wait; a little jitter keeps them apart after that.

@@ -194,8 +194,7 @@ fn positions_of(codes: &[&str], wanted: &str) -> Vec<usize> {
 
 /// Full jitter: up to 20 ms at first, twice as much each time, up to 1 s.
 fn pause(attempt: u32) -> Duration {
-    let most = 20u64.saturating_mul(1 << attempt.min(6)).min(1000);
-    Duration::from_millis(random_below(most + 1))
+    clock::jitter(Duration::from_millis(20u64.saturating_mul(1 << attempt.min(6)).min(1000)))
 }
 
 /// A number below `bound`, good enough to spread load.
