@@ -15,3 +15,12 @@ pub(crate) fn client_config() -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests {
+    /// What `.cargo/config.toml` says. Without it, the first random number of a process, as a handshake needs one, takes 40 ms.
+    #[test]
+    fn randomness_is_the_operating_systems() {
+        assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
+    }
+}
