@@ -145,11 +145,14 @@ impl Foundation {
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
         let aws = config::aws(&mut variables)?;
         variables.done(Some(()))?;
-        // While Secrets Manager is asked, there is time for the rest.
-        let (keyring, store) = tokio::join!(Keyring::open(Secrets::connect(&aws), secret), async {
-            Store::connect(&aws.sdk, studio_table, connections_table)
-        });
-        let keyring = Arc::new(keyring?);
+        // To ask Secrets Manager is to wait, and there is work meanwhile: a handshake with DynamoDB, which takes longest on
+        // the share of a processor that a function has once it is started, and the making of a client, on another thread.
+        tokio::spawn(aws.connect_ahead());
+        let sdk = aws.sdk.clone();
+        let store =
+            tokio::task::spawn_blocking(move || Store::connect(&sdk, studio_table, connections_table));
+        let (keyring, store) = tokio::join!(Keyring::open(Secrets::connect(&aws), secret), store);
+        let (keyring, store) = (Arc::new(keyring?), store?);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
         Ok(Self { store, tokens, keyring, gate, limiter, rate, aws })

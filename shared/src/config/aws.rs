@@ -3,8 +3,10 @@
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -41,6 +43,11 @@ pub struct AwsConfig {
 }
 
 impl AwsConfig {
+    /// Has a connection to DynamoDB ready for the request that comes first. If none comes about, that request will tell why.
+    pub fn connect_ahead(&self) -> impl Future<Output = ()> + Send + use<> {
+        aws_http::connect_ahead(self.connector.clone(), self.endpoint("DYNAMODB", "dynamodb"))
+    }
+
     /// The address of a service, named as in `AWS_ENDPOINT_URL_DYNAMODB` and as in `dynamodb.us-east-1.amazonaws.com`.
     pub(crate) fn endpoint(&self, variable: &str, host: &str) -> String {
         let elsewhere = Variables::read(&format!("AWS_ENDPOINT_URL_{variable}"));
@@ -82,6 +89,9 @@ pub fn aws(variables: &mut Variables) -> Result<AwsConfig, rustls::Error> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+        // They are never renewed, and every try has its time, in which the answer is read to its end.
+        .identity_cache(IdentityCache::no_cache())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .service_config(Endpoints)
         .http_client(http_client_fn(move |_settings, _components| for_clients.clone()))
         .retry_config(retries)

@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
@@ -37,6 +38,18 @@ pub(crate) fn connector() -> Result<SharedHttpConnector, rustls::Error> {
     Ok(SharedHttpConnector::new(Connector(client.build(https.wrap_connector(tcp)))))
 }
 
+/// Opens a connection to a service that answers whoever asks for `/`, as DynamoDB does, and leaves it for the next request.
+pub(super) async fn connect_ahead(connector: SharedHttpConnector, address: String) {
+    let mut request = HttpRequest::empty();
+    if request.set_uri(address).is_err() {
+        return;
+    }
+    if let Ok(answer) = connector.call(request).await {
+        // A connection is free once its answer is read.
+        ByteStream::new(answer.into_body()).collect().await.ok();
+    }
+}
+
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
@@ -47,5 +60,51 @@ impl HttpConnector for Connector {
             let response = HttpResponse::try_from(response.map(SdkBody::from_body_1_x));
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use super::*;
+
+    /// Reads the head of a request without a body, and answers it.
+    fn answer(connection: &mut BufReader<TcpStream>) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && connection.read_line(&mut head).unwrap() > 0 {}
+        connection.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nhealthy").unwrap();
+        head
+    }
+
+    #[tokio::test]
+    async fn the_first_request_takes_the_connection_that_was_opened_ahead() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        // There is one connection only.
+        let service = thread::spawn(move || {
+            let mut connection = BufReader::new(listener.accept().unwrap().0);
+            [answer(&mut connection), answer(&mut connection)]
+        });
+        let connector = connector().unwrap();
+        connect_ahead(connector.clone(), address.clone()).await;
+        let mut request = HttpRequest::empty();
+        request.set_uri(format!("{address}/first")).unwrap();
+        assert_eq!(connector.call(request).await.unwrap().status().as_u16(), 200);
+        let [ahead, first] = service.join().unwrap();
+        assert!(
+            ahead.starts_with("GET / HTTP/1.1") && !ahead.to_lowercase().contains("authorization"),
+            "{ahead}"
+        );
+        assert!(first.starts_with("GET /first HTTP/1.1"), "{first}");
+    }
+
+    #[tokio::test]
+    async fn nothing_happens_when_there_is_no_connection_to_be_had() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        connect_ahead(connector().unwrap(), format!("http://{closed}")).await;
+        connect_ahead(connector().unwrap(), "no address".to_owned()).await;
     }
 }

@@ -114,6 +114,13 @@ pub(crate) fn aws_error(status: StatusCode, kind: &'static str, message: &str) -
     answer
 }
 
+/// An answer of text.
+pub(crate) fn text(body: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    answer
+}
+
 /// An answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Answer {
     let mut answer = Response::new(Full::default());
