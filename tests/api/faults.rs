@@ -303,6 +303,8 @@ async fn a_reply_whose_worker_dies_keeps_what_had_come_and_gives_way_to_the_next
 
 /// Lets the next read take long, so that whoever does it can be killed meanwhile.
 async fn delay_a_read(studio: &TestStudio) -> impl Future<Output = ()> {
+    // What mails a new user reads first, too, at any time after the registration.
+    eventually("the user was mailed", async || (!studio.mailbox().is_empty()).then_some(())).await;
     let before = studio.faults().struck();
     let delay = DynamoDbFault::Delay(Duration::from_secs(60));
     studio.faults().dynamodb(delay, Target::operation("GetItem"), When::Times(1));
