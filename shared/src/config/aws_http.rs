@@ -12,6 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::tries;
 use crate::tls;
 
 /// How long a connection may take to come about.
@@ -39,15 +40,19 @@ pub(crate) fn connector() -> Result<SharedHttpConnector, rustls::Error> {
 }
 
 /// Opens a connection to a service that answers whoever asks for `/`, as DynamoDB does, and leaves it for the next request.
+/// One that does not answer in the time of a try is let go.
 pub(super) async fn connect_ahead(connector: SharedHttpConnector, address: String) {
     let mut request = HttpRequest::empty();
     if request.set_uri(address).is_err() {
         return;
     }
-    if let Ok(answer) = connector.call(request).await {
-        // A connection is free once its answer is read.
-        ByteStream::new(answer.into_body()).collect().await.ok();
-    }
+    let ask = async {
+        if let Ok(answer) = connector.call(request).await {
+            // A connection is free once its answer is read.
+            ByteStream::new(answer.into_body()).collect().await.ok();
+        }
+    };
+    tokio::time::timeout(tries::PATIENCE, ask).await.ok();
 }
 
 impl HttpConnector for Connector {
@@ -106,5 +111,8 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         connect_ahead(connector().unwrap(), format!("http://{closed}")).await;
         connect_ahead(connector().unwrap(), "no address".to_owned()).await;
+        // Connections wait in the backlog of this one; nobody ever answers.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        connect_ahead(connector().unwrap(), format!("http://{}", silent.local_addr().unwrap())).await;
     }
 }
