@@ -34,7 +34,8 @@ pub fn variables() -> Variables {
 /// # Errors
 /// When the default or the fallback is none of them.
 pub fn offer(variables: &mut Variables) -> Result<Offer, StartError> {
-    let catalogue = variables.parsed_or("MODELS", Catalogue::default());
+    let models = |text: String| text.parse::<Catalogue>().map_err(|_quotes_it| "is not what it should be");
+    let catalogue = variables.optional("MODELS", models);
     let default = variables.optional("DEFAULT_MODEL", ModelName::try_from);
     let fallback = variables.optional("FALLBACK_MODEL", ModelName::try_from);
     let has_key = |provider| match provider {

@@ -14,13 +14,13 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     match authenticate(sockets, event).await {
         Ok(owner) => {
             let frame = ServerFrame::authenticated(owner.user, owner.credential);
-            sockets.push.answer(&event.connection, &frame).await;
-            sockets.push.close_oldest(owner.user, &event.connection, clock::now()).await
+            sockets.push.answer(event.connection(), &frame).await;
+            sockets.push.close_oldest(owner.user, event.connection(), clock::now()).await
         }
         Err(error) if error.code() == Code::Unauthenticated => {
             let frame = ServerFrame::AuthFailed { message: error.detail().to_owned() };
-            sockets.push.answer(&event.connection, &frame).await;
-            sockets.push.close(&event.connection).await;
+            sockets.push.answer(event.connection(), &frame).await;
+            sockets.push.close(event.connection()).await;
             Ok(())
         }
         Err(error) => Err(error),
@@ -33,6 +33,6 @@ async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
     let (caller, _) = sockets.base.gate.admit(&frame.token).await?;
     let owner = Owner::from(caller);
-    sockets.base.store.authenticate_connection(&event.connection, owner).await?;
+    sockets.base.store.authenticate_connection(event.connection(), owner).await?;
     Ok(owner)
 }

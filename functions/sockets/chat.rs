@@ -57,7 +57,7 @@ pub(super) async fn accept(
 ) -> Result<()> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
     let accepted = ServerFrame::ChatAccepted { id, reply: Reply::at(place) };
-    let mut answered = pin!(sockets.push.answer(&event.connection, &accepted));
+    let mut answered = pin!(sockets.push.answer(event.connection(), &accepted));
     // Every window waits for the reply, so a window that does not take its answer holds it up for a moment only.
     let in_time = timeout(PATIENCE, &mut answered).await.is_ok();
     let done = see_to_reply(sockets, event, turn).await;
@@ -74,7 +74,7 @@ async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Re
             hand_over(sockets, event, &place).await
         }
         StartedTurn::Known(place, message) => {
-            sockets.replies.answer(&event.connection, &place, &message, None).await;
+            sockets.replies.answer(event.connection(), &place, &message, None).await;
             Ok(())
         }
     }
@@ -90,7 +90,7 @@ async fn hand_over(sockets: &Sockets, event: &Event, place: &ReplyPlace) -> Resu
         tracing::error!(?error, "a reply was not handed over");
         let frame =
             ServerFrame::broke_off(Reply::at(place), None, String::new(), Part::default(), failed, &error);
-        sockets.push.answer(&event.connection, &frame).await;
+        sockets.push.answer(event.connection(), &frame).await;
     }
     Ok(())
 }

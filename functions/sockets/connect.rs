@@ -26,8 +26,8 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> u16 {
 async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     check_origin(sockets, event)?;
     let mut connection = Connection {
-        id: event.connection.clone(),
-        connected_at: event.connected_at,
+        id: event.connection().clone(),
+        connected_at: event.connected_at(),
         claimed_user: event.query("user_id").map(|id| id.parse().map_err(|_rule| forbidden())).transpose()?,
         open: false,
         owner: None,
@@ -35,8 +35,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     let owner = owner(sockets, event).await;
     if !matches!(owner, Ok(Some(_))) {
         // Of nobody, so far: it counts against its network, as a request without a good token does.
-        let address = event.request.request_context.identity.source_ip.as_deref();
-        sockets.base.stranger(address.unwrap_or_default()).await?;
+        sockets.base.stranger(event.address()).await?;
     }
     connection.owner = owner?;
     if connection.owner.is_some_and(|owner| !connection.claims_allow(owner.user)) {
@@ -82,7 +81,7 @@ async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
 /// A browser says from which page a connection comes; pages of others may not use a user's token. Other clients say
 /// nothing.
 fn check_origin(sockets: &Sockets, event: &Event) -> Result<()> {
-    let Some(origin) = event.request.headers.get("origin") else { return Ok(()) };
-    let allowed = sockets.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
+    let Some(origin) = event.header("origin") else { return Ok(()) };
+    let allowed = sockets.allowed_origins.iter().any(|allowed| allowed == origin);
     if allowed { Ok(()) } else { Err(Error::new(Code::Forbidden, "This origin may not connect")) }
 }

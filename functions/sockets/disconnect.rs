@@ -5,6 +5,6 @@ use shared::Result;
 use super::{Event, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    sockets.push.drop_connection(&event.connection).await;
+    sockets.push.drop_connection(event.connection()).await;
     Ok(())
 }

@@ -12,5 +12,5 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     let owner = sender(sockets, event).await?;
     let about: AboutReply = json::parse(event.frame())?;
     let wanted = Wanted { user: owner.user, conversation: about.conversation_id, message: about.message_id };
-    sockets.replies.resume(&wanted, &event.connection).await
+    sockets.replies.resume(&wanted, event.connection()).await
 }

@@ -28,17 +28,17 @@ pub(super) async fn sender(sockets: &Sockets, event: &Event) -> Result<Owner> {
 pub(super) async fn sender_and_user(sockets: &Sockets, event: &Event) -> Result<(Owner, Arc<User>)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let connection = sockets.base.store.find_connection(&event.connection).await?;
+        let connection = sockets.base.store.find_connection(event.connection()).await?;
         let (owner, now) = (connection.as_ref().and_then(|connection| connection.owner), clock::now());
         match owner {
             Some(owner) if owner.is_valid_at(now) => {
                 let user = sockets.base.gate.check_credential(&owner).await?;
-                sockets.authenticated.remember(event.connection.clone(), owner.token_ends, now);
+                sockets.authenticated.remember(event.connection().clone(), owner.token_ends, now);
                 return Ok((owner, user));
             }
             Some(owner) => {
                 if owner.is_overdue_at(now) {
-                    sockets.push.close(&event.connection).await;
+                    sockets.push.close(event.connection()).await;
                 }
                 return Err(Error::new(Code::Unauthenticated, "The token has ended; please send auth again"));
             }

@@ -13,5 +13,5 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     let owner = sender(sockets, event).await?;
     let typing: Typing = json::parse(event.frame())?;
     let frame = ServerFrame::UserTyping { user_id: owner.user, conversation_id: typing.conversation_id };
-    sockets.push.to_others(owner.user, &event.connection, &frame, clock::now()).await
+    sockets.push.to_others(owner.user, event.connection(), &frame, clock::now()).await
 }

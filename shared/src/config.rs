@@ -3,12 +3,14 @@
 
 mod aws;
 pub(crate) mod aws_http;
+mod user_agent;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use aws::tries;
 pub use aws::{AwsConfig, aws};
+pub(crate) use user_agent::NoSdkUserAgent;
 
 /// Reads variables and remembers what is wrong with them.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_types::SdkConfig;
 use serde::Serialize;
 
+use crate::config::NoSdkUserAgent;
 use crate::error::{Error, Result};
 
 /// Hands tasks over.
@@ -33,7 +34,10 @@ impl Handover {
     /// When Lambda does not take it.
     pub async fn hand_over(&self, task: &impl Serialize) -> Result<()> {
         let payload = serde_json::to_vec(task).map_err(Error::internal)?;
-        let client = self.client.get_or_init(|| Client::new(&self.aws));
+        let client = self.client.get_or_init(|| {
+            let config = aws_sdk_lambda::config::Builder::from(&self.aws).interceptor(NoSdkUserAgent);
+            Client::from_conf(config.build())
+        });
         let request = client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
         let sent = request.payload(Blob::new(payload)).send().await;
         sent.map_err(|error| Error::unavailable(DisplayErrorContext(error).to_string()))?;

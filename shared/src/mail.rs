@@ -5,6 +5,7 @@ use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use aws_types::SdkConfig;
 
+use crate::config::NoSdkUserAgent;
 use crate::domain::Email;
 use crate::error::{Error, Result};
 
@@ -26,7 +27,8 @@ impl Mailer {
     /// Sends from this address, or not at all.
     #[must_use]
     pub fn connect(aws: &SdkConfig, from: Option<String>) -> Self {
-        Self { client: Client::new(aws), from }
+        let config = aws_sdk_sesv2::config::Builder::from(aws).interceptor(NoSdkUserAgent).build();
+        Self { client: Client::from_conf(config), from }
     }
 
     /// Whether there is an address to send from.

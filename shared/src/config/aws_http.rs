@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::tries;
+use super::user_agent::USER_AGENT;
 use crate::tls;
 
 /// How long a connection may take to come about.
@@ -56,7 +57,9 @@ pub(super) async fn connect_ahead(connector: SharedHttpConnector, address: Strin
 }
 
 impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        // It is not part of what is signed.
+        request.headers_mut().insert("user-agent", USER_AGENT);
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;

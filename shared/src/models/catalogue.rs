@@ -161,6 +161,11 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// No models.
+    pub(super) fn empty() -> Self {
+        Self { entries: BTreeMap::new() }
+    }
+
     /// The same without the models for which `usable` says no.
     pub(super) fn retain(mut self, usable: impl Fn(Provider) -> bool) -> Self {
         self.entries.retain(|_, entry| usable(entry.provider));

@@ -29,26 +29,27 @@ impl fmt::Display for NotOnOffer {
 impl std::error::Error for NotOnOffer {}
 
 impl Offer {
-    /// The models of `catalogue` whose provider has a key; `default` is asked when a client names none, `fallback` when
+    /// The models of `catalogue`, or of the shipped one, whose provider has a key; `default` is asked when a client names none, `fallback` when
     /// another one does not begin.
     ///
     /// # Errors
     /// When one of these two is not on offer.
     pub fn new(
-        catalogue: Catalogue,
+        catalogue: Option<Catalogue>,
         default: Option<ModelName>,
         fallback: Option<ModelName>,
         has_key: impl Fn(Provider) -> bool,
     ) -> Result<Self, NotOnOffer> {
-        let mut catalogue = catalogue.retain(&has_key);
         let own = ModelName::default_of_contract();
+        // The catalogue is not read for nothing: that is a part of each cold start.
         if !has_key(Provider::OpenAi) && !has_key(Provider::Anthropic) {
             return Ok(Self {
-                catalogue: Arc::new(catalogue),
+                catalogue: Arc::new(Catalogue::empty()),
                 default: default.unwrap_or(own),
                 fallback: None,
             });
         }
+        let mut catalogue = catalogue.unwrap_or_default().retain(&has_key);
         catalogue.add(Entry::offline(ModelName::offline()));
         if [&default, &fallback].into_iter().flatten().any(|named| catalogue.find(named).is_none()) {
             return Err(NotOnOffer);

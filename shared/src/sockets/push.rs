@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::ServerFrame;
 use crate::clock;
+use crate::config::NoSdkUserAgent;
 use crate::domain::{ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};
 use crate::store::{Store, Watcher, Windows};
@@ -58,6 +59,7 @@ impl Push {
             let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
             let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.aws)
                 .endpoint_url(&self.endpoint)
+                .interceptor(NoSdkUserAgent)
                 .timeout_config(timeouts.build())
                 .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
             Client::from_conf(config.build())

@@ -78,6 +78,8 @@ pub use usage::{Booked, Charge, DayUsage, Held, Reservation};
 pub use users::{Account, NameAndGuesses, NewUser};
 pub use version::{Expected, Version};
 
+use crate::config::NoSdkUserAgent;
+
 /// A client of both tables. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Store {
@@ -90,6 +92,7 @@ impl Store {
     /// A store over the tables with these names. A function that keeps no connections names no table for them.
     #[must_use]
     pub fn connect(aws: &SdkConfig, studio_table: String, connections_table: String) -> Self {
-        Self { client: Client::new(aws), studio: studio_table, connections: connections_table }
+        let config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(NoSdkUserAgent).build();
+        Self { client: Client::from_conf(config), studio: studio_table, connections: connections_table }
     }
 }
