@@ -245,8 +245,9 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn mark_open(&self, id: &ConnectionId) -> Result<()> {
         let open = Expression::default().set("open", AttributeValue::Bool(true)).when_exists("pk");
-        // Refused means that it is gone again.
-        self.transact(vec![Write::update(&self.connections, key::connection(id), open)]).await?;
+        // Refused means that it is gone again. Not a transaction: those of others may be many at this time, and to meet them ten
+        // times is to greet once more.
+        self.update_connection(key::connection(id), &open).await?;
         Ok(())
     }
 

@@ -112,10 +112,20 @@ impl Store {
         expression: &Expression,
         answer_with: ReturnValue,
     ) -> Result<Option<Item>> {
-        Ok(match self.send_update(self.update_request(key, expression).return_values(answer_with)).await? {
+        let request = self.update_request(&self.studio, key, expression);
+        Ok(match self.send_update(request.return_values(answer_with)).await? {
             Updated::Done(attributes) => Some(attributes),
             Updated::Refused(_) => None,
         })
+    }
+
+    /// Updates one item of the table of connections, in the same way, and says whether its condition held.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub(super) async fn update_connection(&self, key: Key, expression: &Expression) -> Result<bool> {
+        let updated = self.send_update(self.update_request(&self.connections, key, expression)).await?;
+        Ok(matches!(updated, Updated::Done(_)))
     }
 
     /// The same, and says what is there when a condition failed.
@@ -128,7 +138,7 @@ impl Store {
         expression: &Expression,
         answer_with: ReturnValue,
     ) -> Result<Updated> {
-        let request = self.update_request(key, expression).return_values(answer_with);
+        let request = self.update_request(&self.studio, key, expression).return_values(answer_with);
         let seen = ReturnValuesOnConditionCheckFailure::AllOld;
         self.send_update(request.return_values_on_condition_check_failure(seen)).await
     }
@@ -146,10 +156,10 @@ impl Store {
         Err(Error::unavailable("an update met transactions ten times"))
     }
 
-    fn update_request(&self, key: Key, expression: &Expression) -> UpdateItemFluentBuilder {
+    fn update_request(&self, table: &str, key: Key, expression: &Expression) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
-            .table_name(&self.studio)
+            .table_name(table)
             .set_key(Some(key.attributes()))
             .set_update_expression(expression.update())
             .set_condition_expression(expression.condition())
