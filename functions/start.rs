@@ -1,6 +1,7 @@
 //! Cold start: what most functions need before their first event.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::thread;
 use std::time::Duration;
 
 use shared::Result;
@@ -147,13 +148,12 @@ impl Foundation {
         let aws = config::aws(&mut variables)?;
         variables.done(Some(()))?;
         // To ask Secrets Manager is to wait, and there is work meanwhile: a handshake with DynamoDB, which takes longest on
-        // the share of a processor that a function has once it is started, and the making of a client, on another thread.
+        // the share of a processor that a function has once it is started, and the making of a client.
         tokio::spawn(aws.connect_ahead());
         let sdk = aws.sdk.clone();
-        let store =
-            tokio::task::spawn_blocking(move || Store::connect(&sdk, studio_table, connections_table));
-        let (keyring, store) = tokio::join!(Keyring::open(Secrets::connect(&aws), secret), store);
-        let (keyring, store) = (Arc::new(keyring?), store?);
+        let store = made_meanwhile(move || Store::connect(&sdk, studio_table, connections_table));
+        let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
+        let store = Store::clone(&store);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
         Ok(Self { store, tokens, keyring, gate, limiter, rate, aws })
@@ -228,6 +228,22 @@ impl Foundation {
     async fn count(&self, request: &Request, requester: &Requester) -> Result<()> {
         check(request, self.limiter.count(requester).await?)
     }
+}
+
+/// Has something made on another thread. Where that has not begun when it is needed, it is made by who needs it.
+fn made_meanwhile<T, F>(make: F) -> Arc<LazyLock<T, F>>
+where
+    T: Send + Sync + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    let made = Arc::new(LazyLock::new(make));
+    let meanwhile = Arc::clone(&made);
+    let begun = thread::Builder::new().spawn(move || {
+        LazyLock::force(&meanwhile);
+    });
+    // Without a thread it is made later.
+    drop(begun);
+    made
 }
 
 fn check(request: &Request, allowance: Option<Allowance>) -> Result<()> {
