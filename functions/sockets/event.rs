@@ -1,5 +1,5 @@
-//! An event of a connection: what is used of what API Gateway tells. Reading all of it, each header twice, would be a good part of
-//! handling a frame.
+//! An event of a connection: what is used of what API Gateway tells. To read all of it, the headers twice over, is a good part of
+//! a connect.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use shared::sockets::ServerFrame;
 /// Of 32 KB that API Gateway takes.
 const MOST_FRAME_BYTES: usize = 30 * 1024;
 
-/// One event of a connection.
-#[derive(Debug, Deserialize)]
+/// One event of a connection. It has no `Debug`, since the address of a connect can hold a token.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event {
     request_context: Context,
@@ -24,7 +24,7 @@ pub(super) struct Event {
     body: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Context {
     route_key: String,
@@ -37,7 +37,7 @@ struct Context {
     identity: Identity,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity {
     source_ip: Option<String>,
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_event_without_its_connection_is_none() {
         let nobody = CHAT.replace("connectionId", "connection");
-        let problem = serde_json::from_str::<Event>(&nobody).unwrap_err().to_string();
+        let problem = serde_json::from_str::<Event>(&nobody).err().unwrap().to_string();
         assert!(problem.starts_with("missing field `connectionId`"), "{problem}");
     }
 }

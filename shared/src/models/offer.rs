@@ -29,8 +29,8 @@ impl fmt::Display for NotOnOffer {
 impl std::error::Error for NotOnOffer {}
 
 impl Offer {
-    /// The models of `catalogue`, or of the shipped one, whose provider has a key; `default` is asked when a client names none, `fallback` when
-    /// another one does not begin.
+    /// The models of `catalogue`, or of the shipped one, whose provider has a key; `default` is asked when a client names none,
+    /// `fallback` when another one does not begin.
     ///
     /// # Errors
     /// When one of these two is not on offer.
