@@ -29,7 +29,6 @@ pub(super) struct Event {
 struct Context {
     route_key: String,
     connection_id: ConnectionId,
-    #[serde(default)]
     connected_at: u64,
     #[serde(default)]
     request_id: String,
@@ -130,9 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_its_connection_is_none() {
-        let nobody = CHAT.replace("connectionId", "connection");
-        let problem = serde_json::from_str::<Event>(&nobody).err().unwrap().to_string();
-        assert!(problem.starts_with("missing field `connectionId`"), "{problem}");
+    fn an_event_that_does_not_tell_of_its_connection_is_none() {
+        for (field, text) in [("connectionId", CHAT), ("connectedAt", CONNECT)] {
+            let problem = serde_json::from_str::<Event>(&text.replace(field, "other")).err().unwrap();
+            assert!(problem.to_string().starts_with(&format!("missing field `{field}`")), "{problem}");
+        }
     }
 }

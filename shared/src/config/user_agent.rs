@@ -50,7 +50,7 @@ mod tests {
     use crate::config::aws_http;
 
     #[tokio::test]
-    async fn a_request_says_who_sends_it_and_nothing_of_the_sdk() {
+    async fn a_request_says_who_sends_it_and_not_by_which_sdk() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let service = thread::spawn(move || {

@@ -245,10 +245,8 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn mark_open(&self, id: &ConnectionId) -> Result<()> {
         let open = Expression::default().set("open", AttributeValue::Bool(true)).when_exists("pk");
-        // Refused means that it is gone again. Not a transaction: those of others may be many at this time, and to meet them ten
-        // times is to greet once more.
-        self.update_connection(key::connection(id), &open).await?;
-        Ok(())
+        // Refused means that it is gone again. Nothing else changes with it, and a transaction would cost twice as much.
+        self.update_connection(key::connection(id), &open).await
     }
 
     /// Forgets a connection that ended, and says what it was. A second time does nothing.

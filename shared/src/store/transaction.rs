@@ -119,15 +119,6 @@ impl Store {
         })
     }
 
-    /// Updates one item of the table of connections, in the same way, and says whether its condition held.
-    ///
-    /// # Errors
-    /// As [`Self::update`].
-    pub(super) async fn update_connection(&self, key: Key, expression: &Expression) -> Result<bool> {
-        let updated = self.send_update(self.update_request(&self.connections, key, expression)).await?;
-        Ok(matches!(updated, Updated::Done(_)))
-    }
-
     /// The same, and says what is there when a condition failed.
     ///
     /// # Errors
@@ -141,6 +132,15 @@ impl Store {
         let request = self.update_request(&self.studio, key, expression).return_values(answer_with);
         let seen = ReturnValuesOnConditionCheckFailure::AllOld;
         self.send_update(request.return_values_on_condition_check_failure(seen)).await
+    }
+
+    /// Updates one item of the table of connections, in the same way, or not at all when its condition fails.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub(super) async fn update_connection(&self, key: Key, expression: &Expression) -> Result<()> {
+        self.send_update(self.update_request(&self.connections, key, expression)).await?;
+        Ok(())
     }
 
     async fn send_update(&self, request: UpdateItemFluentBuilder) -> Result<Updated> {
