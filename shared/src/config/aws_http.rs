@@ -72,7 +72,7 @@ impl HttpConnector for Connector {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::{TcpListener, TcpStream};
     use std::thread;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     /// Reads the head of a request without a body, and answers it.
-    fn answer(connection: &mut BufReader<TcpStream>) -> String {
+    pub(in crate::config) fn answer(connection: &mut BufReader<TcpStream>) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") && connection.read_line(&mut head).unwrap() > 0 {}
         connection.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nhealthy").unwrap();

@@ -33,7 +33,7 @@ impl Intercept for NoSdkUserAgent {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::io::BufReader;
     use std::net::TcpListener;
     use std::thread;
 
@@ -47,18 +47,13 @@ mod tests {
     use aws_types::region::Region;
 
     use super::*;
-    use crate::config::aws_http;
+    use crate::config::aws_http::{self, tests::answer};
 
     #[tokio::test]
     async fn a_request_says_who_sends_it_and_not_by_which_sdk() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let service = thread::spawn(move || {
-            let (mut head, mut connection) = (String::new(), BufReader::new(listener.accept().unwrap().0));
-            while !head.ends_with("\r\n\r\n") && connection.read_line(&mut head).unwrap() > 0 {}
-            connection.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").unwrap();
-            head.to_lowercase()
-        });
+        let service = thread::spawn(move || answer(&mut BufReader::new(listener.accept().unwrap().0)));
         let connector = aws_http::connector().unwrap();
         let credentials = Credentials::new("id", "secret", None, None, "test");
         let aws = SdkConfig::builder()
@@ -70,7 +65,7 @@ mod tests {
             .build();
         let client = Client::from_conf(Builder::from(&aws).interceptor(NoSdkUserAgent).build());
         client.invoke().function_name("any").send().await.unwrap();
-        let head = service.join().unwrap();
+        let head = service.join().unwrap().to_lowercase();
         assert!(head.contains("authorization: aws4-hmac-sha256 "), "{head}");
         assert_eq!(head.matches("user-agent: ").count(), 1, "{head}");
         assert!(head.contains(&format!("\r\nuser-agent: {USER_AGENT}\r\n")), "{head}");
