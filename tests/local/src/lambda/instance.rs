@@ -63,6 +63,13 @@ pub(super) struct Running {
 }
 
 impl Instance {
+    /// Has its process killed. It gets no further event; those it has fail when the process has ended.
+    pub(super) fn end(&mut self) {
+        self.state = State::Ending;
+        self.pollers.clear();
+        self.kill.notify_one();
+    }
+
     /// Whether it has had no event since `then`.
     pub(super) fn is_idle_since(&self, then: Option<Instant>) -> bool {
         let waits_long = |poller: &Poller| then.is_some_and(|then| poller.since <= then);

@@ -221,10 +221,8 @@ impl Pool {
                 // How it ends is told by `ended`.
                 State::Starting(since) if since + INIT_LIMIT <= now => instance.kill.notify_one(),
                 State::Ready if is_late || instance.is_idle_since(now.checked_sub(idle_life)) => {
-                    instance.state = State::Ending;
-                    instance.pollers.clear();
+                    instance.end();
                     self.idle.retain(|idle| idle != id);
-                    instance.kill.notify_one();
                 }
                 _ => {}
             }
@@ -247,13 +245,15 @@ impl Pool {
         self.instances.values().filter_map(|instance| instance.pid).collect()
     }
 
-    /// Kills the instance whose process is `pid`; answers whether there is one.
-    pub(super) fn kill(&self, pid: u32) -> bool {
-        let found = self.instances.values().find(|instance| instance.pid == Some(pid));
-        if let Some(instance) = found {
-            instance.kill.notify_one();
-        }
-        found.is_some()
+    /// Kills the instance whose process is `pid`; answers whether there is one. It gets no event any more, though its
+    /// process takes a moment to end.
+    pub(super) fn kill(&mut self, pid: u32) -> bool {
+        let Some((id, instance)) = self.instances.iter_mut().find(|(_, it)| it.pid == Some(pid)) else {
+            return false;
+        };
+        instance.end();
+        self.idle.retain(|idle| idle != id);
+        true
     }
 }
 

@@ -78,3 +78,19 @@ fn an_answer_to_another_instances_event_is_not_taken() {
     assert!(pool.answer(first, "a", Ok(Bytes::new())));
     assert_eq!(outcome.try_recv().unwrap(), Ok(Bytes::new()));
 }
+
+#[test]
+fn an_instance_that_is_being_killed_gets_no_event_and_fails_none_that_waits() {
+    let mut pool = pool(false);
+    let [idle, starting, third] = [(); 3].map(|()| pool.reserve().unwrap().0);
+    pool.started(idle, Some(1));
+    pool.started(starting, Some(2));
+    let mut idle_delivery = poll(&mut pool, idle);
+    assert!(pool.kill(1) && pool.kill(2) && !pool.kill(3));
+    let mut outcome = submit(&mut pool, "a");
+    assert!(idle_delivery.try_recv().is_err());
+    assert!(matches!(pool.next(starting), Next::Never));
+    assert!(!pool.ended(idle, "killed") && !pool.ended(starting, "killed"));
+    assert!(outcome.try_recv().is_err(), "it still waits");
+    assert!(matches!(pool.next(third), Next::Now(delivery) if delivery.request_id == "a"));
+}

@@ -91,6 +91,20 @@ async fn a_killed_instance_fails_its_event() {
 }
 
 #[tokio::test]
+async fn an_instance_that_is_being_killed_gets_no_further_event() {
+    let studio = studio().await;
+    for _ in 0..10 {
+        let nap = || studio.invoke("Web", json!({ "do": "nap" }));
+        let (first, second) = tokio::join!(nap(), nap());
+        assert!(first.is_ok() && second.is_ok());
+        let instances = studio.instances("Web");
+        assert!(instances.len() > 1);
+        assert!(instances.into_iter().all(|pid| studio.kill(pid)));
+        assert_eq!(studio.invoke("Web", json!({ "do": "plain" })).await, Ok(json!({ "plain": true })));
+    }
+}
+
+#[tokio::test]
 async fn the_environment_is_lambdas_and_the_templates_and_nothing_else() {
     let set = options()
         .variable("OVERRIDDEN", "by the user")
