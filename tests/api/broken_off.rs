@@ -37,9 +37,7 @@ pub(crate) async fn killed_after(
     let (answer, ()): (Answer, ()) = tokio::join!(crate::actors::send(request), async {
         let struck = || studio.faults().struck() > before + u64::from(batches);
         eventually("the batches are written", async || struck().then_some(())).await;
-        for instance in studio.instances("conversations") {
-            studio.kill(instance);
-        }
+        studio.kill_all("conversations");
     });
     assert_eq!(answer.status, 500, "{}", answer.text);
     studio.faults().clear();

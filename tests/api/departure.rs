@@ -35,13 +35,7 @@ async fn items_of(studio: &TestStudio, user: &str) -> usize {
 
 async fn totals(studio: &TestStudio) -> (Value, Value) {
     // Another instance, since one may have looked some seconds ago.
-    for pid in studio.instances("StatsFunction") {
-        studio.kill(pid);
-    }
-    eventually("the instances have ended", || async {
-        studio.instances("StatsFunction").is_empty().then_some(())
-    })
-    .await;
+    studio.kill_all("StatsFunction");
     let health = studio.visitor().get("/health").await.expect(200).body;
     (health["total_users"].clone(), health["total_conversations"].clone())
 }
@@ -107,9 +101,7 @@ async fn a_deletion_that_dies_midway_goes_on_and_leaves_nothing() {
             (items_of(&studio, &ada.id).await < left).then_some(())
         })
         .await;
-        for pid in studio.instances("TasksFunction") {
-            studio.kill(pid);
-        }
+        studio.kill_all("TasksFunction");
         let killed = items_of(&studio, &ada.id).await;
         assert!(killed > 0, "the function was done before it was killed");
         println!("killed with {killed} of {before} items left");

@@ -245,18 +245,6 @@ async fn a_reply_that_nobody_was_told_of_waits_and_no_other_begins() {
     assert_eq!(counted(&alice).await[..2], [1, 2]);
 }
 
-/// Kills every instance of a function, and waits until they are gone: a dying one may still be given an event.
-async fn kill_all(studio: &TestStudio, function: &str) {
-    let instances = studio.instances(function);
-    assert!(!instances.is_empty(), "no instance of {function}");
-    assert!(instances.iter().all(|pid| studio.kill(*pid)));
-    eventually("the instances are gone", async || {
-        let left = studio.instances(function);
-        instances.iter().all(|pid| !left.contains(pid)).then_some(())
-    })
-    .await;
-}
-
 /// Asks for a turn until it is accepted.
 async fn until_accepted(window: &mut Window, frame: &Value) {
     let window = tokio::sync::Mutex::new(window);
@@ -285,7 +273,7 @@ async fn a_reply_whose_worker_dies_keeps_what_had_come_and_gives_way_to_the_next
     window.next("chat_accepted").await;
     // Chunk 12 comes 1.8 s after the first, and the first checkpoint after one.
     while window.next("chat_chunk").await["seq"] != 12 {}
-    kill_all(&studio, "replies").await;
+    assert!(studio.kill_all("replies") > 0);
     until_accepted(&mut window, &say("c", "m2", "/tokens 3")).await;
     let complete = window.next("chat_complete").await;
     assert_eq!(complete["content"], "1 2 3 ");
@@ -326,7 +314,7 @@ async fn a_request_whose_function_dies_is_a_500_of_the_gateway_and_the_next_one_
         let begun = delay_a_read(&studio).await;
         let (died, ()) = tokio::join!(ask(), async {
             begun.await;
-            kill_all(&studio, function).await;
+            assert!(studio.kill_all(function) > 0);
         });
         assert_eq!(died.expect(500).body, json!({"message": "Internal Server Error"}));
         ask().await.expect(200);
@@ -340,7 +328,7 @@ async fn a_frame_whose_function_dies_is_an_error_of_the_gateway_and_the_window_l
     let begun = delay_a_read(&studio).await;
     window.send(&json!({"type": "ping"})).await;
     begun.await;
-    kill_all(&studio, "sockets").await;
+    assert!(studio.kill_all("sockets") > 0);
     let trouble = window.next_any().await;
     assert_eq!(trouble["message"], "Internal server error", "{trouble}");
     window.is_quiet().await;
@@ -356,7 +344,7 @@ async fn a_disconnect_that_was_lost_is_made_up_for_by_the_next_push() {
     let begun = delay_a_read(&studio).await;
     drop(leaving);
     begun.await;
-    kill_all(&studio, "sockets").await;
+    assert!(studio.kill_all("sockets") > 0);
     staying.send(&json!({"type": "chat", "content": "hello"})).await;
     staying.next("chat_complete").await;
     // Whoever finds the window dead tells of it in the place of the disconnect that was lost.
@@ -376,7 +364,7 @@ async fn a_deletion_that_broke_off_is_total_for_readers_and_the_next_one_finishe
     let (died, ()) = tokio::join!(alice.delete("/api/conversations/c"), async {
         eventually("the second transaction begins", async || (studio.faults().struck() == 2).then_some(()))
             .await;
-        kill_all(&studio, "conversations").await;
+        assert!(studio.kill_all("conversations") > 0);
     });
     died.expect(500);
     alice.get("/api/conversations/c").await.expect(404);

@@ -16,9 +16,7 @@ async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
     let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "/tokens 5000"});
     window.send(&chat).await;
     window.next("chat_chunk").await;
-    for worker in studio.instances("replies") {
-        assert!(studio.kill(worker));
-    }
+    assert!(studio.kill_all("replies") > 0);
     let read = async || ada.get("/api/conversations/c").await.expect(200).body;
     assert_eq!(read().await["messages"][1]["status"], "pending", "the lease may still be somebody's");
     let ended = eventually_each(Duration::from_millis(500), "the reply is ended", async || {

@@ -177,9 +177,7 @@ async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_window_is_told
             let frame = window.next_any().await;
             assert!(shown.take(&frame, &accepted["messageId"]), "{frame}");
         }
-        for worker in studio.instances("replies") {
-            studio.kill(worker);
-        }
+        studio.kill_all("replies");
         // Nobody asks; the failure destination tells both.
         shown.watch(&mut window, &accepted["messageId"]).await;
         let end = shown.end.clone().unwrap();
@@ -248,9 +246,7 @@ async fn a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume(
     while window.next("chat_chunk").await["seq"] != 12 {}
     // Nobody hears of the death but the one who asks.
     studio.faults().invocations(local::InvocationFault::Lost, Some("StrandedFunction"), When::Always);
-    for worker in studio.instances("replies") {
-        studio.kill(worker);
-    }
+    studio.kill_all("replies");
     let window = tokio::sync::Mutex::new(window);
     let end = eventually_each(Duration::from_millis(1500), "the reply is ended", async || {
         let mut window = window.lock().await;

@@ -2,24 +2,13 @@
 
 use serde_json::json;
 
-use crate::actors::{PASSWORD, TestStudio, Window, eventually, studio_with};
+use crate::actors::{PASSWORD, Window, studio_with};
 
 const SECRETS: [&str; 3] = [
     "3f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e",
     "4f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e",
     "5f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e",
 ];
-
-/// Ends every instance of these functions, as Lambda does sooner or later.
-async fn end_instances(studio: &TestStudio, functions: &[String]) {
-    for function in functions {
-        for pid in studio.instances(function) {
-            studio.kill(pid);
-        }
-        let ended = || async { studio.instances(function).is_empty().then_some(()) };
-        eventually("the instances have ended", ended).await;
-    }
-}
 
 #[tokio::test]
 async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_are_not() {
@@ -30,7 +19,8 @@ async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_a
     studio.rotate_secret("SECRET_KEY", SECRETS[1]).unwrap();
     // `auth` starts anew with the new secret; `stats` has the old one alone, until it sees a token of the new one.
     ada.get("/api/stats").await.expect(200);
-    end_instances(&studio, &["AuthFunction".to_owned()]).await;
+    // As Lambda ends instances sooner or later.
+    studio.kill_all("AuthFunction");
     ada.get("/api/auth/me").await.expect(200);
     let refreshed =
         studio.visitor().post("/api/auth/refresh", &json!({"refresh_token": login["refresh_token"]})).await;
@@ -42,7 +32,9 @@ async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_a
     window.next("auth_success").await;
     // A second rotation ends what the first secret signed.
     studio.rotate_secret("SECRET_KEY", SECRETS[2]).unwrap();
-    end_instances(&studio, &studio.functions()).await;
+    for function in studio.functions() {
+        studio.kill_all(&function);
+    }
     ada.get("/api/stats").await.expect(401);
     ada.with_token(new_token).get("/api/stats").await.expect(200);
     let next = json!({"refresh_token": refreshed["refresh_token"]});

@@ -148,9 +148,7 @@ async fn a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next() {
     window.send(&json!({"type": "chat", "content": "/tokens 5000", "max_tokens": 5000})).await;
     window.next("chat_accepted").await;
     while window.next("chat_chunk").await["seq"] != 12 {}
-    for worker in studio.instances("replies") {
-        studio.kill(worker);
-    }
+    studio.kill_all("replies");
     let window = tokio::sync::Mutex::new(window);
     eventually_each(std::time::Duration::from_millis(700), "there is room again", async || {
         let mut window = window.lock().await;
@@ -218,9 +216,7 @@ async fn a_reply_whose_conversation_and_worker_are_gone_is_settled_by_its_last_c
         items.iter().any(|item| item.get("charge").is_some()).then_some(())
     })
     .await;
-    for pid in studio.instances("RepliesFunction") {
-        studio.kill(pid);
-    }
+    studio.kill_all("RepliesFunction");
     user.delete("/api/conversations/c").await.expect(200);
     let usage = settled(&user).await;
     assert_eq!(usage["today"]["replies"], 1, "{usage}");

@@ -271,6 +271,12 @@ impl Studio {
         self.functions.iter().any(|function| function.kill(pid))
     }
 
+    /// Kills all instances of a function (SIGKILL), with the events they have; the next event gets another. Answers how many
+    /// there are.
+    pub fn kill_all(&self, function: &str) -> usize {
+        self.functions.find(function).map(|function| function.kill_all()).unwrap_or_default()
+    }
+
     /// The last lines a function printed, over all its instances, oldest first.
     pub fn logs(&self, function: &str) -> Vec<String> {
         self.functions.find(function).map(|function| function.logs.lines()).unwrap_or_default()

@@ -177,6 +177,11 @@ impl Function {
     pub(crate) fn kill(&self, pid: u32) -> bool {
         lock(&self.pool).kill(pid)
     }
+
+    /// Kills every instance; answers how many there are.
+    pub(crate) fn kill_all(&self) -> usize {
+        lock(&self.pool).kill_all()
+    }
 }
 
 /// Waits for what comes of a call.

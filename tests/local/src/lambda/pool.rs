@@ -211,7 +211,7 @@ impl Pool {
     pub(super) fn sweep(&mut self, idle_life: Duration) {
         let now = Instant::now();
         let seconds = self.timeout.as_secs();
-        for (id, instance) in &mut self.instances {
+        for instance in self.instances.values_mut() {
             let late: Vec<_> = instance.running.extract_if(.., |running| running.deadline <= now).collect();
             let is_late = !late.is_empty();
             for running in late {
@@ -222,7 +222,6 @@ impl Pool {
                 State::Starting(since) if since + INIT_LIMIT <= now => instance.kill.notify_one(),
                 State::Ready if is_late || instance.is_idle_since(now.checked_sub(idle_life)) => {
                     instance.end();
-                    self.idle.retain(|idle| idle != id);
                 }
                 _ => {}
             }
@@ -248,12 +247,14 @@ impl Pool {
     /// Kills the instance whose process is `pid`; answers whether there is one. It gets no event any more, though its
     /// process takes a moment to end.
     pub(super) fn kill(&mut self, pid: u32) -> bool {
-        let Some((id, instance)) = self.instances.iter_mut().find(|(_, it)| it.pid == Some(pid)) else {
-            return false;
-        };
-        instance.end();
-        self.idle.retain(|idle| idle != id);
-        true
+        let found = self.instances.values_mut().find(|instance| instance.pid == Some(pid));
+        found.map(Instance::end).is_some()
+    }
+
+    /// Kills every instance in the same way; answers how many there are.
+    pub(super) fn kill_all(&mut self) -> usize {
+        self.instances.values_mut().for_each(Instance::end);
+        self.instances.len()
     }
 }
 

@@ -97,9 +97,7 @@ async fn an_instance_that_is_being_killed_gets_no_further_event() {
         let nap = || studio.invoke("Web", json!({ "do": "nap" }));
         let (first, second) = tokio::join!(nap(), nap());
         assert!(first.is_ok() && second.is_ok());
-        let instances = studio.instances("Web");
-        assert!(instances.len() > 1);
-        assert!(instances.into_iter().all(|pid| studio.kill(pid)));
+        assert!(studio.kill_all("Web") > 1);
         assert_eq!(studio.invoke("Web", json!({ "do": "plain" })).await, Ok(json!({ "plain": true })));
     }
 }
