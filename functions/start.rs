@@ -175,7 +175,7 @@ impl Foundation {
         Ok(caller)
     }
 
-    /// The same, with the user as seen in the last four seconds, and with the reason when there is none.
+    /// The caller, with the user as seen in the last four seconds, and with the reason when there is none.
     ///
     /// # Errors
     /// See [`Refusal`].
@@ -184,6 +184,27 @@ impl Foundation {
             Ok(token) => self.gate.admit(token).await,
             Err(error) => Err(Refusal::Failed(error)),
         };
+        self.counted(request, admitted).await
+    }
+
+    /// The caller, with the user as read for this request: [`Gate::admit_now`].
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn admit_now(&self, request: &Request) -> Result<(Caller, Arc<User>), Refusal> {
+        let admitted = match request.bearer() {
+            Ok(token) => self.gate.admit_now(token).await,
+            Err(error) => Err(Refusal::Failed(error)),
+        };
+        self.counted(request, admitted).await
+    }
+
+    /// Counts a write against its user, and a request that was not admitted against its network.
+    async fn counted(
+        &self,
+        request: &Request,
+        admitted: Result<(Caller, Arc<User>), Refusal>,
+    ) -> Result<(Caller, Arc<User>), Refusal> {
         match &admitted {
             Ok((caller, _)) if request.is_write() => {
                 self.count(request, &Requester::User(caller.user)).await.map_err(Refusal::Failed)?;

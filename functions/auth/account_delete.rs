@@ -23,13 +23,13 @@ use super::{Auth, Done};
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let body: WithPassword = request.json()?;
-    let user = auth.user(caller.user).await?;
-    confirm(auth, &user, body.password).await?;
+    let user = logged_in.user();
+    confirm(auth, user, body.password).await?;
     // First of all, so that the account cannot be nobody's with nobody to clear it away. The task waits for it.
     auth.handover.hand_over(&Task::DeleteAccount { user: user.id }).await?;
-    auth.base.store.begin_departure(&user).await?;
+    auth.base.store.begin_departure(&logged_in).await?;
     auth.push.close_where(user.id, |_| true).await?;
     Answer::ok(&Done { message: "The account is deleted" })
 }

@@ -4,8 +4,6 @@
 use serde::Deserialize;
 use shared::Result;
 use shared::accounts::Task;
-use shared::auth::hash_opaque;
-use shared::clock;
 use shared::http::{Answer, Request};
 use shared::store::Purpose;
 use utoipa::ToSchema;
@@ -36,13 +34,12 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let body = request.json::<Verify>();
     // Whoever has the token may be logged in nowhere.
     if request.bearer().is_ok() && body.as_ref().is_ok_and(|body| body.token.is_none()) {
-        let (caller, _) = auth.person(request).await?;
-        auth.handover.hand_over(&Task::VerifyAddress { user: caller.user }).await?;
+        let logged_in = auth.require_session(request).await?;
+        auth.handover.hand_over(&Task::VerifyAddress { user: logged_in.user().id }).await?;
         return Answer::ok(&Done { message: "A mail is on its way" });
     }
     auth.base.visitor(request).await?;
-    let hash = hash_opaque(&body?.token.unwrap_or_default());
-    let token = auth.base.store.get_mail_token(&hash, Purpose::VerifyAddress, clock::now()).await?;
-    auth.base.store.verify_email(&hash, &token).await?;
+    let presented = auth.mail_token(&body?.token.unwrap_or_default(), Purpose::VerifyAddress).await?;
+    auth.base.store.verify_email(&presented.hash, &presented.token).await?;
     Answer::ok(&Done { message: "The address is verified" })
 }

@@ -4,7 +4,7 @@ use shared::Result;
 use shared::auth::{CountedGuess, Password};
 use shared::clock;
 use shared::domain::session::is_fresh;
-use shared::domain::{Network, SessionId, User, UserId, Username};
+use shared::domain::{LoggedIn, LoginName, Network, User, UserId};
 use shared::error::{Code, Error};
 use shared::http::Request;
 use shared::store::{Attempts, Store};
@@ -28,11 +28,11 @@ impl<'a> Guess<'a> {
     ///
     /// # Errors
     /// [`Code::RateLimited`], and [`Code::TooManyAttempts`], the same whether the account exists or not.
-    pub(super) async fn begin(auth: &'a Auth, request: &Request, username: &Username) -> Result<Self> {
+    pub(super) async fn begin(auth: &'a Auth, request: &Request, login: &LoginName) -> Result<Self> {
         let network = Network::of(request.address());
         let counted = auth.base.guesser(request, network.clone()).await?;
         let mut guess = Self { auth, counted, network, account: None, user: None };
-        let wait = guess.count(username).await?;
+        let wait = guess.count(login).await?;
         if let Some(seconds) = wait {
             guess.settle().await?;
             return Err(Error::retry_after(Code::TooManyAttempts, seconds));
@@ -41,14 +41,14 @@ impl<'a> Guess<'a> {
     }
 
     /// Counts the guess for the account, unless its network has to wait; says for how many seconds to wait.
-    async fn count(&mut self, username: &Username) -> Result<Option<u64>> {
+    async fn count(&mut self, login: &LoginName) -> Result<Option<u64>> {
         let (store, now) = (&self.auth.base.store, clock::now());
         let before = self.counted.window_before;
-        let known = store.find_name_and_guesses(username, &self.network, before, now).await?;
+        let known = store.find_name_and_guesses(login, &self.network, before, now).await?;
         if let Some(seconds) = known.failures.wait_beside(self.counted.others + known.under_way, now) {
             return Ok(Some(seconds));
         }
-        let account = store.begin_guess(known.owner, username, now).await?;
+        let account = store.begin_guess(known.owner, login, now).await?;
         self.user = account.user;
         match account.wait {
             None => self.account = Some(account.attempts),
@@ -122,19 +122,18 @@ impl<'a> Confirmation<'a> {
     }
 }
 
-/// Lets pass what would let a thief of the session stay: with the password, or a moment after the login.
+/// Confirms what would let a thief of the session stay: by the password, or by a login a moment ago.
 ///
 /// # Errors
 /// As [`confirm`].
 pub(super) async fn confirm_unless_fresh(
     auth: &Auth,
-    user: &User,
-    session: SessionId,
+    logged_in: &LoggedIn,
     password: Option<String>,
 ) -> Result<()> {
     match password {
-        Some(password) => confirm(auth, user, password).await,
-        None if is_fresh(session, clock::now()) => Ok(()),
+        Some(password) => confirm(auth, logged_in.user(), password).await,
+        None if is_fresh(logged_in.session(), clock::now()) => Ok(()),
         None => Err(Error::new(Code::Forbidden, "This takes the password, since the login was a while ago")),
     }
 }

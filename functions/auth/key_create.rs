@@ -55,13 +55,12 @@ struct Made {
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, session) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let wanted: Wanted = request.json()?;
     if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
         return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
     }
-    let user = auth.user(caller.user).await?;
-    confirm_unless_fresh(auth, &user, session, wanted.password).await?;
+    confirm_unless_fresh(auth, &logged_in, wanted.password).await?;
     let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
     let key = ApiKey {
         id: KeyId::new(clock::new_ulid()),
@@ -72,6 +71,6 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
         last_used_at: None,
     };
     let new = NewKey { hash: hash_opaque(&secret), key };
-    auth.base.store.create_key(&user, &new).await?;
+    auth.base.store.create_key(&logged_in, &new).await?;
     Answer::ok(&Made { key: secret, shown: new.key.into() })
 }

@@ -20,9 +20,9 @@ use super::{Auth, Done};
     security(("session" = [])),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let key: KeyId = request.path("id", || Error::new(Code::NotFound, "Key not found"))?;
-    auth.base.store.delete_key(caller.user, key).await?;
-    auth.push.close_where(caller.user, |credential| credential == Credential::Key(key)).await?;
+    auth.base.store.delete_key(&logged_in, key).await?;
+    auth.push.close_where(logged_in.user().id, |credential| credential == Credential::Key(key)).await?;
     Answer::ok(&Done { message: "Key deleted" })
 }

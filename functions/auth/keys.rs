@@ -52,8 +52,7 @@ impl From<ApiKey> for KeyAnswer {
     security(("session" = [])),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
-    let user = auth.user(caller.user).await?;
-    let keys = auth.base.store.list_keys(&user).await?;
+    let logged_in = auth.require_session(request).await?;
+    let keys = auth.base.store.list_keys(logged_in.user()).await?;
     Answer::ok(&keys.into_iter().map(KeyAnswer::from).collect::<Vec<_>>())
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use shared::Result;
 use shared::auth::{Password, Passwords, second_factor};
 use shared::clock;
-use shared::domain::{SecondFactor, User, Username};
+use shared::domain::{LoginName, SecondFactor, User};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Proof;
@@ -17,6 +17,7 @@ use super::{Auth, SignedIn};
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"username": "alice", "password": "a long enough passphrase"}))]
 struct Credentials {
+    /// The username or the email address.
     #[schema(example = "alice")]
     username: String,
     #[schema(format = Password, example = "a long enough passphrase")]
@@ -40,14 +41,14 @@ struct Credentials {
     extensions(("x-codes" = json!([Code::WrongCredentials, Code::TotpRequired, Code::WrongTotp, Code::TooManyAttempts]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let Presented { username, password, code } = match presented(request) {
+    let Presented { login, password, code } = match presented(request) {
         Ok(presented) => presented,
         Err(error) => {
             auth.base.visitor(request).await?;
             return Err(error);
         }
     };
-    let mut guess = Guess::begin(auth, request, &username).await?;
+    let mut guess = Guess::begin(auth, request, &login).await?;
     let user = guess.user.take();
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let matches = auth.passwords.verify(password.clone(), stored).await?;
@@ -82,7 +83,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
 
 /// What may be somebody's credentials.
 struct Presented {
-    username: Username,
+    login: LoginName,
     password: Password,
     code: Option<String>,
 }
@@ -91,9 +92,9 @@ struct Presented {
 /// users. It is too long or too short to have been registered, so there is nothing to time.
 fn presented(request: &Request) -> Result<Presented> {
     let Credentials { username, password, totp: code } = request.json()?;
-    let username = Username::try_from(username).map_err(|_rule| wrong())?;
+    let login = LoginName::try_from(username).map_err(|_rule| wrong())?;
     let password = Password::try_from(password).map_err(|_rule| wrong())?;
-    Ok(Presented { username, password, code })
+    Ok(Presented { login, password, code })
 }
 
 fn wrong() -> Error {

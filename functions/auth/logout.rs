@@ -17,8 +17,8 @@ use super::{Auth, Done};
     security(("session" = [])),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, session) = auth.person(request).await?;
-    auth.base.store.end_session(caller.user, session).await?;
-    auth.close_session(caller.user, session).await?;
+    let logged_in = auth.require_session(request).await?;
+    auth.base.store.end_own_session(&logged_in, logged_in.session()).await?;
+    auth.close_session(logged_in.user().id, logged_in.session()).await?;
     Answer::ok(&Done { message: "Logged out" })
 }

@@ -18,8 +18,9 @@ use super::{Auth, Done};
     security(("session" = [])),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
-    auth.base.store.end_all_sessions(caller.user).await?;
-    auth.push.close_where(caller.user, |credential| matches!(credential, Credential::Session(_))).await?;
+    let logged_in = auth.require_session(request).await?;
+    auth.base.store.end_all_sessions(&logged_in).await?;
+    let of_session = |credential| matches!(credential, Credential::Session(_));
+    auth.push.close_where(logged_in.user().id, of_session).await?;
     Answer::ok(&Done { message: "Logged out everywhere" })
 }

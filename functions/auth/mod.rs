@@ -25,16 +25,16 @@ mod ws_ticket;
 
 use serde::Serialize;
 use shared::Result;
-use shared::accounts::Task;
-use shared::auth::{Caller, Claim, Passwords, RefreshToken, Refusal};
+use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
+use shared::auth::{Claim, Passwords, RefreshToken, Refusal, UserSecret};
 use shared::clock;
 use shared::domain::session::Session;
-use shared::domain::{Credential, Email, SessionId, User, UserId};
+use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
 use shared::error::{Code, Error};
 use shared::handover::Handover;
 use shared::http::{Answer, Group, Request};
 use shared::sockets::Push;
-use shared::store::NewSession;
+use shared::store::{MailToken, NewSession, Purpose};
 
 use crate::start::{self, Foundation, StartError};
 use utoipa::{OpenApi, ToSchema};
@@ -148,16 +148,22 @@ struct Done {
     message: &'static str,
 }
 
+/// A token from a mail that somebody presents, found by its hash.
+struct PresentedMailToken {
+    hash: String,
+    token: MailToken,
+}
+
 impl Auth {
-    /// The caller, who must have logged in: an API key does not manage credentials.
-    async fn person(&self, request: &Request) -> Result<(Caller, SessionId)> {
-        let caller = self.base.caller(request).await?;
-        match caller.credential {
-            Credential::Session(session) => Ok((caller, session)),
-            Credential::Key(_) => {
-                Err(Error::new(Code::Forbidden, "An API key may not do this; please log in"))
-            }
-        }
+    /// The caller, who must be logged in now: an API key does not manage credentials, and a session that was revoked a
+    /// moment ago does not, either.
+    async fn require_session(&self, request: &Request) -> Result<LoggedIn> {
+        let (caller, user) = self.base.admit_now(request).await?;
+        let Credential::Session(session) = caller.credential else {
+            return Err(Error::new(Code::Forbidden, "An API key may not do this; please log in"));
+        };
+        let logged_in = LoggedIn::new(user, session, caller.token_version);
+        logged_in.ok_or_else(|| Error::from(Refusal::BadToken))
     }
 
     /// Has a mail sent by which the user verifies the address. Without it the account is as good: the user can ask again.
@@ -167,16 +173,19 @@ impl Auth {
         }
     }
 
-    /// Has a mail sent to an address that was verified and is the user's no more. Without it the change stands all the same.
-    async fn tell_old_address(&self, email: Email) {
-        if let Err(error) = self.handover.hand_over(&Task::AddressChanged { email }).await {
+    /// Has a mail sent to an address that is the user's no more. Without it the change stands all the same.
+    async fn tell_old_address(&self, email: Email, was_verified: bool) {
+        if let Err(error) = self.handover.hand_over(&Task::AddressChanged { email, was_verified }).await {
             tracing::warn!(?error, "a mail to an old address was not handed over");
         }
     }
 
-    /// A user as it is now.
-    async fn user(&self, id: UserId) -> Result<User> {
-        self.base.store.find_user(id).await?.ok_or_else(|| Error::from(Refusal::UserGone))
+    /// The mailed token that `text` is, if it is good for `purpose` now.
+    async fn mail_token(&self, text: &str, purpose: Purpose) -> Result<PresentedMailToken> {
+        let UserSecret { user, hash } =
+            UserSecret::parse(MAIL_TOKEN_PREFIX, text).ok_or_else(MailToken::refused)?;
+        let token = self.base.store.get_mail_token(user, &hash, purpose, clock::now()).await?;
+        Ok(PresentedMailToken { hash, token })
     }
 
     /// Closes the windows of a session that ended.

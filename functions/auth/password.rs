@@ -34,14 +34,14 @@ struct Change {
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, kept) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let change: Change = request.json()?;
-    let user = auth.user(caller.user).await?;
-    confirm(auth, &user, change.old_password).await?;
+    let (user, kept) = (logged_in.user(), logged_in.session());
+    confirm(auth, user, change.old_password).await?;
     let password = change.new_password.of_user(&user.username, &user.email, "new_password")?;
     let hash = auth.passwords.hash(password).await?;
-    auth.base.store.change_password(&user, kept, &hash).await?;
+    auth.base.store.change_password(&logged_in, &hash).await?;
     let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
-    auth.push.close_where(caller.user, others).await?;
+    auth.push.close_where(user.id, others).await?;
     Answer::ok(&Done { message: "Password changed" })
 }

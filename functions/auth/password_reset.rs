@@ -2,14 +2,13 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::{NewPassword, hash_opaque};
-use shared::clock;
-use shared::error::Code;
+use shared::auth::{NewPassword, Refusal, hash_opaque};
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Purpose;
 use utoipa::ToSchema;
 
-use super::{Auth, Done};
+use super::{Auth, Done, PresentedMailToken};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,9 +34,8 @@ struct Reset {
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let reset: Reset = request.json()?;
-    let hash = hash_opaque(&reset.token);
-    let token = auth.base.store.get_mail_token(&hash, Purpose::ResetPassword, clock::now()).await?;
-    let user = auth.user(token.user).await?;
+    let PresentedMailToken { hash, token } = auth.mail_token(&reset.token, Purpose::ResetPassword).await?;
+    let user = auth.base.store.find_user(token.user).await?.ok_or_else(|| Error::from(Refusal::UserGone))?;
     token.check_password(&hash_opaque(&user.password_hash))?;
     let password = reset.new_password.of_user(&user.username, &user.email, "new_password")?;
     let password_hash = auth.passwords.hash(password).await?;

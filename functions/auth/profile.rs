@@ -1,15 +1,15 @@
 //! `PATCH /api/auth/me`: changes what the caller is called and written to. Who reads the address can set a new password, so
-//! another one takes the password, too, unless the caller has just logged in; and the old address is told.
+//! another one takes the password, and the old address is told.
 
 use serde::{Deserialize, Deserializer};
 use shared::Result;
 use shared::domain::{DisplayName, Email};
-use shared::error::Code;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
 use super::Auth;
-use super::guess::confirm_unless_fresh;
+use super::guess::confirm;
 use super::me::Profile;
 
 #[derive(Deserialize, ToSchema)]
@@ -20,7 +20,7 @@ struct Change {
     /// `null` takes the name away; without the field, it stays.
     #[serde(default, deserialize_with = "present")]
     display_name: Option<Option<DisplayName>>,
-    /// Another address takes it, unless the session began within a quarter of an hour.
+    /// Another address takes it.
     #[schema(format = Password)]
     password: Option<String>,
 }
@@ -36,8 +36,8 @@ where
 
 /// Change the own profile
 ///
-/// What is left out stays. Another address takes the password, unless the session began within a quarter of an hour. A mail goes to
-/// it, by which it is verified, and the old one is told.
+/// What is left out stays. Another address, or another spelling of the address, takes the password. A mail goes to it, by which
+/// it is verified, and the old one is told.
 #[utoipa::path(
     patch,
     path = "/api/auth/me",
@@ -49,24 +49,23 @@ where
     extensions(("x-codes" = json!([Code::EmailTaken, Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, session) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let change: Change = request.json()?;
-    let mut user = auth.user(caller.user).await?;
-    let old_email = user.email.clone();
+    let old = logged_in.user();
+    let mut user = old.clone();
     user.email = change.email.unwrap_or(user.email);
     user.display_name = change.display_name.unwrap_or(user.display_name);
-    let moved = user.email.canonical() != old_email.canonical();
+    // Compared by bytes: who reads one spelling need not read another that only looks like it.
+    let moved = user.email != old.email;
     if moved || change.password.is_some() {
-        confirm_unless_fresh(auth, &user, session, change.password).await?;
+        let missing = || Error::new(Code::Forbidden, "Another address takes the password");
+        confirm(auth, old, change.password.ok_or_else(missing)?).await?;
     }
-    let was_verified = user.email_verified;
     user.email_verified &= !moved;
-    auth.base.store.change_profile(&user, &old_email).await?;
+    auth.base.store.change_profile(&logged_in, &user).await?;
     if moved {
         auth.send_verification(user.id).await;
-    }
-    if moved && was_verified {
-        auth.tell_old_address(old_email).await;
+        auth.tell_old_address(old.email.clone(), old.email_verified).await;
     }
     Answer::ok(&Profile::from(&user))
 }

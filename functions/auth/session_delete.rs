@@ -20,13 +20,9 @@ use super::{Auth, Done};
     security(("session" = [])),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
-    let absent = || Error::new(Code::NotFound, "Session not found");
-    let session: SessionId = request.path("id", absent)?;
-    // Looked up as it is now: the gate's own view may be some seconds old.
-    let user = auth.base.store.find_user(caller.user).await?;
-    user.filter(|user| user.sessions.contains(&session)).ok_or_else(absent)?;
-    auth.base.store.end_session(caller.user, session).await?;
-    auth.close_session(caller.user, session).await?;
+    let logged_in = auth.require_session(request).await?;
+    let session: SessionId = request.path("id", || Error::new(Code::NotFound, "Session not found"))?;
+    auth.base.store.end_own_session(&logged_in, session).await?;
+    auth.close_session(logged_in.user().id, session).await?;
     Answer::ok(&Done { message: "Session ended" })
 }

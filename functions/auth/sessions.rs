@@ -4,7 +4,6 @@ use serde::Serialize;
 use shared::Result;
 use shared::clock;
 use shared::domain::SessionId;
-use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
@@ -40,17 +39,15 @@ struct SessionAnswer {
     security(("session" = [])),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, current) = auth.person(request).await?;
-    let gone = || Error::new(Code::Unauthenticated, "Could not validate credentials");
-    let user = auth.base.store.find_user(caller.user).await?.ok_or_else(gone)?;
-    let sessions = auth.base.store.list_sessions(&user, clock::now()).await?;
+    let logged_in = auth.require_session(request).await?;
+    let sessions = auth.base.store.list_sessions(logged_in.user(), clock::now()).await?;
     let sessions = sessions.into_iter().map(|session| SessionAnswer {
         id: session.id,
         created_at: session.created_at.to_string(),
         last_used_at: session.last_used_at.to_string(),
         address: session.address,
         user_agent: session.user_agent,
-        current: session.id == current,
+        current: session.id == logged_in.session(),
     });
     Answer::ok(&sessions.collect::<Vec<_>>())
 }

@@ -37,16 +37,16 @@ struct Confirmed {
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let body: Confirm = request.json()?;
-    let user = auth.user(caller.user).await?;
+    let user = logged_in.user();
     let secret = user.totp_pending.as_deref();
     let secret = secret.ok_or_else(|| Error::new(Code::Conflict, "No second factor was enrolled"))?;
     let confirmation = Confirmation::begin(auth, user.id).await?;
     let step = matching_step(secret, &body.code, clock::now());
     let step = step.ok_or_else(|| Error::new(Code::Forbidden, "The code is wrong"))?;
     let (recovery_codes, hashes) = new_recovery_codes()?.into_iter().unzip();
-    auth.base.store.confirm_totp(&user, secret, step, hashes).await?;
+    auth.base.store.confirm_totp(&logged_in, secret, step, hashes).await?;
     confirmation.was_right().await?;
     Answer::ok(&Confirmed { recovery_codes })
 }

@@ -22,10 +22,10 @@ use super::{Auth, Done};
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let body: WithPassword = request.json()?;
-    let user = auth.user(caller.user).await?;
-    confirm(auth, &user, body.password).await?;
-    auth.base.store.delete_totp(&user).await?;
+    let user = logged_in.user();
+    confirm(auth, user, body.password).await?;
+    auth.base.store.delete_totp(&logged_in).await?;
     Answer::ok(&Done { message: "The second factor is off" })
 }

@@ -42,14 +42,14 @@ struct Enrolled {
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let (caller, _) = auth.person(request).await?;
+    let logged_in = auth.require_session(request).await?;
     let body: WithPassword = request.json()?;
-    let user = auth.user(caller.user).await?;
-    confirm(auth, &user, body.password).await?;
+    let user = logged_in.user();
+    confirm(auth, user, body.password).await?;
     if user.totp.is_some() {
         return Err(Error::new(Code::Conflict, "There is a second factor already"));
     }
     let secret = new_totp_secret()?;
-    auth.base.store.enrol_totp(&user, &secret).await?;
+    auth.base.store.enrol_totp(&logged_in, &secret).await?;
     Answer::ok(&Enrolled { uri: totp_address(&user.username, &secret), secret })
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::{hash_opaque, new_opaque};
+use shared::auth::{TICKET_PREFIX, UserSecret};
 use shared::clock;
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
@@ -33,8 +33,8 @@ struct Ticket {
 )]
 pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let caller = auth.base.caller(request).await?;
-    let ticket = new_opaque("wt_")?;
+    let (secret, ticket) = UserSecret::new(TICKET_PREFIX, caller.user)?;
     let ends = clock::now().plus_seconds(GOOD_FOR_SECONDS);
-    auth.base.store.create_ticket(&hash_opaque(&ticket), caller.into(), ends).await?;
+    auth.base.store.create_ticket(&secret.hash, caller.into(), ends).await?;
     Answer::ok(&Ticket { ticket, expires_in: GOOD_FOR_SECONDS })
 }

@@ -1,7 +1,7 @@
 //! `$connect`: keeps the connection, with its owner when the address carries a good token.
 
 use shared::Result;
-use shared::auth::hash_opaque;
+use shared::auth::{TICKET_PREFIX, UserSecret};
 use shared::clock;
 use shared::error::{Code, Error};
 use shared::replies::Task;
@@ -69,8 +69,9 @@ fn forbidden() -> Error {
 /// Whose the connection is by its address: by a ticket or by a token; nobody's yet without either.
 async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
     if let Some(ticket) = event.query("ticket") {
-        let owner = sockets.base.store.redeem_ticket(&hash_opaque(ticket), clock::now()).await?;
         let refused = || Error::new(Code::Unauthenticated, "The ticket is not valid");
+        let ticket = UserSecret::parse(TICKET_PREFIX, ticket).ok_or_else(refused)?;
+        let owner = sockets.base.store.redeem_ticket(ticket.user, &ticket.hash, clock::now()).await?;
         return owner.ok_or_else(refused).map(Some);
     }
     let Some(token) = event.query("token") else { return Ok(None) };

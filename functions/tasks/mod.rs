@@ -53,7 +53,9 @@ impl Tasks {
         let done = match &event.payload {
             Task::VerifyAddress { user } => self.mails.verify_address(*user).instrument(span).await,
             Task::ForgotPassword { email } => self.mails.forgot_password(email).instrument(span).await,
-            Task::AddressChanged { email } => self.mails.address_changed(email).instrument(span).await,
+            Task::AddressChanged { email, was_verified } => {
+                self.mails.address_changed(email, *was_verified).instrument(span).await
+            }
             Task::DeleteAccount { user } => delete_account(&self.store, *user).instrument(span).await,
         };
         done.map_err(|error| {

@@ -275,3 +275,40 @@ async fn the_token_of_a_user_who_is_gone_is_404_on_the_profile_and_401_elsewhere
         }
     }
 }
+
+#[tokio::test]
+async fn a_login_takes_the_address_in_place_of_the_name_however_it_is_spelled() {
+    let studio = studio().await;
+    let visitor = studio.visitor();
+    let registration = json!({"username": "ada ", "email": " Ada@München.example\n", "password": PASSWORD});
+    let registered = token_of(&visitor.post("/api/auth/register", &registration).await);
+    let id = visitor.with_token(&registered).get("/api/auth/me").await.expect(200).body["id"].clone();
+    let taken = json!({"username": "eve", "email": "ada@xn--mnchen-3ya.example", "password": PASSWORD});
+    visitor.post("/api/auth/register", &taken).await.expect(400);
+    for login in [
+        "ada",
+        "Ada@München.example",
+        "ada@münchen.example",
+        "ADA@XN--MNCHEN-3YA.example",
+        "\u{feff} ada@münchen.example ",
+    ] {
+        let token = token_of(
+            &visitor.post("/api/auth/login", &json!({"username": login, "password": PASSWORD})).await,
+        );
+        let me = visitor.with_token(&token).get("/api/auth/me").await.expect(200).body;
+        assert_eq!(
+            (&me["id"], &me["username"], &me["email"]),
+            (&id, &json!("ada"), &json!("Ada@München.example")),
+            "{login}"
+        );
+    }
+    let wrong = |login: &str| json!({"username": login, "password": "a wrong password"});
+    let known = visitor.post("/api/auth/login", &wrong("ada@münchen.example")).await.expect(401);
+    let unknown = visitor.post("/api/auth/login", &wrong("eve@münchen.example")).await.expect(401);
+    assert_eq!(
+        (&known.body["code"], &known.body["detail"]),
+        (&unknown.body["code"], &unknown.body["detail"])
+    );
+    let blocked = visitor.post("/api/auth/login", &json!({"username": "a@b@c", "password": PASSWORD})).await;
+    assert_eq!(blocked.status, 401);
+}

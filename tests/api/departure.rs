@@ -7,14 +7,16 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::actors::{Answer, PASSWORD, TestStudio, User, Window, eventually, eventually_each, send, studio};
+use crate::actors::{
+    Answer, PASSWORD, TestStudio, User, Window, eventually, eventually_each, send, studio, studio_with,
+};
 use crate::passwords::dynamodb;
 
 async fn leave(user: &User, password: &str) -> Answer {
     send(user.request(Method::DELETE, "/api/auth/me").json(&json!({"password": password}))).await
 }
 
-/// The items that stand under this user and do not end by themselves.
+/// The items that stand under this user.
 async fn items_of(studio: &TestStudio, user: &str) -> usize {
     let (mut found, mut from) = (0, Value::Null);
     loop {
@@ -24,8 +26,7 @@ async fn items_of(studio: &TestStudio, user: &str) -> usize {
         }
         let page = dynamodb(studio, "Scan", &scan).await;
         let items = page["Items"].as_array().unwrap();
-        let theirs = |item: &&Value| item.to_string().contains(user) && item.get("expires_at").is_none();
-        found += items.iter().filter(theirs).count();
+        found += items.iter().filter(|item| item.to_string().contains(user)).count();
         from = page["LastEvaluatedKey"].clone();
         if from.is_null() {
             return found;
@@ -151,4 +152,25 @@ async fn a_deletion_that_fails_for_good_is_kept_and_can_be_done_later() {
     let kept: Value = serde_json::from_str(&kept).unwrap();
     studio.invoke("TasksFunction", kept["requestPayload"].clone()).await.unwrap();
     assert_eq!(items_of(&studio, &ada.id).await, 0);
+}
+
+#[tokio::test]
+async fn of_a_deleted_account_no_secret_no_counter_and_no_name_is_left() {
+    let studio = studio_with(|options| options.variable("RATE_LIMIT", "1000")).await;
+    let ada = studio.user("ada-lovelace").await;
+    ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200);
+    let forgot = json!({"email": "ada-lovelace@example.com"});
+    studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    let create = ada.request(Method::POST, "/api/conversations").header("Idempotency-Key", "once");
+    send(create.json(&json!({"title": "x", "messages": []}))).await.expect(200);
+    leave(&ada, "a wrong password").await.expect(403);
+    eventually("mails arrive", || async { (studio.mailbox().len() == 2).then_some(()) }).await;
+    let before = items_of(&studio, &ada.id).await;
+    assert!(before > 10, "{before}");
+    leave(&ada, PASSWORD).await.expect(200);
+    // As long as an instance lets the token in, what it counts is the user's.
+    while ada.post("/api/conversations/delete", &json!({"ids": []})).await.status != 401 {}
+    for trace in [ada.id.as_str(), "ada-lovelace"] {
+        eventually("nothing is left", || async { (items_of(&studio, trace).await == 0).then_some(()) }).await;
+    }
 }

@@ -7,7 +7,7 @@ use crate::actors::{PASSWORD, TestStudio, Window, eventually, studio, studio_wit
 const NEW_PASSWORD: &str = "another long passphrase";
 
 /// The token of the newest mail to this address about this, which is not one of `seen`.
-async fn token(studio: &TestStudio, to: &str, path: &str, seen: &[&str]) -> String {
+pub(crate) async fn token(studio: &TestStudio, to: &str, path: &str, seen: &[&str]) -> String {
     eventually("a mail arrives", || async {
         let mailbox = studio.visitor().get("/_local/mailbox").await.expect(200).body;
         let mails: Vec<Value> = mailbox.as_array().unwrap().clone();
@@ -40,7 +40,8 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
     .await;
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(422);
     // Another address is another matter, and the one that was verified is told.
-    ada.patch("/api/auth/me", &json!({"email": "countess@example.com"})).await.expect(200);
+    let moved = json!({"email": "countess@example.com", "password": PASSWORD});
+    ada.patch("/api/auth/me", &moved).await.expect(200);
     eventually("the old address is told", || async {
         let told =
             |mail: &local::Mail| mail.to == ["ada@example.com"] && mail.subject.contains("was changed");
@@ -138,8 +139,11 @@ async fn nobody_is_flooded_with_mails() {
     eventually("the last of five mails arrives", || async { (studio.mailbox().len() == 5).then_some(()) })
         .await;
     eventually("the rest was refused", || async {
-        let refused =
-            studio.logs("TasksFunction").iter().filter(|line| line.contains("too many mails")).count();
+        let refused = studio
+            .logs("TasksFunction")
+            .iter()
+            .filter(|line| line.contains("the hourly limit of mails"))
+            .count();
         (refused == 8).then_some(())
     })
     .await;
@@ -161,4 +165,72 @@ async fn without_an_address_to_send_from_nothing_is_sent_and_everything_works() 
     })
     .await;
     assert!(studio.mailbox().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_password_by_mail() {
+    let studio = studio().await;
+    // Somebody registers an address that is not theirs, and settles in.
+    let squatter = studio.user("ada").await;
+    crate::totp::enrol(&squatter).await;
+    let key = squatter.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
+    let forgot = json!({"email": "ada@example.com"});
+    studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
+    studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
+    // Who reads the address may know no name to log in with.
+    let credentials = json!({"username": " ada@example.com", "password": NEW_PASSWORD});
+    let owner = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
+    let owner = squatter.with_token(owner["access_token"].as_str().unwrap());
+    let me = owner.get("/api/auth/me").await.expect(200).body;
+    assert_eq!((&me["email_verified"], &me["totp_enabled"]), (&json!(true), &json!(false)));
+    assert_eq!(owner.get("/api/auth/keys").await.expect(200).body, json!([]));
+    assert_eq!(owner.get("/api/auth/sessions").await.expect(200).body.as_array().unwrap().len(), 1);
+    for old in [squatter.token.as_str(), key.as_str().unwrap()] {
+        eventually("the squatter is out", || async {
+            (squatter.with_token(old).get("/api/stats").await.status == 401).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_second_factor_of_an_address_that_was_verified() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let verify = json!({"token": token(&studio, "ada@example.com", "verify-email", &[]).await});
+    studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
+    crate::totp::enrol(&ada).await;
+    studio
+        .visitor()
+        .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
+        .await
+        .expect(200);
+    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
+    studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
+    let credentials = json!({"username": "ada", "password": NEW_PASSWORD});
+    let asked = studio.visitor().post("/api/auth/login", &credentials).await.expect(401);
+    assert_eq!(asked.body["code"], "totp_required");
+}
+
+#[tokio::test]
+async fn an_address_that_only_looks_alike_is_not_verified_by_the_other_and_the_old_one_is_told() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let verify = json!({"token": token(&studio, "ada@example.com", "verify-email", &[]).await});
+    studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
+    for (look_alike, told) in
+        [("ａda@example.com", "ada@example.com"), ("ADA@example.com", "ａda@example.com")]
+    {
+        let moved = json!({"email": look_alike, "password": PASSWORD});
+        let changed = ada.patch("/api/auth/me", &moved).await.expect(200).body;
+        assert_eq!((&changed["email"], &changed["email_verified"]), (&json!(look_alike), &json!(false)));
+        eventually("the old address is told", || async {
+            let tells = |mail: &local::Mail| mail.to == [told] && mail.subject.contains("was changed");
+            studio.mailbox().iter().any(tells).then_some(())
+        })
+        .await;
+    }
 }

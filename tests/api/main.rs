@@ -54,6 +54,7 @@ mod repair;
 mod replies;
 mod restart;
 mod resume;
+mod revoked;
 mod rotation;
 mod sessions;
 mod site;

@@ -84,6 +84,7 @@ async fn a_refresh_token_that_was_used_before_ends_its_session_and_no_other() {
     let ada = studio.user("ada").await;
     let (stolen, other) = (login(&studio, &ada).await, login(&studio, &ada).await);
     let second = refresh(&studio, text(&stolen, "refresh_token")).await.expect(200).body;
+    used_earlier(&studio, &ada, &stolen, 10_000).await;
     let third = refresh(&studio, text(&second, "refresh_token")).await.expect(200).body;
     refresh(&studio, text(&stolen, "refresh_token")).await.expect(401);
     refresh(&studio, text(&third, "refresh_token")).await.expect(401);
@@ -98,14 +99,7 @@ async fn the_refresh_token_before_the_current_one_is_good_for_ten_seconds() {
     for (ago, status) in [(8_500, 200), (10_000, 401)] {
         let first = login(&studio, &ada).await;
         let second = refresh(&studio, text(&first, "refresh_token")).await.expect(200).body;
-        // As if it had been used so many milliseconds earlier.
-        let change = json!({
-            "TableName": "StudioTable",
-            "Key": {"pk": {"S": format!("USER#{}", ada.id)}, "sk": {"S": format!("SESSION#{}", text(&first, "session_id"))}},
-            "UpdateExpression": "SET last_used_at = last_used_at - :ago",
-            "ExpressionAttributeValues": {":ago": {"N": ago.to_string()}},
-        });
-        dynamodb(&studio, "UpdateItem", &change).await;
+        used_earlier(&studio, &ada, &first, ago).await;
         let again = refresh(&studio, text(&first, "refresh_token")).await.expect(status).body;
         // Within the grace it gives what is current; after it, the family is dead.
         if status == 200 {
@@ -113,6 +107,40 @@ async fn the_refresh_token_before_the_current_one_is_good_for_ten_seconds() {
         }
         refresh(&studio, text(&second, "refresh_token")).await.expect(status);
     }
+}
+
+/// As if the refresh token of this session had been used so many milliseconds earlier.
+async fn used_earlier(studio: &TestStudio, user: &User, session: &Value, ago: u64) {
+    let change = json!({
+        "TableName": "StudioTable",
+        "Key": {"pk": {"S": format!("USER#{}", user.id)}, "sk": {"S": format!("SESSION#{}", text(session, "session_id"))}},
+        "UpdateExpression": "SET last_used_at = last_used_at - :ago, used[0].#at = used[0].#at - :ago",
+        "ExpressionAttributeNames": {"#at": "at"},
+        "ExpressionAttributeValues": {":ago": {"N": ago.to_string()}},
+    });
+    let changed = dynamodb(studio, "UpdateItem", &change).await;
+    assert!(changed["ConsumedCapacity"].is_object(), "{changed}");
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_for_ten_seconds_however_often_its_successors_are_used() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let first = login(&studio, &ada).await;
+    let mut chain = vec![text(&first, "refresh_token").to_owned()];
+    for _ in 0..4 {
+        let next = refresh(&studio, chain.last().unwrap()).await.expect(200).body;
+        chain.push(text(&next, "refresh_token").to_owned());
+    }
+    for pair in chain.windows(2) {
+        let again = refresh(&studio, &pair[0]).await.expect(200).body;
+        assert_eq!(text(&again, "refresh_token"), pair[1], "the successor is the same");
+    }
+    // The first one is forgiven no longer, and then neither is any other.
+    used_earlier(&studio, &ada, &first, 10_000).await;
+    refresh(&studio, &chain[1]).await.expect(200);
+    refresh(&studio, &chain[0]).await.expect(401);
+    refresh(&studio, &chain[4]).await.expect(401);
 }
 
 #[tokio::test]

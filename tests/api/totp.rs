@@ -42,7 +42,7 @@ async fn login(studio: &TestStudio, totp: Option<&str>) -> Answer {
 }
 
 /// Enrols and confirms: the secret and the recovery codes.
-async fn enrol(ada: &User) -> (String, Vec<Value>) {
+pub(crate) async fn enrol(ada: &User) -> (String, Vec<Value>) {
     let enrolled = ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(200).body;
     let secret = enrolled["secret"].as_str().unwrap().to_owned();
     let uri = enrolled["uri"].as_str().unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::clock;
 use crate::domain::UserId;
@@ -12,6 +12,8 @@ use crate::store::{Departure, Store};
 /// The task is handed over just before the account is made nobody's, so that it cannot be forgotten.
 const BEGINS_WITHIN: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
+/// An ended credential is refused everywhere within 5 s, and a request that was let in before that has its time to be answered.
+const LAST_WRITE_WITHIN: Duration = Duration::from_secs(6);
 
 /// Deletes an account that is leaving, with all it owns. Interrupted anywhere, it goes on from there the next time.
 ///
@@ -21,6 +23,7 @@ pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
     if !is_leaving(store, user).await? {
         return Ok(());
     }
+    let credentials_ended = Instant::now();
     // The index is a moment behind its table, so that nothing is found counts the second time.
     for _ in 0..2 {
         while store.delete_some_conversation(user).await? {}
@@ -30,6 +33,8 @@ pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
         let left = until.get().saturating_sub(clock::now().get());
         sleep(Duration::from_millis(left) + PAUSE).await;
     }
+    // A request let in a moment before still counts itself, among the user's other items.
+    sleep_until(credentials_ended + LAST_WRITE_WITHIN).await;
     store.finish_departure(user).await
 }
 

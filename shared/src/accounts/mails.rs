@@ -1,12 +1,14 @@
 //! The mails that accounts need. Each carries a token that is good once, for half an hour.
 
-use crate::auth::{hash_opaque, new_opaque};
+use crate::auth::{UserSecret, hash_opaque};
 use crate::clock;
 use crate::domain::{Email, Millis, Rate, Requester, User, UserId};
 use crate::error::Result;
 use crate::mail::{Mail, Mailer};
 use crate::store::{MailToken, Purpose, Store};
 
+/// What tokens that are mailed begin with.
+pub const MAIL_TOKEN_PREFIX: &str = "mt_";
 /// A token that was mailed is good for 30 minutes.
 const GOOD_FOR_SECONDS: u64 = 1800;
 /// Nobody gets more mails than this in an hour, whoever asks for them.
@@ -49,12 +51,15 @@ impl Mails {
         }
     }
 
-    /// Tells the old address of an account that it has another one. The address was verified, so it is told at most as often
-    /// as somebody there has verified it.
+    /// Tells the old address of an account that the account has another one. A verified address is always told: it was
+    /// verified by a mail that counted, so nobody is flooded. Others are told within the limit on mails.
     ///
     /// # Errors
-    /// When SES is out of reach.
-    pub async fn address_changed(&self, old: &Email) -> Result<()> {
+    /// When DynamoDB or SES is out of reach.
+    pub async fn address_changed(&self, old: &Email, was_verified: bool) -> Result<()> {
+        if !was_verified && !self.may_send(old, clock::now()).await? {
+            return Ok(());
+        }
         let text = "Your account has another address from now on, and nothing more is sent here. If it was not you, please \
             log in, change the address back, and log out everywhere.\n您的账号已改用另一个邮箱，此邮箱不再收到邮件。如果不是您本人操作，\
             请立即登录，改回邮箱，并退出所有登录会话。\n";
@@ -64,11 +69,10 @@ impl Mails {
 
     async fn send(&self, user: &User, purpose: Purpose) -> Result<()> {
         let now = clock::now();
-        if let Some(reason) = self.reason_not_to_send(&user.email, now).await? {
-            tracing::warn!(user = %user.id, "no mail is sent: {reason}");
+        if !self.may_send(&user.email, now).await? {
             return Ok(());
         }
-        let secret = new_opaque("mt_")?;
+        let (secret, mailed) = UserSecret::new(MAIL_TOKEN_PREFIX, user.id)?;
         let token = MailToken {
             purpose,
             user: user.id,
@@ -77,8 +81,17 @@ impl Mails {
             password: hash_opaque(&user.password_hash),
             ends_at: now.plus_seconds(GOOD_FOR_SECONDS),
         };
-        self.store.create_mail_token(&hash_opaque(&secret), &token).await?;
-        self.mailer.send(&user.email, &mail(purpose, &self.app_url, &secret)).await
+        self.store.create_mail_token(&secret.hash, &token).await?;
+        self.mailer.send(&user.email, &mail(purpose, &self.app_url, &mailed)).await
+    }
+
+    /// Counts a mail to this address, and says whether it may be sent.
+    async fn may_send(&self, email: &Email, now: Millis) -> Result<bool> {
+        let reason = self.reason_not_to_send(email, now).await?;
+        if let Some(reason) = reason {
+            tracing::warn!(reason, "no mail is sent");
+        }
+        Ok(reason.is_none())
     }
 
     async fn reason_not_to_send(&self, email: &Email, now: Millis) -> Result<Option<&'static str>> {
@@ -87,7 +100,7 @@ impl Mails {
         }
         let Some(rate) = Rate::new(MOST_MAILS, 3600) else { return Ok(None) };
         let allowance = self.store.count_request(&Requester::Mailbox(email.clone()), rate, now).await?;
-        Ok(allowance.exceeded.then_some("too many mails to one address"))
+        Ok(allowance.exceeded.then_some("the hourly limit of mails to one address is reached"))
     }
 }
 

@@ -4,7 +4,7 @@ mod departure;
 mod mails;
 
 pub use departure::delete_account;
-pub use mails::Mails;
+pub use mails::{MAIL_TOKEN_PREFIX, Mails};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub enum Task {
     AddressChanged {
         /// The old one.
         email: Email,
+        /// Whether the account's user had verified it.
+        #[serde(default)]
+        was_verified: bool,
     },
     /// Send a mail by which whoever reads it can set a new password, if the address is somebody's.
     ForgotPassword {

@@ -16,7 +16,7 @@ pub use frame_limiter::{Count, FrameLimiter, Pace};
 pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
 pub use keyring::{Key, Keyring, Keys, SecretKey};
 pub use limiter::{CountedGuess, Limiter, check_allowance};
-pub use opaque::{hash_opaque, new_opaque};
+pub use opaque::{TICKET_PREFIX, UserSecret, hash_opaque, new_opaque};
 pub use passwords::{NewPassword, Password, Passwords};
 pub use refresh::RefreshToken;
 pub use tokens::{Claim, Claims, Tokens};

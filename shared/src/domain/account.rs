@@ -97,9 +97,10 @@ pub struct ApiKey {
 }
 
 checked_text!(
-    /// A username: 3 to 32 letters and digits of any script, `_`, `.` and `-`.
+    /// A username: 3 to 32 letters and digits of any script, `_`, `.` and `-`. White space around it is dropped.
     #[schema(min_length = 3, max_length = 32, example = "alice")]
     Username,
+    trimmed,
     |text| {
         check_length(text, 3, 32)?;
         let allowed = |c: char| is_letter(c) || "_.-".contains(c) || is_mark(c);
@@ -111,9 +112,10 @@ checked_text!(
 );
 
 checked_text!(
-    /// An email address: its syntax is checked, at most 254 bytes.
+    /// An email address: its syntax is checked, at most 254 bytes. White space around it is dropped.
     #[schema(format = Email, max_length = 254, example = "alice@example.com")]
     Email,
+    trimmed,
     |text| {
         if !is_email(text) {
             return Err(RuleBroken("must be an email address".to_owned()));
@@ -138,10 +140,10 @@ impl Username {
 }
 
 impl Email {
-    /// The form by which addresses are compared.
+    /// The form by which addresses are compared: as for usernames, and a domain in Punycode is the one that it spells.
     #[must_use]
     pub fn canonical(&self) -> String {
-        canonical(self.as_str())
+        canonical_email(self.as_str())
     }
 }
 
@@ -173,6 +175,21 @@ fn canonical(text: &str) -> String {
         last = next;
     }
     last
+}
+
+fn canonical_email(text: &str) -> String {
+    let text = canonical(text);
+    let Some((local, domain)) = text.rsplit_once('@') else { return text };
+    let labels: Vec<String> = domain.split('.').map(spelled).collect();
+    format!("{local}@{}", labels.join("."))
+}
+
+/// A label of a domain in the letters that its Punycode form (`xn--…`) stands for; as it is, when it is none.
+fn spelled(label: &str) -> String {
+    let decoded = label.strip_prefix("xn--").and_then(idna::punycode::decode_to_string);
+    // Only other than ASCII letters have a Punycode form, so a label has one spelling.
+    let decoded = decoded.filter(|decoded| !decoded.is_ascii() && is_domain_label(decoded));
+    decoded.map_or_else(|| label.to_owned(), |decoded| canonical(&decoded))
 }
 
 /// A few characters become eighteen in the canonical form, which is a key of the store and must fit there.
@@ -249,13 +266,39 @@ mod tests {
     }
 
     #[test]
+    fn an_address_and_its_punycode_form_are_one() {
+        let email = |text: &str| text.parse::<Email>().unwrap().canonical();
+        assert_eq!(email("a@münchen.example"), "a@münchen.example");
+        for same in ["a@xn--mnchen-3ya.example", "A@XN--MNCHEN-3YA.Example", "a@MÜNCHEN.example"] {
+            assert_eq!(email(same), "a@münchen.example", "{same}");
+        }
+        assert_eq!(email("a@xn--fiqs8s.cn"), "a@中国.cn");
+        // What stands for nothing else stays as it is, and the canonical form of a canonical form is itself.
+        for other in
+            ["a@xn--abc-.example", "a@xn--a.example", "a@xn--99999999.example", "a@xn--mnchen-3ya.example"]
+        {
+            if let Ok(address) = other.parse::<Email>() {
+                let once = address.canonical();
+                assert_eq!(canonical_email(&once), once, "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_name_or_an_address_is_dropped() {
+        assert_eq!(" alice\n".parse::<Username>().unwrap().as_str(), "alice");
+        assert_eq!("\u{feff}\ta@b.co\u{200b} ".parse::<Email>().unwrap().as_str(), "a@b.co");
+        assert!("ali ce".parse::<Username>().is_err());
+    }
+
+    #[test]
     fn email_syntax_is_checked() {
         for good in ["a@b.co", "first.last+tag@sub.example.org", "用户@例子.公司"] {
             assert!(good.parse::<Email>().is_ok(), "{good}");
         }
         let long = format!("{}@example.com", "x".repeat(65));
         for bad in
-            ["", "a", "@b.co", "a@", "a@b", "a@b..co", ".a@b.co", "a b@c.de", "a@-b.co", "a@b.co\n", &long]
+            ["", "a", "@b.co", "a@", "a@b", "a@b..co", ".a@b.co", "a b@c.de", "a@-b.co", "a@b.co\nx", &long]
         {
             assert!(bad.parse::<Email>().is_err(), "{bad:?}");
         }

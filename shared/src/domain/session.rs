@@ -1,6 +1,8 @@
 //! Sessions: each begins with a login and lives as long as its refresh token is used.
 
-use super::{Millis, SessionId};
+use std::sync::Arc;
+
+use super::{Credential, Millis, SessionId, User};
 
 /// Unused for so long, a session ends: 30 days.
 const IDLE_SECONDS: u64 = 30 * 86_400;
@@ -20,6 +22,42 @@ pub struct Session {
     pub address: String,
     /// From what: what the client says of itself.
     pub user_agent: String,
+}
+
+/// A user who is logged in: the user as read consistently for this request, and the session whose access token asks.
+///
+/// Store functions that write a credential, an address or a second factor, or that delete the account, take it, and write
+/// only while this session lives. So a session that was revoked meanwhile leaves nothing behind.
+#[derive(Clone)]
+pub struct LoggedIn {
+    user: Arc<User>,
+    session: SessionId,
+}
+
+impl LoggedIn {
+    /// None unless `session` is among the user's live sessions and `token_version` is the user's.
+    #[must_use]
+    pub fn new(user: Arc<User>, session: SessionId, token_version: u64) -> Option<Self> {
+        user.has(Credential::Session(session), token_version).then_some(Self { user, session })
+    }
+
+    /// The user.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Whether `user`, read again, still has this session.
+    #[must_use]
+    pub fn lives_in(&self, user: &User) -> bool {
+        user.has(Credential::Session(self.session), self.user.token_version)
+    }
 }
 
 /// When a session that began at `created_at` ends if it is used at `now` and never again.

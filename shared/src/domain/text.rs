@@ -46,10 +46,25 @@ pub(crate) fn check_printable(text: &str) -> Result<(), RuleBroken> {
     Ok(())
 }
 
+/// `text` without white space around it, and without the invisible marks that pages and files leave there.
+pub(crate) fn trimmed(text: String) -> String {
+    let around = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}');
+    let inner = text.trim_matches(around);
+    if inner.len() == text.len() { text } else { inner.to_owned() }
+}
+
 /// Makes a newtype of text that is checked when it is made, from JSON too. Attributes tell its rule to the document of the
 /// API, which has no word for control characters but a pattern.
+///
+/// With `trimmed`, white space around the text is dropped before it is checked.
 macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, trimmed, $check:expr) => {
+        $crate::domain::text::checked_text!($(#[$doc])* $name, $crate::domain::text::trimmed, $check);
+    };
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $crate::domain::text::checked_text!($(#[$doc])* $name, |text: String| text, $check);
+    };
+    ($(#[$doc:meta])* $name:ident, $prepare:expr, $check:expr) => {
         #[derive(
             Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
         )]
@@ -69,7 +84,9 @@ macro_rules! checked_text {
             type Error = $crate::domain::RuleBroken;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
+                let prepare: fn(String) -> String = $prepare;
                 let check: fn(&str) -> Result<(), $crate::domain::RuleBroken> = $check;
+                let text = prepare(text);
                 check(&text)?;
                 Ok(Self(text))
             }

@@ -1,14 +1,17 @@
 //! API keys: found by the hash of what their owner has, and listed with their owner.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, ids, number};
 use super::items::item_at;
+use super::own_account::NotWritten;
 use super::query::Stretch;
 use super::transaction::from_item;
 use super::{Store, key};
-use crate::domain::{ApiKey, KeyId, KeyName, Millis, User, UserId};
+use crate::domain::{ApiKey, KeyId, KeyName, LoggedIn, Millis, User, UserId};
 use crate::error::{Code, Error, Result};
 
 /// A user has at most so many keys.
@@ -61,12 +64,13 @@ impl From<KeyItem> for ApiKey {
 }
 
 impl Store {
-    /// Keeps a new key of `user`, as long as the user's tokens still have the version that was seen.
+    /// Keeps a new key of the user who is logged in.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when there are 50 already; [`Code::Unauthenticated`] when all sessions were ended meanwhile.
-    pub async fn create_key(&self, user: &User, new: &NewKey) -> Result<()> {
+    /// [`Code::Conflict`] when there are 50 already; [`Code::Unauthenticated`] when the session was revoked meanwhile.
+    pub async fn create_key(&self, by: &LoggedIn, new: &NewKey) -> Result<()> {
         let full = || Error::new(Code::Conflict, format!("There are {MOST_KEYS} keys already"));
+        let user = by.user();
         if user.keys.len() >= MOST_KEYS {
             return Err(full());
         }
@@ -83,20 +87,12 @@ impl Store {
         };
         let named = Expression::default()
             .add_to_set("keys", ids([key.id.to_string()]))
-            .when_absent_or_fewer("keys", number(MOST_KEYS))
-            .when_equal("token_version", number(user.token_version));
-        let writes = vec![
-            Write::create(&self.studio, item_at(key::secret(&new.hash), "api_key", &owner)?),
+            .when_absent_or_fewer("keys", number(MOST_KEYS));
+        let items = vec![
+            Write::create(&self.studio, item_at(key::api_key_owner(&new.hash), "api_key", &owner)?),
             Write::create(&self.studio, item_at(key::api_key(user.id, key.id), "key", &item)?),
-            Write::update(&self.studio, key::user(user.id), named),
         ];
-        if self.transact(writes).await?.is_committed() {
-            return Ok(());
-        }
-        match self.find_user(user.id).await? {
-            Some(now) if now.keys.len() >= MOST_KEYS => Err(full()),
-            _ => Err(Error::new(Code::Unauthenticated, "Could not validate credentials")),
-        }
+        self.change_own_account(by, named, items).await?.map_err(|_full_meanwhile| full())
     }
 
     /// Whose the key with this hash is, read consistently.
@@ -104,7 +100,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_key_owner(&self, hash: &str) -> Result<Option<KeyOwner>> {
-        self.find_item(key::secret(hash)).await
+        self.find_item(key::api_key_owner(hash)).await
     }
 
     /// Remembers that a key was used.
@@ -129,22 +125,32 @@ impl Store {
         Ok(keys)
     }
 
-    /// Ends a key: it does not count any more.
+    /// Ends a key of the user who is logged in.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when the user has no such key.
-    pub async fn delete_key(&self, user: UserId, id: KeyId) -> Result<()> {
+    /// [`Code::NotFound`] when the user has no such key; [`Code::Unauthenticated`] when the session was revoked meanwhile.
+    pub async fn delete_key(&self, by: &LoggedIn, id: KeyId) -> Result<()> {
         let absent = || Error::new(Code::NotFound, "Key not found");
+        let user = by.user().id;
         let item = self.find_item::<KeyItem>(key::api_key(user, id)).await?.ok_or_else(absent)?;
-        let forgotten =
-            Expression::default().delete_from_set("keys", ids([id.to_string()])).when_exists("pk");
-        let writes = vec![
+        let forgotten = Expression::default().delete_from_set("keys", ids([id.to_string()]));
+        let items = vec![
             Write::delete(&self.studio, key::api_key(user, id), Expression::default()),
-            Write::delete(&self.studio, key::secret(&item.hash), Expression::default()),
-            Write::update(&self.studio, key::user(user), forgotten),
+            Write::delete(&self.studio, key::api_key_owner(&item.hash), Expression::default()),
         ];
-        // Refused means that the user is gone, and the key with it.
-        self.transact(writes).await?;
+        self.change_own_account(by, forgotten, items).await?.map_err(|_changed| NotWritten::conflict())
+    }
+
+    /// Deletes the items of keys that the user's own item names no more. They mean nothing: what a failure here leaves
+    /// behind is refused.
+    pub(super) async fn delete_key_items(&self, user: UserId, ended: &BTreeSet<KeyId>) -> Result<()> {
+        for item in self.key_items(user).await?.iter().filter(|item| ended.contains(&item.id)) {
+            let writes = vec![
+                Write::delete(&self.studio, key::api_key_owner(&item.hash), Expression::default()),
+                Write::delete(&self.studio, key::api_key(user, item.id), Expression::default()),
+            ];
+            self.transact(writes).await?;
+        }
         Ok(())
     }
 

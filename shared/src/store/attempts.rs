@@ -38,7 +38,7 @@ impl Attempts {
             Self::OfUser(user) => key::user(*user),
             Self::OfName(name) => key::failures(format_args!("NAME#{name}")),
             Self::From(network) => key::failures(network),
-            Self::Confirming(user) => key::failures(user),
+            Self::Confirming(user) => key::failures_of_user(*user),
         }
     }
 

@@ -2,16 +2,17 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::expression::{Expression, Write, number, text};
+use super::expression::{Expression, Write, text};
 use super::items::UserItem;
 use super::key::Key;
+use super::own_account::NotWritten;
 use super::query::{Item, Stretch};
 use super::statistics::sort_key;
 use super::transaction::{failed, random_below};
 use super::unfinished::{Unfinished, soon};
 use super::{Store, key};
-use crate::domain::{Millis, User, UserId};
-use crate::error::{Code, Error, Result};
+use crate::domain::{LoggedIn, Millis, UserId};
+use crate::error::Result;
 
 /// Where an account stands on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,29 +30,25 @@ impl Store {
     /// nothing can be created in it, since what creates needs its statistics.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when the account was changed meanwhile.
-    pub async fn begin_departure(&self, user: &User) -> Result<()> {
+    /// [`crate::error::Code::Conflict`] when the account was changed meanwhile; [`crate::error::Code::Unauthenticated`] when the session was revoked
+    /// meanwhile.
+    pub async fn begin_departure(&self, by: &LoggedIn) -> Result<()> {
+        let user = by.user();
         let leaving = Expression::default()
             .set("leaving", AttributeValue::Bool(true))
             .remove("sessions")
             .remove("keys")
             .add("token_version", 1)
-            .when_equal("token_version", number(user.token_version))
             .when_equal("password_hash", text(user.password_hash.clone()))
-            .when_equal("email", text(user.email.as_str()))
-            .when_absent("leaving");
+            .when_equal("email", text(user.email.as_str()));
         let uncounted = Expression::default().add("users", -1);
-        let writes = vec![
-            Write::update(&self.studio, key::user(user.id), leaving),
+        let others = vec![
             Write::delete(&self.studio, key::username(&user.username), Expression::default()),
             Write::delete(&self.studio, key::email(&user.email), Expression::default()),
             Write::delete(&self.studio, key::statistics(user.id), Expression::default()),
             Write::update(&self.studio, key::totals(random_below(key::SHARDS)), uncounted),
         ];
-        if self.transact(writes).await?.is_committed() {
-            return Ok(());
-        }
-        Err(Error::new(Code::Conflict, "The account was changed meanwhile. Please try again."))
+        self.change_own_account(by, leaving, others).await?.map_err(|_meanwhile| NotWritten::conflict())
     }
 
     /// Where an account stands on its way out, read consistently.
@@ -130,7 +127,7 @@ impl Store {
             }
             // An API key is found by its hash, too; that goes first, so that the way to it is not lost.
             let hashes = others.iter().filter_map(|item| item.get("hash")?.as_s().ok());
-            self.delete_batches(hashes.map(|hash| key::secret(hash)).collect(), soon()).await?;
+            self.delete_batches(hashes.map(|hash| key::api_key_owner(hash)).collect(), soon()).await?;
             let own = |item: &Item| Key { pk: partition.to_owned(), sk: sort_key(item).to_owned() };
             self.delete_batches(others.iter().map(own).collect(), soon()).await?;
         }

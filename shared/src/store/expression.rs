@@ -148,6 +148,19 @@ impl Expression {
         self
     }
 
+    /// That the first attribute is absent, or the other one at most this.
+    pub(super) fn when_absent_or_other_at_most(
+        mut self,
+        first: &str,
+        other: &str,
+        value: AttributeValue,
+    ) -> Self {
+        let (first, other) = (self.name(first), self.name(other));
+        let clause = format!("(attribute_not_exists({first}) OR {other} <= {})", self.value(value));
+        self.conditions.push(clause);
+        self
+    }
+
     /// That the first attribute is absent, or less than a bound while the second is greater than another.
     pub(super) fn when_absent_or_less_while_greater(
         mut self,

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::domain::{
-    ConnectionId, ConversationId, Day, Email, KeyId, MessageId, Millis, ModelName, Requester, SessionId,
-    UserId, Username,
+    ConnectionId, ConversationId, Day, Email, KeyId, LoginName, MessageId, Millis, ModelName, Requester,
+    SessionId, UserId, Username,
 };
 
 /// The index that lists a user's conversations by their last change.
@@ -60,6 +63,14 @@ pub(super) fn username(username: &Username) -> Key {
 pub(super) fn email(email: &Email) -> Key {
     let key = format!("EMAIL#{}", email.canonical());
     Key::new(key.clone(), key)
+}
+
+/// Whom a name or an address stands for at a login.
+pub(super) fn login_name(login: &LoginName) -> Key {
+    match login {
+        LoginName::Username(name) => username(name),
+        LoginName::Email(address) => email(address),
+    }
 }
 
 /// What the sort keys of a user's sessions begin with.
@@ -191,32 +202,51 @@ pub(super) fn loose_reply(user: UserId, id: &MessageId) -> Key {
     Key::new(user_partition(user), format!("{REPLY}#{id}"))
 }
 
-/// What a client's request made, by the key that the client gave it.
+/// What a client's request made, by the key that the client gave it. It is its user's, and goes with the user.
 pub(super) fn request(user: UserId, idempotency_key: &str) -> Key {
-    let key = format!("REQUEST#{user}#{idempotency_key}");
-    Key::new(key.clone(), key)
+    Key::new(user_partition(user), format!("REQUEST#{idempotency_key}"))
 }
 
-/// A ticket and the like, found by the hash of what its owner has.
-pub(super) fn secret(hash: &str) -> Key {
+/// Whose an API key is, found by the hash of the key. No other kind of secret stands here.
+pub(super) fn api_key_owner(hash: &str) -> Key {
     let key = format!("SECRET#{hash}");
     Key::new(key.clone(), key)
 }
 
-/// How many requests somebody made in the window with this number.
+/// A WebSocket ticket of a user, by the hash of the ticket.
+pub(super) fn ticket(user: UserId, hash: &str) -> Key {
+    Key::new(user_partition(user), format!("TICKET#{hash}"))
+}
+
+/// A token that was mailed to a user, by the hash of the token.
+pub(super) fn mail_token(user: UserId, hash: &str) -> Key {
+    Key::new(user_partition(user), format!("MAIL#{hash}"))
+}
+
+/// How many requests somebody made in the window with this number. What is counted for a user goes with the user.
 pub(super) fn requests(of: &Requester, window: u64) -> Key {
     let key = match of {
-        Requester::User(user) => format!("{LIMIT}{user}#{window}"),
+        Requester::User(user) => return Key::new(user_partition(*user), format!("{LIMIT}{window}")),
         Requester::Network(network) => format!("{LIMIT}{network}#{window}"),
         Requester::Connection(connection) => format!("{LIMIT}FRAMES#{connection}#{window}"),
-        Requester::Mailbox(email) => format!("{LIMIT}MAIL#{}#{window}", email.canonical()),
+        // It outlives the account, or whoever deletes one and makes another could flood the mailbox; so it tells no address.
+        Requester::Mailbox(email) => format!("{LIMIT}MAIL#{}#{window}", fingerprint(&email.canonical())),
     };
     Key::new(key.clone(), key)
 }
 
+fn fingerprint(text: &str) -> String {
+    BASE64.encode(digest(&SHA256, text.as_bytes()))
+}
+
 const LIMIT: &str = "LIMIT#";
 
-/// Wrong guesses, by whatever they are counted for.
+/// Wrong guesses of a user who is logged in and confirms something.
+pub(super) fn failures_of_user(user: UserId) -> Key {
+    Key::new(user_partition(user), "FAILURES")
+}
+
+/// Wrong guesses, by whatever else they are counted for.
 pub(super) fn failures(of: impl std::fmt::Display) -> Key {
     let key = format!("{LIMIT}FAILURES#{of}");
     Key::new(key.clone(), key)

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
+use super::second_factor::without_second_factor;
 use super::{Store, key};
 use crate::domain::{Email, Millis, User, UserId};
 use crate::error::{Error, Result};
@@ -37,12 +38,18 @@ pub struct MailToken {
 }
 
 impl MailToken {
+    /// What whoever presents a token is told that is not good.
+    #[must_use]
+    pub fn refused() -> Error {
+        Error::invalid_field("token", "is wrong, was used, or is over")
+    }
+
     /// Makes sure that the password is the one of the moment when the token was made.
     ///
     /// # Errors
     /// [`crate::error::Code::Invalid`] when it was changed since.
     pub fn check_password(&self, hashed: &str) -> Result<()> {
-        if self.password == hashed { Ok(()) } else { Err(spent()) }
+        if self.password == hashed { Ok(()) } else { Err(Self::refused()) }
     }
 }
 
@@ -52,20 +59,25 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn create_mail_token(&self, hash: &str, token: &MailToken) -> Result<()> {
-        let mut item = item_at(key::secret(hash), "mail_token", token)?;
+        let mut item = item_at(key::mail_token(token.user, hash), "mail_token", token)?;
         item.insert("expires_at".to_owned(), number(token.ends_at.seconds()));
         self.put(&self.studio, item).await
     }
 
-    /// The token with this hash, if it is good for `purpose` at `now`.
+    /// The token of `user` with this hash, if it is good for `purpose` at `now`.
     ///
     /// # Errors
     /// [`crate::error::Code::Invalid`] otherwise.
-    pub async fn get_mail_token(&self, hash: &str, purpose: Purpose, now: Millis) -> Result<MailToken> {
-        // Other secrets are of another form.
-        let item = self.find_item::<serde_json::Value>(key::secret(hash)).await?.ok_or_else(spent)?;
-        let token: MailToken = serde_json::from_value(item).map_err(|_other| spent())?;
-        if token.purpose == purpose && token.ends_at > now { Ok(token) } else { Err(spent()) }
+    pub async fn get_mail_token(
+        &self,
+        user: UserId,
+        hash: &str,
+        purpose: Purpose,
+        now: Millis,
+    ) -> Result<MailToken> {
+        let token: Option<MailToken> = self.find_item(key::mail_token(user, hash)).await?;
+        let good = |token: &MailToken| token.purpose == purpose && token.ends_at > now;
+        token.filter(good).ok_or_else(MailToken::refused)
     }
 
     /// Spends a token to verify the address it was sent to.
@@ -80,7 +92,7 @@ impl Store {
     }
 
     /// Spends a token to set a new password of `user`. All sessions and API keys end: whoever got in is out, whatever was
-    /// made there.
+    /// made there. Of an address that was never verified, the second factor goes, too.
     ///
     /// # Errors
     /// [`crate::error::Code::Invalid`] when it was spent, or the account was changed, meanwhile.
@@ -91,7 +103,15 @@ impl Store {
         user: &User,
         password_hash: &str,
     ) -> Result<()> {
-        let reset = Expression::default()
+        let is_verified = AttributeValue::Bool(user.email_verified);
+        let reset = if user.email_verified {
+            Expression::default().when_equal("email_verified", is_verified)
+        } else {
+            // Whoever registered need not read the address; whoever does owns it, and no second factor of somebody else's
+            // must keep them out.
+            without_second_factor(Expression::default()).when_absent_or_equal("email_verified", is_verified)
+        };
+        let reset = reset
             .set("password_hash", text(password_hash))
             // Who could read the token reads the address.
             .set("email_verified", AttributeValue::Bool(true))
@@ -104,15 +124,16 @@ impl Store {
             .when_equal("token_version", number(token.token_version))
             .when_equal("email", text(token.email.as_str()));
         self.spend(hash, token.user, reset).await?;
-        self.delete_session_items(token.user, |_| true).await
+        self.delete_key_items(token.user, &user.keys).await?;
+        self.delete_session_items(token.user, |session| user.sessions.contains(&session)).await
     }
 
     async fn spend(&self, hash: &str, user: UserId, change: Expression) -> Result<()> {
         let writes = vec![
-            Write::delete(&self.studio, key::secret(hash), Expression::default().when_exists("pk")),
+            Write::delete(&self.studio, key::mail_token(user, hash), Expression::default().when_exists("pk")),
             Write::update(&self.studio, key::user(user), change.when_exists("pk").when_absent("leaving")),
         ];
-        if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(spent()) }
+        if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(MailToken::refused()) }
     }
 
     /// The user with this address, read consistently.
@@ -129,8 +150,4 @@ impl Store {
             None => Ok(None),
         }
     }
-}
-
-fn spent() -> Error {
-    Error::invalid_field("token", "is wrong, was used, or is over")
 }

@@ -15,16 +15,10 @@ const PAGE: usize = 500;
 /// So many bytes of JSON fit an answer with conversations beside them, escaped once more.
 const MOST_BYTES: usize = 1_500_000;
 /// Keys of the table, and what proves who somebody is.
-const KEPT_BACK: [&str; 8] = [
-    "pk",
-    "hash",
-    "password_hash",
-    "previous_hash",
-    "recovery",
-    "refresh_hash",
-    "totp_pending",
-    "totp_secret",
-];
+const KEPT_BACK: [&str; 8] =
+    ["pk", "hash", "password_hash", "recovery", "refresh_hash", "totp_pending", "totp_secret", "used"];
+/// What the sort keys begin with of what ends by itself within a day: secrets, counters, and what makes requests repeatable.
+const SHORT_LIVED: [&str; 5] = ["FAILURES", "LIMIT#", "MAIL#", "REQUEST#", "TICKET#"];
 
 /// Some records of a user.
 #[derive(Debug)]
@@ -46,6 +40,9 @@ impl Store {
         let (mut records, mut bytes, mut last) = (Vec::new(), 0, None);
         for item in page.items {
             let place = sort_key(&item).to_owned();
+            if SHORT_LIVED.iter().any(|prefix| place.starts_with(prefix)) {
+                continue;
+            }
             let record = record(item)?;
             bytes += record.to_string().len();
             if bytes > MOST_BYTES && !records.is_empty() {

@@ -1,27 +1,30 @@
 //! The second factor of a user: enrolled, confirmed, used, taken away.
 
-use super::expression::{Expression, Write, ids, number, text};
-use super::{Store, key};
-use crate::domain::User;
-use crate::error::{Code, Error, Result};
+use super::Store;
+use super::expression::{Expression, ids, number, text};
+use super::own_account::NotWritten;
+use crate::domain::LoggedIn;
+use crate::error::Result;
 
 impl Store {
     /// Keeps the secret of a second factor that does not count yet.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when there is one that counts.
-    pub async fn enrol_totp(&self, user: &User, secret: &str) -> Result<()> {
+    /// [`crate::error::Code::Conflict`] when there is one that counts; [`crate::error::Code::Unauthenticated`] when the
+    /// session was revoked meanwhile.
+    pub async fn enrol_totp(&self, by: &LoggedIn, secret: &str) -> Result<()> {
         let enrolled = Expression::default().set("totp_pending", text(secret)).when_absent("totp_secret");
-        self.change_user(user, enrolled).await
+        self.change_second_factor(by, enrolled).await
     }
 
     /// Makes the enrolled second factor count, with the step of the code that proved it, and these recovery codes.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when another was enrolled meanwhile.
+    /// [`crate::error::Code::Conflict`] when another was enrolled meanwhile; [`crate::error::Code::Unauthenticated`] when
+    /// the session was revoked meanwhile.
     pub async fn confirm_totp(
         &self,
-        user: &User,
+        by: &LoggedIn,
         secret: &str,
         step: u64,
         recovery: Vec<String>,
@@ -32,24 +35,24 @@ impl Store {
             .set("recovery", ids(recovery))
             .remove("totp_pending")
             .when_equal("totp_pending", text(secret));
-        self.change_user(user, confirmed).await
+        self.change_second_factor(by, confirmed).await
     }
 
     /// Takes the second factor away, and what was enrolled.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when the account was changed meanwhile.
-    pub async fn delete_totp(&self, user: &User) -> Result<()> {
-        let gone = ["totp_secret", "totp_step", "totp_pending", "recovery"];
-        self.change_user(user, gone.into_iter().fold(Expression::default(), Expression::remove)).await
+    /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
+    pub async fn delete_totp(&self, by: &LoggedIn) -> Result<()> {
+        self.change_second_factor(by, without_second_factor(Expression::default())).await
     }
 
-    async fn change_user(&self, user: &User, change: Expression) -> Result<()> {
-        let change = change.when_equal("token_version", number(user.token_version)).when_absent("leaving");
-        if self.transact(vec![Write::update(&self.studio, key::user(user.id), change)]).await?.is_committed()
-        {
-            return Ok(());
-        }
-        Err(Error::new(Code::Conflict, "The account was changed meanwhile. Please try again."))
+    async fn change_second_factor(&self, by: &LoggedIn, change: Expression) -> Result<()> {
+        let changed = self.change_own_account(by, change, Vec::new()).await?;
+        changed.map_err(|_meanwhile| NotWritten::conflict())
     }
+}
+
+/// The change by which a user has no second factor, and none that is enrolled.
+pub(super) fn without_second_factor(change: Expression) -> Expression {
+    ["totp_secret", "totp_step", "totp_pending", "recovery"].into_iter().fold(change, Expression::remove)
 }

@@ -1,23 +1,21 @@
 //! Sessions: live while the user's own item names them, with an item each for their refresh token.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{Expression, Write, ids, number, text};
 use super::items::{UserItem, item_at};
+use super::own_account::NotWritten;
 use super::query::{Item, Stretch};
+use super::rotation::UsedToken;
 use super::transaction::{MOST_TRIES, Updated, failed, from_item};
 use super::{Store, key};
 use crate::domain::session::{Session, ends_at};
-use crate::domain::{Millis, Network, SecondFactor, SessionId, User, UserId};
-use crate::error::Result;
+use crate::domain::{LoggedIn, Millis, Network, SecondFactor, SessionId, User, UserId};
+use crate::error::{Code, Error, Result};
 
 /// A user has at most so many sessions; another one ends the oldest.
 const MOST_SESSIONS: usize = 50;
-/// For so long, the refresh token before the current one still gives the current one.
-const GRACE_MILLIS: u64 = 10_000;
 
 /// What a login stores.
 #[derive(Clone, Debug)]
@@ -35,19 +33,6 @@ pub struct Begun {
     pub is_begun: bool,
     /// Those that ended to make room.
     pub ended: Vec<SessionId>,
-}
-
-/// What became of a refresh token that was presented.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rotation {
-    /// Its successor is good from now on.
-    Rotated,
-    /// It was used a moment ago: its successor, with this hash, is good already.
-    Repeated(String),
-    /// It was used before, so two have it: the session has ended.
-    Reused,
-    /// There is no such session, or its time is over.
-    Ended,
 }
 
 /// How a login was proven, besides by the password.
@@ -96,34 +81,28 @@ pub(super) fn session_item(user: UserId, new: &NewSession) -> Result<Item> {
         address: session.address.clone(),
         user_agent: session.user_agent.clone(),
         refresh_hash: new.refresh_hash.clone(),
-        previous_hash: None,
+        used: Vec::new(),
         expires_at: ends_at(session.created_at, session.last_used_at).seconds(),
     };
     item_at(key::session(user, session.id), "session", &item)
 }
 
 #[derive(Serialize, Deserialize)]
-struct SessionItem {
+pub(super) struct SessionItem {
     id: SessionId,
     created_at: Millis,
     last_used_at: Millis,
     address: String,
     user_agent: String,
-    refresh_hash: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous_hash: Option<String>,
+    pub(super) refresh_hash: String,
+    /// The tokens before it that are still good, the first used first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) used: Vec<UsedToken>,
     expires_at: u64,
 }
 
-/// The sessions that a user's own item names.
-#[derive(Deserialize)]
-struct LiveSessions {
-    #[serde(with = "serde_dynamo::string_set", default)]
-    sessions: BTreeSet<SessionId>,
-}
-
 impl SessionItem {
-    fn is_live(&self, now: Millis) -> bool {
+    pub(super) fn is_live(&self, now: Millis) -> bool {
         self.expires_at > now.seconds()
     }
 }
@@ -197,54 +176,6 @@ impl Store {
         Ok(user.sessions.iter().copied().min_by_key(used))
     }
 
-    /// Puts the successor in the place of the refresh token with the hash `presented`. Of many at once, one rotates
-    /// and the others repeat; all have the same successor. One that was used longer ago ends the session.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn rotate_refresh_token(
-        &self,
-        user: UserId,
-        session: SessionId,
-        presented: &str,
-        successor: &str,
-        now: Millis,
-    ) -> Result<Rotation> {
-        let expression = Expression::default()
-            .set("refresh_hash", text(successor))
-            .set("previous_hash", text(presented))
-            .set("last_used_at", number(now.get()))
-            // A session is as old as its id.
-            .set("expires_at", number(ends_at(session.made_at(), now).seconds()))
-            .when_equal("refresh_hash", text(presented))
-            .when_greater("expires_at", number(now.seconds()));
-        match self.update(key::session(user, session), &expression, ReturnValue::None).await? {
-            Some(_) => Ok(Rotation::Rotated),
-            None => self.judge(user, session, presented, now).await,
-        }
-    }
-
-    /// Tells a token that was used a moment ago from one that somebody else has.
-    async fn judge(
-        &self,
-        user: UserId,
-        session: SessionId,
-        presented: &str,
-        now: Millis,
-    ) -> Result<Rotation> {
-        let Some(item) = self.find_item::<SessionItem>(key::session(user, session)).await? else {
-            return Ok(Rotation::Ended);
-        };
-        if !item.is_live(now) {
-            return Ok(Rotation::Ended);
-        }
-        let in_grace = now.get().saturating_sub(item.last_used_at.get()) < GRACE_MILLIS;
-        if in_grace && item.previous_hash.as_deref() == Some(presented) {
-            return Ok(Rotation::Repeated(item.refresh_hash));
-        }
-        Ok(Rotation::Reused)
-    }
-
     /// Ends a session: its tokens do not count any more. A second time does nothing.
     ///
     /// # Errors
@@ -261,18 +192,31 @@ impl Store {
         Ok(())
     }
 
-    /// Ends all sessions of a user at once: every token issued so far is of an old version.
+    /// Ends another session, or the own one, of the user who is logged in.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn end_all_sessions(&self, user: UserId) -> Result<()> {
-        let ended = Expression::default().remove("sessions").add("token_version", 1).when_exists("pk");
-        let Some(before) = self.update(key::user(user), &ended, ReturnValue::UpdatedOld).await? else {
-            return Ok(());
-        };
+    /// [`Code::NotFound`] when the user has no such session; [`Code::Unauthenticated`] when the
+    /// own session was revoked meanwhile.
+    pub async fn end_own_session(&self, by: &LoggedIn, session: SessionId) -> Result<()> {
+        let id = session.to_string();
+        let forgotten = Expression::default()
+            .delete_from_set("sessions", ids([id.clone()]))
+            .when_contains("sessions", text(id));
+        let item = Write::delete(&self.studio, key::session(by.user().id, session), Expression::default());
+        let ended = self.change_own_account(by, forgotten, vec![item]).await?;
+        ended.map_err(|_absent| Error::new(Code::NotFound, "Session not found"))
+    }
+
+    /// Ends all sessions of the user who is logged in: every access token issued so far is of an old version.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`] when the session was revoked meanwhile.
+    pub async fn end_all_sessions(&self, by: &LoggedIn) -> Result<()> {
+        let ended = Expression::default().remove("sessions").add("token_version", 1);
+        let written = self.change_own_account(by, ended, Vec::new()).await?;
+        written.map_err(|_changed| NotWritten::conflict())?;
         // Only those that ended: somebody may have logged in since.
-        let ended: LiveSessions = from_item(before)?;
-        self.delete_session_items(user, |session| ended.sessions.contains(&session)).await
+        self.delete_session_items(by.user().id, |session| by.user().sessions.contains(&session)).await
     }
 
     /// Deletes the items of sessions that the user's own item names no more. They mean nothing: what a failure here

@@ -7,7 +7,7 @@ use super::expression::Expression;
 use super::items::item_at;
 use super::transaction::{condition_failed, failed, from_item};
 use super::{Owner, Store, key};
-use crate::domain::Millis;
+use crate::domain::{Millis, UserId};
 use crate::error::Result;
 
 #[derive(Serialize, Deserialize)]
@@ -23,22 +23,24 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn create_ticket(&self, hash: &str, owner: Owner, ends: Millis) -> Result<()> {
-        let item = item_at(key::secret(hash), "ticket", &TicketItem { owner, expires_at: ends.seconds() })?;
+        let ticket = TicketItem { owner, expires_at: ends.seconds() };
+        let item = item_at(key::ticket(owner.user, hash), "ticket", &ticket)?;
         // It has 256 random bits: what is there can only be this one, from a try whose answer was lost.
         self.put(&self.studio, item).await
     }
 
-    /// Takes a ticket: of two at once, one gets its owner. None when it is unknown, used, or over.
+    /// Takes the ticket of `user` with this hash: of two requests at once, one gets its owner. None when it is unknown, used,
+    /// or over. Its key holds nothing but tickets, so no other secret can be taken for one.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn redeem_ticket(&self, hash: &str, now: Millis) -> Result<Option<Owner>> {
+    pub async fn redeem_ticket(&self, user: UserId, hash: &str, now: Millis) -> Result<Option<Owner>> {
         let there = Expression::default().when_exists("pk");
         let request = self
             .client
             .delete_item()
             .table_name(&self.studio)
-            .set_key(Some(key::secret(hash).attributes()))
+            .set_key(Some(key::ticket(user, hash).attributes()))
             .set_condition_expression(there.condition())
             .set_expression_attribute_names(there.names())
             .return_values(ReturnValue::AllOld);

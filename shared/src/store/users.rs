@@ -13,7 +13,9 @@ use super::sessions::session_item;
 use super::transaction::{MOST_TRIES, Outcome, failed, from_item, random_below};
 use super::{Attempts, NewSession, Store, key};
 use crate::domain::usage::OwnBudget;
-use crate::domain::{Credential, Email, Failures, Millis, Network, Requester, User, UserId, Username};
+use crate::domain::{
+    Credential, Email, Failures, LoginName, Millis, Network, Requester, User, UserId, Username,
+};
 use crate::error::{Code, Error, Result};
 
 /// What registration stores.
@@ -111,14 +113,14 @@ impl Store {
         Ok(item.filter(|item| !item.leaving).map(User::from))
     }
 
-    /// Whom this name stands for, whatever its case, and what is held against those who guess from `network`: one request,
+    /// Whom this name or address stands for, whatever its case, and what is held against those who guess from `network`: one request,
     /// read consistently. `before` is a window whose guesses may be under way at `now`.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_name_and_guesses(
         &self,
-        username: &Username,
+        login: &LoginName,
         network: &Network,
         before: Option<u64>,
         now: Millis,
@@ -129,7 +131,7 @@ impl Store {
         }
         let window = before.map(|window| key::requests(&Requester::Network(network.clone()), window));
         let network = Attempts::From(network.clone());
-        let keys = [key::username(username), network.key()].into_iter().chain(window);
+        let keys = [key::login_name(login), network.key()].into_iter().chain(window);
         let mut found = self.find_items(keys.collect()).await?.into_iter();
         let mut next = || found.next().flatten();
         let name: Option<NameItem> = next().map(from_item).transpose()?;
@@ -140,7 +142,7 @@ impl Store {
         })
     }
 
-    /// Counts a guess at `now` at the password of the account with this name, and reads whose it is, by one request: a name
+    /// Counts a guess at `now` at the password of the account with this name or address, and reads whose it is, by one request: a name
     /// that nobody has takes as many as one that somebody has.
     ///
     /// # Errors
@@ -148,7 +150,7 @@ impl Store {
     pub async fn begin_guess(
         &self,
         owner: Option<UserId>,
-        username: &Username,
+        login: &LoginName,
         now: Millis,
     ) -> Result<Account> {
         if let Some(owner) = owner {
@@ -160,7 +162,7 @@ impl Store {
                 return Ok(Account { user, attempts, wait: reserved.wait });
             }
         }
-        let attempts = Attempts::OfName(username.canonical());
+        let attempts = Attempts::OfName(login.canonical());
         let wait = self.try_attempt(&attempts, now).await?.wait;
         Ok(Account { user: None, attempts, wait })
     }
