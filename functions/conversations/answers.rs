@@ -193,9 +193,17 @@ pub(super) fn fitting(
 }
 
 /// Whether clients see all of a conversation wherever they read it. Of a larger one, the list has the newest messages.
-pub(super) fn is_shown_whole(user_id: UserId, conversation: Conversation) -> Result<bool> {
-    let answer = raw(&ConversationAnswer::whole(user_id, conversation)?)?;
-    Ok(wrapped_length(answer.get()) <= MOST_LISTED_BYTES)
+pub(super) fn is_shown_whole(user_id: UserId, summary: Summary, messages: &[&Message]) -> Result<bool> {
+    let mut answer = ConversationAnswer::without_messages(user_id, summary);
+    answer.messages = Some(Vec::new());
+    let mut bytes = wrapped_length(raw(&answer)?.get());
+    for message in messages {
+        bytes += wrapped_length(raw(&MessageAnswer::from((*message).clone()))?.get()) + 1;
+        if bytes > MOST_LISTED_BYTES {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// As JSON.

@@ -7,24 +7,45 @@ use shared::Result;
 use shared::clock;
 use shared::domain::{
     Content, Conversation, ConversationId, Filing, Message, MessageId, Millis, ModelName, Role, Summary,
-    SystemPrompt, Title, TokenCount,
+    SystemPrompt, Title, TokenCount, Visible,
 };
 use shared::error::Error;
+use shared::store::Replacement;
 use utoipa::ToSchema;
 
-/// A conversation as a client sends it. What else it sends, `userId` too, is ignored.
+/// A new conversation as a client sends it. What else it sends, `userId` too, is ignored.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewConversation, example = json!({"id": "travel-plans", "title": "Travel plans", "messages": [{"id": "m1", "role": "user", "content": "Where shall we go?"}]}))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ConversationBody {
+pub(super) struct NewConversation {
     pub(super) id: Option<ConversationId>,
-    title: Title,
+    #[schema(value_type = Title)]
+    title: Visible<Title>,
     #[serde(default)]
     #[schema(max_items = 10_000)]
     messages: Vec<MessageBody>,
     created_at: Option<Millis>,
     updated_at: Option<Millis>,
     model: Option<ModelName>,
+    system_prompt: Option<SystemPrompt>,
+}
+
+/// A whole conversation as a client sends it, in the place of the one that is stored. It must have `messages`, which would all be
+/// gone otherwise. What else it sends, `userId` too, is ignored.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WholeConversation, example = json!({"title": "Travel plans", "messages": [{"id": "m1", "role": "user", "content": "Where shall we go?"}]}))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WholeConversation {
+    pub(super) id: Option<ConversationId>,
+    #[schema(value_type = Title)]
+    title: Visible<Title>,
+    messages: Vec<MessageBody>,
+    /// Left out, it stays.
+    created_at: Option<Millis>,
+    updated_at: Option<Millis>,
+    /// Left out, it stays.
+    model: Option<ModelName>,
+    /// Left out, there is none.
     system_prompt: Option<SystemPrompt>,
 }
 
@@ -39,30 +60,56 @@ struct MessageBody {
     tokens: Option<TokenCount>,
 }
 
-impl ConversationBody {
+impl NewConversation {
     /// The conversation under this id. What the client leaves out is made up; the same message id twice is refused.
     pub(super) fn conversation(self, id: ConversationId, now: Millis) -> Result<Conversation> {
-        for (place, message) in self.messages.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
-            let field = || format!("messages[{place}].content");
-            message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
-        }
-        let messages: Vec<Message> =
-            self.messages.into_iter().zip(0..).map(|(body, n)| body.message(n, now)).collect();
-        let mut ids = HashSet::new();
-        if let Some(position) = messages.iter().position(|message| !ids.insert(&message.id)) {
-            return Err(Error::invalid_field(format!("messages[{position}].id"), "must not occur twice"));
-        }
         let summary = Summary {
             id,
-            title: self.title,
+            title: self.title.into_inner(),
             created_at: self.created_at.unwrap_or(now),
             updated_at: self.updated_at.unwrap_or(now),
             model: self.model.unwrap_or_else(ModelName::default_of_contract),
             system_prompt: self.system_prompt,
             filing: Filing::default(),
         };
-        Ok(Conversation { summary, messages })
+        Ok(Conversation { summary, messages: messages(self.messages, now)? })
     }
+}
+
+impl WholeConversation {
+    /// The replacement of the conversation with this id; the same message id twice is refused.
+    pub(super) fn replacement(self, id: ConversationId, now: Millis) -> Result<Replacement> {
+        let summary = Summary {
+            id,
+            title: self.title.into_inner(),
+            created_at: self.created_at.unwrap_or(now),
+            updated_at: self.updated_at.unwrap_or(now),
+            model: self.model.clone().unwrap_or_else(ModelName::default_of_contract),
+            system_prompt: self.system_prompt,
+            filing: Filing::default(),
+        };
+        let untimed = self.messages.iter().filter(|message| message.timestamp.is_none());
+        Ok(Replacement {
+            keeps_created_at: self.created_at.is_none(),
+            keeps_model: self.model.is_none(),
+            keeps_timestamps: untimed.filter_map(|message| message.id.clone()).collect(),
+            conversation: Conversation { summary, messages: messages(self.messages, now)? },
+        })
+    }
+}
+
+/// The messages. What the client leaves out is made up; the same id twice is refused.
+fn messages(bodies: Vec<MessageBody>, now: Millis) -> Result<Vec<Message>> {
+    for (place, message) in bodies.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
+        let field = || format!("messages[{place}].content");
+        message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
+    }
+    let messages: Vec<Message> = bodies.into_iter().zip(0..).map(|(body, n)| body.message(n, now)).collect();
+    let mut ids = HashSet::new();
+    if let Some(position) = messages.iter().position(|message| !ids.insert(&message.id)) {
+        return Err(Error::invalid_field(format!("messages[{position}].id"), "must not occur twice"));
+    }
+    Ok(messages)
 }
 
 impl MessageBody {

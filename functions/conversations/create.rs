@@ -9,7 +9,7 @@ use shared::store::Made;
 
 use super::Conversations;
 use super::answers::ConversationAnswer;
-use super::body::ConversationBody;
+use super::body::NewConversation;
 use super::read::{show, show_whole};
 use crate::openapi::IdempotencyKey;
 
@@ -22,13 +22,13 @@ use crate::openapi::IdempotencyKey;
     operation_id = "create_conversation",
     tag = "conversations",
     params(IdempotencyKey),
-    request_body = ConversationBody,
+    request_body = NewConversation,
     responses((status = 200, description = "The conversation as stored.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
     extensions(("x-codes" = json!([Code::ConversationExists, Code::ConversationDeleted, Code::NotFound]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
-    let mut body: ConversationBody = request.large_json()?;
+    let mut body: NewConversation = request.large_json()?;
     let id = body.id.take().unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
     let (conversation, once) = (body.conversation(id, clock::now())?, request.once()?);
     match group.base.store.create_conversation(user, &conversation, once.as_ref()).await? {

@@ -9,7 +9,7 @@ use shared::clock;
 use shared::domain::{ConversationId, Folder, Millis, ModelName, Tag, Title, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
-use shared::store::{Filter, ListPage, ListPlace, Listed, Wanted};
+use shared::store::{Filter, ListPage, ListPlace, Listed, Part, Wanted};
 
 use super::Conversations;
 use super::answers::{
@@ -25,6 +25,10 @@ const PAGE: usize = 100;
 const LOOKED_AT: usize = 500;
 /// Conversations that are read, and held in memory, at once.
 const AT_ONCE: usize = 8;
+/// What is read of each of them. A larger one is read again, whole and alone.
+const MOST_BYTES_AT_ONCE: usize = 256 * 1024;
+/// One of more messages is read alone at once.
+const MOST_MESSAGES_AT_ONCE: u64 = 500;
 
 /// A conversation without its messages.
 #[derive(Serialize, ToSchema)]
@@ -93,7 +97,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let user = group.base.caller(request).await?.user;
     let (filter, view) = (filter(request)?, request.query("view")?.unwrap_or(View::Full));
     let limit = request.query::<Limit>("limit")?.map(|Limit(limit)| limit);
-    let repeat = repeated(request, &["limit", "view", "archived", "pinned", "tag", "folder"]);
+    let repeat = repeated(request, &["limit", "view", "archived", "pinned", "tag", "folder"])?;
     let scope = format!("conversations {user} {repeat}");
     let mut list = List { last: request.cursor(&scope)?, ..List::default() };
     let rest = loop {
@@ -165,13 +169,21 @@ impl List {
         user: UserId,
         conversations: Vec<Listed>,
     ) -> Result<()> {
-        let reads = conversations.into_iter().map(|listed| read(group, user, listed));
+        let reads = conversations.into_iter().map(|listed| read_small(group, user, listed));
         let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
         while let Some(read) = reads.next().await {
-            let (json, place) = read?;
-            match json {
-                Some(json) => self.push(json, place),
-                None => self.last = Some(place),
+            let (found, listed) = read?;
+            let part = match found {
+                Found::Part(part) => Some(*part),
+                Found::Large => read_part(group, user, &listed, MOST_LISTED_BYTES).await?,
+                Found::Gone => None,
+            };
+            match part {
+                Some(part) => {
+                    let (answer, _) = ConversationAnswer::part(user, part, MOST_LISTED_BYTES, false)?;
+                    self.push(raw(&answer)?, listed.place);
+                }
+                None => self.last = Some(listed.place),
             }
             if self.full {
                 break;
@@ -181,18 +193,36 @@ impl List {
     }
 }
 
-async fn read(
+/// What came of reading a conversation beside others.
+enum Found {
+    Part(Box<Part>),
+    /// It takes so much memory that it is read alone.
+    Large,
+    Gone,
+}
+
+async fn read_small(group: &Conversations, user: UserId, listed: Listed) -> Result<(Found, Listed)> {
+    if listed.message_count > MOST_MESSAGES_AT_ONCE {
+        return Ok((Found::Large, listed));
+    }
+    let found = match read_part(group, user, &listed, MOST_BYTES_AT_ONCE).await? {
+        Some(part) if part.more => Found::Large,
+        Some(part) => Found::Part(Box::new(part)),
+        None => Found::Gone,
+    };
+    Ok((found, listed))
+}
+
+/// None when it was deleted since the index was written.
+async fn read_part(
     group: &Conversations,
     user: UserId,
-    listed: Listed,
-) -> Result<(Option<Box<RawValue>>, ListPlace)> {
-    let wanted = Wanted::whole(MOST_LISTED_BYTES);
-    match group.base.store.get_part(user, &listed.id, &wanted, clock::now()).await {
-        Ok(part) => {
-            let (answer, _) = ConversationAnswer::part(user, part, MOST_LISTED_BYTES, false)?;
-            Ok((Some(raw(&answer)?), listed.place))
-        }
-        Err(error) if error.code() == Code::NotFound => Ok((None, listed.place)),
+    listed: &Listed,
+    most_bytes: usize,
+) -> Result<Option<Part>> {
+    match group.base.store.get_part(user, &listed.id, &Wanted::whole(most_bytes), clock::now()).await {
+        Ok(part) => Ok(Some(part)),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,18 +3,19 @@
 
 use shared::Result;
 use shared::clock;
+use shared::domain::Message;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
 use super::answers::{ConversationAnswer, is_shown_whole};
-use super::body::ConversationBody;
+use super::body::WholeConversation;
 use super::read::show_whole;
 use super::{Conversations, named};
 use crate::openapi::{ConversationPath, IfMatch};
 
 /// Replace a conversation
 ///
-/// Its messages included. Where it is kept (`pinned`, `archived`, `tags`, `folder`) stays.
+/// Its messages included, without which it is refused (422). Where it is kept (`pinned`, `archived`, `tags`, `folder`) stays.
 /// Of a conversation of more than 4 MB, of which a client may have been shown the newest messages alone, those before the
 /// oldest message that it sends stay, too.
 #[utoipa::path(
@@ -23,21 +24,21 @@ use crate::openapi::{ConversationPath, IfMatch};
     operation_id = "replace_conversation",
     tag = "conversations",
     params(ConversationPath, IfMatch),
-    request_body = ConversationBody,
+    request_body = WholeConversation,
     responses((status = 200, description = "The conversation as stored.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
     extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
     let (id, expected) = (named(request)?, request.expected()?);
-    let body: ConversationBody = request.large_json()?;
+    let body: WholeConversation = request.large_json()?;
     if body.id.as_ref().is_some_and(|in_body| *in_body != id) {
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
-    let conversation = body.conversation(id, clock::now())?;
-    let is_shown_whole = |stored| is_shown_whole(user, stored);
+    let replacement = body.replacement(id, clock::now())?;
+    let is_shown_whole = |summary, messages: &[&Message]| is_shown_whole(user, summary, messages);
     let (store, now) = (&group.base.store, clock::now());
-    let stored = store.replace_conversation(user, &conversation, &expected, is_shown_whole, now).await?;
+    let stored = store.replace_conversation(user, &replacement, &expected, is_shown_whole, now).await?;
     let (conversation, version) = stored;
     show_whole(group, user, conversation, &version).await
 }

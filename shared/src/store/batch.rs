@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::Store;
@@ -17,20 +17,31 @@ use crate::error::{Code, Error, Result};
 
 /// DynamoDB takes no more writes in one batch, and 16 MB.
 const MOST_WRITES: usize = 25;
+/// As much of it is in one batch at most, but for a single item: a batch that is on its way is in memory several times over.
+const MOST_BYTES: usize = 512 * 1024;
 /// Batches that are on their way at once.
 const AT_ONCE: usize = 8;
 
 impl Store {
-    /// Puts all of these items, whatever is in their place. Half of it may be done when this fails.
+    /// Puts all of these items, whatever is in their place, each made when its batch is. Half of it may be done when this fails.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach, or did not take all of them until `deadline`.
-    pub(super) async fn put_batches(&self, items: Vec<Item>, deadline: Millis) -> Result<()> {
-        let put = |item| PutRequest::builder().set_item(Some(item)).build();
-        let writes: Result<Vec<_>, _> = items.into_iter().map(put).collect();
-        let writes = writes.map_err(Error::internal)?.into_iter();
-        let writes = writes.map(|put| WriteRequest::builder().put_request(put).build());
-        self.write_batches(writes.collect(), deadline).await
+    /// Those of making an item; when DynamoDB is out of reach, or did not take all of them until `deadline`.
+    pub(super) async fn put_batches(
+        &self,
+        items: impl Iterator<Item = Result<Item>>,
+        deadline: Millis,
+    ) -> Result<()> {
+        let mut items = items.peekable();
+        let batches = std::iter::from_fn(|| next_batch(&mut items));
+        let batches = futures_util::stream::iter(batches).map(async |batch| {
+            let put = |item| PutRequest::builder().set_item(Some(item)).build();
+            let writes: Result<Vec<_>, _> = batch?.into_iter().map(put).collect();
+            let writes = writes.map_err(Error::internal)?.into_iter();
+            self.write_batch(writes.map(|put| WriteRequest::builder().put_request(put).build()).collect(), deadline)
+                .await
+        });
+        batches.buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
     /// Deletes the items at all of these keys, those that are not there too.
@@ -74,6 +85,33 @@ impl Store {
         }
         Err(Error::unavailable("a batch was left over again and again"))
     }
+}
+
+/// The next items that go into one batch.
+fn next_batch(items: &mut std::iter::Peekable<impl Iterator<Item = Result<Item>>>) -> Option<Result<Vec<Item>>> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while let Some(next) = items.peek() {
+        let weight = next.as_ref().map_or(0, weight);
+        if batch.len() == MOST_WRITES || (bytes + weight > MOST_BYTES && !batch.is_empty()) {
+            break;
+        }
+        bytes += weight;
+        match items.next()? {
+            Ok(item) => batch.push(item),
+            Err(error) => return Some(Err(error)),
+        }
+    }
+    (!batch.is_empty()).then_some(Ok(batch))
+}
+
+/// About how many bytes an item has: those of its texts.
+fn weight(item: &Item) -> usize {
+    let bytes = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        _ => 0,
+    };
+    item.values().map(bytes).sum()
 }
 
 /// A batch is as much work as 25 other requests, and under load it waits as long as they do: asking again meanwhile

@@ -1,6 +1,6 @@
 //! Branches of a conversation: which one is current, and a copy of one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Store;
 use super::conversation_items::{StoredConversation, StoredMessage};
@@ -8,6 +8,7 @@ use super::conversations::{kept_changing, reply_running};
 use super::expression::{Expression, Write, number, text};
 use super::key;
 use super::version::{Expected, Version};
+use super::whole::Texts;
 use crate::domain::conversation::preview;
 use crate::domain::{Branch, Conversation, ConversationId, Message, MessageId, Millis, ReplyStatus, UserId};
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ impl Store {
         expected: &Expected,
     ) -> Result<Version> {
         for _ in 0..MOST_TRIES {
-            let stored = self.get_settled_conversation(user, id).await?;
+            let stored = self.get_settled_conversation(user, id, Texts::Beginnings).await?;
             expected.check(&stored.item.seen())?;
             let selected = stored.messages.iter().find(|stored| stored.message.id == *message);
             let selected = selected.ok_or_else(|| {
@@ -36,8 +37,8 @@ impl Store {
             })?;
             let leaf = newest_below(&stored, selected);
             let line = line_to(&stored, leaf);
-            let on_it = |number: u64| line.iter().any(|it| it.number == number);
-            let branch = Branch::of(stored.messages.iter().map(|it| (it.number, on_it(it.number))));
+            let on_it: HashSet<u64> = line.iter().map(|it| it.number).collect();
+            let branch = Branch::of(stored.messages.iter().map(|it| (it.number, on_it.contains(&it.number))));
             let branch = (line.len() < stored.messages.len()).then(|| text(branch.to_string()));
             let change = Expression::default()
                 .set("leaf", number(leaf.number))
@@ -68,7 +69,7 @@ impl Store {
         copy: ConversationId,
         now: Millis,
     ) -> Result<Conversation> {
-        let stored = self.get_settled_conversation(user, id).await?;
+        let stored = self.get_settled_conversation(user, id, Texts::Whole).await?;
         let last = stored.messages.iter().find(|stored| stored.message.id == *message);
         let last =
             last.ok_or_else(|| Error::invalid_field("messageId", "must be a message of this conversation"))?;

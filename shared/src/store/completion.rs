@@ -9,6 +9,7 @@ use super::conversations::{fits_one_transaction, reply_running};
 use super::expression::{Expression, Write, number, text};
 use super::importing::{ImportOutcome, Imported, missing};
 use super::tree::Following;
+use super::whole::{Texts, read};
 use super::{Store, key};
 use crate::clock;
 use crate::domain::conversation::preview;
@@ -58,13 +59,13 @@ impl Store {
         user: UserId,
         stored: &mut StoredConversation,
         numbers: &mut HashMap<MessageId, u64>,
-        part: &[Following],
+        part: &[&Following],
         current: Option<&MessageId>,
     ) -> Result<bool> {
         let (first, version) = (stored.item.next_number, stored.item.version);
         let mut change = Tally::default();
         let mut writes = Vec::with_capacity(part.len() * 2 + 8);
-        for ((message, parent), number) in part.iter().zip(first..) {
+        for ((message, parent), number) in part.iter().copied().zip(first..) {
             let added = StoredMessage {
                 number,
                 revision: stored.item.revision.clone(),
@@ -75,7 +76,7 @@ impl Store {
             writes.extend(self.reference(user, &stored.item.id, &added.revision, &message.id, number)?);
             change.count_message(message, 1);
             numbers.insert(message.id.clone(), number);
-            stored.messages.push(added);
+            stored.messages.push(read(added, Texts::Beginnings));
         }
         let next = first + part.len() as u64;
         let leaf = current.and_then(|current| numbers.get(current).copied()).unwrap_or(next - 1);
@@ -111,7 +112,7 @@ fn grown(stored: &StoredConversation, leaf: u64) -> Expression {
 }
 
 /// How many of the first of them one transaction takes.
-fn fitting(messages: &[Following]) -> usize {
+fn fitting(messages: &[&Following]) -> usize {
     let some: Vec<Message> = messages.iter().take(MOST_AT_ONCE).map(|(message, _)| message.clone()).collect();
     let mut count = some.len();
     while count > 1 {

@@ -1,12 +1,11 @@
 //! Conversations: created, found, and what their writes have in common.
 
 use super::conversation_items::{
-    ConversationItem, ReferenceItem, Revision, Standing, StoredConversation, StoredMessage,
-    conversation_item, stored_message,
+    ConversationItem, ReferenceItem, Revision, Standing, StoredMessage, conversation_item, stored_message,
 };
 use super::expression::{Expression, Write, number, text};
 use super::items::item_at;
-use super::query::{Item, Stretch};
+use super::query::Item;
 use super::requests::{Made, Once};
 use super::transaction::failed;
 use super::version::Version;
@@ -182,42 +181,6 @@ impl Store {
         Ok(stored.filter(|stored| conversation.owns(stored)))
     }
 
-    /// The conversation with all its messages, those of other branches too, read consistently: one request a megabyte.
-    pub(super) async fn find_stored_conversation(
-        &self,
-        user: UserId,
-        id: &ConversationId,
-    ) -> Result<Option<StoredConversation>> {
-        let partition = key::conversation_partition(user, id);
-        let stretch = Stretch::new(&self.studio, partition, key::CONVERSATION, key::AFTER_MESSAGES);
-        let mut items = self.query(&stretch).await?.into_iter();
-        let Some(item) = items.next().filter(is_its_place) else { return Ok(None) };
-        let Some(item) = Standing::of(Some(item))?.conversation() else { return Ok(None) };
-        let mut messages = Vec::new();
-        for message in items {
-            messages.extend(stored_message(message)?.filter(|stored| item.owns(stored)));
-        }
-        Ok(Some(StoredConversation { item, messages }))
-    }
-
-    /// The same as it was at one moment: reading takes several, in which others write.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`]; [`Code::Conflict`] when it kept changing.
-    pub(super) async fn get_settled_conversation(
-        &self,
-        user: UserId,
-        id: &ConversationId,
-    ) -> Result<StoredConversation> {
-        for _ in 0..MOST_LOOKS {
-            let stored = self.find_stored_conversation(user, id).await?.ok_or_else(Error::no_conversation)?;
-            if self.get_conversation_item(user, id).await?.seen() == stored.item.seen() {
-                return Ok(stored);
-            }
-        }
-        Err(kept_changing())
-    }
-
     /// Calls a conversation `title`, if it is still called `before`. False when it is not.
     ///
     /// # Errors
@@ -237,11 +200,6 @@ impl Store {
         let update = Write::update(&self.studio, key::conversation(user, id), expression);
         Ok(self.transact(vec![update]).await?.is_committed())
     }
-}
-
-/// Whether an item stands in the place of a conversation, rather than being the first of what was left of one.
-fn is_its_place(item: &Item) -> bool {
-    super::statistics::sort_key(item) == key::CONVERSATION
 }
 
 /// The item that leads from a message's id to its number, unless the id tells it.

@@ -169,17 +169,12 @@ impl Store {
         let partition = key::conversation_partition(user, &item.id);
         let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, key::AFTER_MESSAGES);
         let mut change = Tally::default();
-        let mut after = None;
-        loop {
-            let page = self.query_page(&stretch, after, None).await?;
-            for message in page.items {
-                let stored = stored_message(message)?.filter(|stored| item.owns(stored));
-                change.count_messages(stored.iter().map(|stored| &stored.message), -1);
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(change),
-            }
-        }
+        self.query_each(&stretch, |message| {
+            let stored = stored_message(message)?.filter(|stored| item.owns(stored));
+            change.count_messages(stored.iter().map(|stored| &stored.message), -1);
+            Ok(())
+        })
+        .await?;
+        Ok(change)
     }
 }

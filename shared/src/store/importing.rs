@@ -8,6 +8,7 @@ use super::conversations::{fits_one_transaction, kept_changing};
 use super::expression::{Expression, Write, number, text};
 use super::tree::{Following, Order};
 use super::unfinished::Unfinished;
+use super::whole::Texts;
 use super::{Store, key};
 use crate::clock;
 use crate::domain::statistics::Tally;
@@ -75,7 +76,7 @@ impl Store {
         for _ in 0..MOST_TRIES {
             match self.standing(user, id).await? {
                 Standing::Conversation(_) => {
-                    let Some(stored) = self.find_stored_conversation(user, id).await? else { continue };
+                    let Some(stored) = self.find_stored_conversation(user, id, Texts::Beginnings).await? else { continue };
                     match self.complete(user, stored, imported, deadline).await? {
                         Some(ImportOutcome::Unchanged | ImportOutcome::Completed) if created => {
                             return Ok(ImportOutcome::Created);
@@ -164,13 +165,13 @@ impl Store {
 pub(super) fn missing(
     imported: &Imported,
     known: impl Fn(&MessageId) -> bool,
-) -> Result<(Vec<Following>, Option<MessageId>)> {
-    let missing: Vec<Following> =
-        imported.messages.iter().filter(|(message, _)| !known(&message.id)).cloned().collect();
+) -> Result<(Vec<&Following>, Option<MessageId>)> {
+    let missing: Vec<&Following> =
+        imported.messages.iter().filter(|(message, _)| !known(&message.id)).collect();
     let last = missing.last().map(|(message, _)| &message.id);
     let is_there = |id: &&MessageId| known(id) || missing.iter().any(|(message, _)| message.id == **id);
     let current = imported.current.as_ref().filter(is_there).or(last);
     let order = Order::new(&missing, current, &known)?;
-    let ordered = order.places.iter().filter_map(|place| missing.get(*place)).cloned().collect();
+    let ordered = order.places.iter().filter_map(|place| missing.get(*place)).copied().collect();
     Ok((ordered, current.cloned()))
 }

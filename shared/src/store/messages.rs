@@ -247,12 +247,14 @@ impl Store {
         let Some(last) = last.filter(|last| !seen.shows(*last)) else { return Ok(selected) };
         let partition = key::conversation_partition(user, &seen.id);
         let to = key::message(user, &seen.id, last).sk;
-        let messages = self.query(&Stretch::new(&self.studio, partition, key::MESSAGE, &to)).await?;
         let mut parents = BTreeMap::new();
-        for message in messages {
+        let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, &to);
+        self.query_each(&stretch, |message| {
             let stored = stored_message(message)?.filter(|stored| seen.owns(stored));
             parents.extend(stored.map(|stored| (stored.number, stored.parent)));
-        }
+            Ok(())
+        })
+        .await?;
         let (mut line, mut at) = (BTreeSet::new(), Some(last));
         // A message follows one with a lower number, so this comes to an end.
         while let Some(number) = at.filter(|number| line.insert(*number)) {
@@ -277,14 +279,16 @@ impl Store {
         }
         let partition = key::conversation_partition(user, &seen.id);
         let first = key::message(user, &seen.id, last + 1).sk;
-        let beyond = self.query(&Stretch::new(&self.studio, partition, &first, key::AFTER_MESSAGES)).await?;
+        let beyond = Stretch::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
         let mut count = seen.message_count;
-        for message in beyond {
-            let is_beyond = |stored: &StoredMessage| seen.owns(stored) && seen.shows(stored.number);
+        let is_beyond = |stored: &StoredMessage| seen.owns(stored) && seen.shows(stored.number);
+        self.query_each(&beyond, |message| {
             if stored_message(message)?.is_some_and(|stored| is_beyond(&stored)) {
                 count = count.saturating_sub(1);
             }
-        }
+            Ok(())
+        })
+        .await?;
         Ok(count)
     }
 

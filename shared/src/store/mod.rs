@@ -50,6 +50,7 @@ mod unfinished;
 mod usage;
 mod users;
 mod version;
+mod whole;
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
@@ -69,6 +70,7 @@ pub use messages::{Follows, NewMessage, ShownMessage};
 pub use reading::{MessagePlace, Part, Placed, Wanted};
 pub use records::Records;
 pub use regeneration::Regeneration;
+pub use replacement::Replacement;
 pub use replies::{Flags, Lease, ReplyPlace};
 pub use requests::{IdempotencyKey, Made, Once};
 pub use revision::Revised;

@@ -44,7 +44,7 @@ pub(super) struct Page {
 }
 
 impl Store {
-    /// All items of a stretch, read consistently, a request a megabyte.
+    /// All items of a stretch that a limit keeps short, read consistently, a request a megabyte.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
@@ -56,6 +56,26 @@ impl Store {
             items.append(&mut page.items);
         }
         Ok(items)
+    }
+
+    /// Hands over each item of a stretch, read consistently, a request a megabyte: together they may be more than memory holds.
+    ///
+    /// # Errors
+    /// Those of `each`; when DynamoDB is out of reach.
+    pub(super) async fn query_each(
+        &self,
+        stretch: &Stretch<'_>,
+        mut each: impl FnMut(Item) -> Result<()>,
+    ) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.query_page(stretch, after, None).await?;
+            page.items.into_iter().try_for_each(&mut each)?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// One page of a stretch, read consistently: at most a megabyte, and `limit` items, behind `after`.

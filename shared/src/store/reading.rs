@@ -20,6 +20,8 @@ use crate::error::{Code, Error, Result};
 const MOST_TRIES: usize = 8;
 /// Messages that are asked for at once.
 const AT_ONCE: usize = 25;
+/// What a message takes beside its text, in an answer too.
+const BYTES_OF_A_MESSAGE: usize = 60;
 /// As much as a model is told of what was said before.
 const MOST_HISTORY_BYTES: usize = 1_000_000;
 
@@ -252,7 +254,7 @@ impl Store {
                 };
                 if Some(stored.number) == wanted {
                     wanted = stored.parent;
-                    bytes += stored.message.content.as_str().len();
+                    bytes += stored.message.content.as_str().len() + BYTES_OF_A_MESSAGE;
                     history.push(stored.message);
                 }
             }
@@ -288,7 +290,7 @@ impl Taken {
             if self.more || !(wanted.all_branches || item.shows(stored.number)) {
                 continue;
             }
-            let bytes = stored.message.content.as_str().len();
+            let bytes = stored.message.content.as_str().len() + BYTES_OF_A_MESSAGE;
             let fits = self.messages.len() < wanted.most && self.bytes + bytes <= wanted.most_bytes;
             if fits || self.messages.is_empty() {
                 self.bytes += bytes;

@@ -9,14 +9,28 @@ use super::edits::Edits;
 use super::expression::{Expression, Write, number, text};
 use super::filing::set_flag;
 use super::version::{Expected, Version};
+use super::whole::Texts;
 use super::{Store, key};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, UserId};
+use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
 use crate::error::{Error, Result};
 
 /// How often a replacement starts anew when the conversation changes under it.
 const MOST_TRIES: usize = 5;
+
+/// What is to stand in the place of a stored conversation.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// The conversation, with something made up where the client left something out that stays as it is stored.
+    pub conversation: Conversation,
+    /// Whether the time at which it began stays.
+    pub keeps_created_at: bool,
+    /// Whether the AI model stays.
+    pub keeps_model: bool,
+    /// The messages whose times stay.
+    pub keeps_timestamps: HashSet<MessageId>,
+}
 
 impl Store {
     /// Replaces a conversation's current branch by `new`, all or nothing to readers; where the user keeps it, and other
@@ -39,13 +53,14 @@ impl Store {
     pub async fn replace_conversation(
         &self,
         user: UserId,
-        new: &Conversation,
+        replacement: &Replacement,
         expected: &Expected,
-        is_shown_whole: impl Fn(Conversation) -> Result<bool>,
+        is_shown_whole: impl Fn(Summary, &[&Message]) -> Result<bool>,
         now: Millis,
     ) -> Result<(Conversation, Version)> {
+        let id = &replacement.conversation.summary.id;
         for _ in 0..MOST_TRIES {
-            let stored = self.find_stored_conversation(user, &new.summary.id).await?;
+            let stored = self.find_stored_conversation(user, id, Texts::Whole).await?;
             let mut stored = stored.ok_or_else(Error::no_conversation)?;
             expected.check(&stored.item.seen())?;
             if let Some(number) = stored.item.running
@@ -53,8 +68,7 @@ impl Store {
             {
                 continue;
             }
-            let mut new = new.clone();
-            new.summary.filing = stored.item.summary().filing;
+            let mut new = replacement.keeping(&stored);
             let unseen = unseen(&stored, &new.messages, &is_shown_whole)?;
             stored.item.shown_in_part |= !unseen.is_empty();
             new.messages.splice(..0, unseen);
@@ -63,7 +77,6 @@ impl Store {
                 .iter()
                 .find(|stored_message| stored.item.running == Some(stored_message.number));
             new.messages.retain(|message| running.is_none_or(|running| running.message.id != message.id));
-            keep_statuses(&stored, &mut new);
             if let Some((version, appended)) = self.try_replace(user, &stored, &new, running).await? {
                 let place = new.messages.len() - appended;
                 let running = running.filter(|running| stored.item.shows(running.number));
@@ -167,7 +180,7 @@ impl Store {
 fn unseen(
     stored: &StoredConversation,
     new: &[Message],
-    is_shown_whole: impl Fn(Conversation) -> Result<bool>,
+    is_shown_whole: impl Fn(Summary, &[&Message]) -> Result<bool>,
 ) -> Result<Vec<Message>> {
     let line: Vec<&Message> = stored.on_branch().map(|stored| &stored.message).collect();
     let sent: HashSet<&MessageId> = new.iter().map(|message| &message.id).collect();
@@ -176,8 +189,7 @@ fn unseen(
         return Ok(Vec::new());
     }
     let first = |count: usize| line.iter().take(count).copied().cloned().collect();
-    let whole = || Conversation { summary: stored.item.summary(), messages: first(line.len()) };
-    if !stored.item.shown_in_part && is_shown_whole(whole())? {
+    if !stored.item.shown_in_part && is_shown_whole(stored.item.summary(), &line)? {
         return Ok(Vec::new());
     }
     let rule = "must have one of the stored messages: this conversation is too long to be read in one answer. To be \
@@ -214,11 +226,28 @@ fn rewritten(stored: &StoredConversation, new: &Conversation) -> (Draft, Tally) 
     (Draft::new(&new.messages, others), change)
 }
 
-/// How a reply ended is ours to say: messages that stay keep it, whatever the client sends.
-fn keep_statuses(stored: &StoredConversation, new: &mut Conversation) {
-    let statuses: HashMap<&MessageId, _> =
-        stored.messages.iter().map(|stored| (&stored.message.id, stored.message.status)).collect();
-    for message in &mut new.messages {
-        message.status = statuses.get(&message.id).copied().flatten();
+impl Replacement {
+    /// The conversation with what stays of the stored one. How a reply ended is ours to say: messages that stay keep it, whatever
+    /// the client sends.
+    fn keeping(&self, stored: &StoredConversation) -> Conversation {
+        let mut new = self.conversation.clone();
+        let before = stored.item.summary();
+        new.summary.filing = before.filing;
+        if self.keeps_created_at {
+            new.summary.created_at = before.created_at;
+        }
+        if self.keeps_model {
+            new.summary.model = before.model;
+        }
+        let messages: HashMap<&MessageId, &Message> =
+            stored.messages.iter().map(|stored| (&stored.message.id, &stored.message)).collect();
+        for message in &mut new.messages {
+            let Some(before) = messages.get(&message.id) else { continue };
+            message.status = before.status;
+            if self.keeps_timestamps.contains(&message.id) {
+                message.timestamp = before.timestamp;
+            }
+        }
+        new
     }
 }

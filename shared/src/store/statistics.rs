@@ -105,18 +105,21 @@ impl Store {
         let range = |from: &str, to: &str| Stretch::new(&self.studio, key::user_partition(user), from, to);
         let days = range(&key::day_sort_key(since), &key::day_sort_key(until));
         let models = range(key::MODEL_STATISTICS, key::AFTER_MODELS);
-        let (totals, days, models) = tokio::try_join!(totals, self.query(&days), self.query(&models))?;
+        let mut by_model = BTreeMap::new();
+        let models = self.query_each(&models, |item| {
+            let name =
+                sort_key(&item).strip_prefix(key::MODEL_STATISTICS).unwrap_or_default().parse::<ModelName>();
+            if let (Ok(model), count @ 1..) = (name, integer(&item, "conversations")) {
+                by_model.insert(model, count);
+            }
+            Ok(())
+        });
+        let (totals, days, ()) = tokio::try_join!(totals, self.query(&days), models)?;
         let mut statistics = Statistics { totals, days: BTreeMap::new() };
+        statistics.totals.models = by_model;
         for item in &days {
             let day = key::day_of(sort_key(item)).to_owned();
             statistics.days.insert(day, day_tally(item));
-        }
-        for item in &models {
-            let name =
-                sort_key(item).strip_prefix(key::MODEL_STATISTICS).unwrap_or_default().parse::<ModelName>();
-            if let (Ok(model), count @ 1..) = (name, integer(item, "conversations")) {
-                statistics.totals.models.insert(model, count);
-            }
         }
         Ok(statistics)
     }

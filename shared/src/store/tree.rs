@@ -1,5 +1,6 @@
 //! Messages that follow each other, in an order in which each stands behind the one it follows.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use crate::domain::{Message, MessageId};
@@ -24,17 +25,17 @@ impl Order {
     /// # Errors
     /// [`crate::error::Code::Invalid`] when one follows a message that is nowhere, or itself, or two have the same id.
     pub(super) fn new(
-        messages: &[Following],
+        messages: &[impl Borrow<Following>],
         current: Option<&MessageId>,
         is_there: impl Fn(&MessageId) -> bool,
     ) -> Result<Self> {
         let places: HashMap<&MessageId, usize> =
-            messages.iter().enumerate().map(|(place, (message, _))| (&message.id, place)).collect();
+            messages.iter().enumerate().map(|(place, it)| (&it.borrow().0.id, place)).collect();
         if places.len() < messages.len() {
             return Err(Error::invalid_field("messages", "must not have an id twice"));
         }
         let mut parents = Vec::with_capacity(messages.len());
-        for (_, parent) in messages {
+        for (_, parent) in messages.iter().map(Borrow::borrow) {
             let place = parent.as_ref().and_then(|parent| places.get(parent).copied());
             if place.is_none() && parent.as_ref().is_some_and(|parent| !is_there(parent)) {
                 return Err(Error::invalid_field("messages", "must follow messages that are there"));
