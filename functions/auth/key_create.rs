@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shared::Result;
 use shared::auth::{API_KEY_PREFIX, hash_opaque, new_opaque};
 use shared::clock;
-use shared::domain::{ApiKey, KeyId, KeyName};
+use shared::domain::{ApiKey, KeyId, KeyName, Visible};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::NewKey;
@@ -21,7 +21,8 @@ const MOST_DAYS: u64 = 3650;
 #[schema(as = NewKey)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    name: KeyName,
+    #[schema(value_type = KeyName)]
+    name: Visible<KeyName>,
     /// Without it, the key does not end by itself.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_in_days: Option<u64>,
@@ -64,7 +65,7 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
     let key = ApiKey {
         id: KeyId::new(clock::new_ulid()),
-        name: wanted.name,
+        name: wanted.name.into_inner(),
         ending: secret.chars().skip(secret.len() - 4).collect(),
         created_at: now,
         expires_at: wanted.expires_in_days.map(|days| now.plus_seconds(days * 86_400)),

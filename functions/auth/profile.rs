@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Deserializer};
 use shared::Result;
-use shared::domain::{DisplayName, Email};
+use shared::domain::{DisplayName, Email, Visible};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
@@ -19,7 +19,8 @@ struct Change {
     email: Option<Email>,
     /// `null` takes the name away; without the field, it stays.
     #[serde(default, deserialize_with = "present")]
-    display_name: Option<Option<DisplayName>>,
+    #[schema(value_type = Option<DisplayName>)]
+    display_name: Option<Option<Visible<DisplayName>>>,
     /// Another address takes it.
     #[schema(format = Password)]
     password: Option<String>,
@@ -54,7 +55,9 @@ pub(super) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let old = logged_in.user();
     let mut user = old.clone();
     user.email = change.email.unwrap_or(user.email);
-    user.display_name = change.display_name.unwrap_or(user.display_name);
+    if let Some(name) = change.display_name {
+        user.display_name = name.map(Visible::into_inner);
+    }
     // Compared by bytes: who reads one spelling need not read another that only looks like it.
     let moved = user.email != old.email;
     if moved || change.password.is_some() {

@@ -1,23 +1,19 @@
-//! `POST /api/import`: conversations from an export of ours, of ChatGPT or of the old server. A bad one is told of by its
-//! position, and the rest imported; what is there already stays as it is.
+//! `POST /api/import`: conversations from an export of ours, of ChatGPT, of Open WebUI or of the old server. A bad one is told of
+//! by its position, and the rest imported; what is there already stays as it is.
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Millis, UserId};
-use shared::error::Error;
 use shared::http::{Answer, Request};
-use shared::json;
-use shared::store::{ImportOutcome, Imported};
+use shared::store::ImportOutcome;
 use utoipa::ToSchema;
 
 use super::Conversations;
-use super::chatgpt::Chatgpt;
-use super::entry::Entry;
+use super::imports::{ChatgptConversation, Entries, Entry, OpenWebUiChat, imported};
 
-const MOST_ENTRIES: usize = 10_000;
 /// The HTTP API gives up after 30 s, and what is begun by then needs a moment to end.
 const LONGEST_SECONDS: u64 = 12;
 /// Conversations that are written at once.
@@ -48,7 +44,7 @@ struct Report {
 struct Refused {
     #[schema(example = 3)]
     position: usize,
-    #[schema(example = "The body must have the field `title`")]
+    #[schema(example = "The entry must have the field `title`")]
     detail: String,
 }
 
@@ -69,19 +65,20 @@ struct ImportedExport {
     conversations: Vec<ImportedEntry>,
 }
 
-/// A conversation, of ours or of ChatGPT. What it lacks or has too much is told of in the answer.
+/// A conversation, of ours, of ChatGPT or of Open WebUI. What it lacks or has too much is told of in the answer.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "as above")]
 enum ImportedEntry {
     Ours(Entry),
-    Other(Chatgpt),
+    Chatgpt(ChatgptConversation),
+    OpenWebUi(OpenWebUiChat),
 }
 
 /// Import conversations
 ///
-/// From an export of ours, of ChatGPT (`conversations.json`), or of the old server. What is there already stays as it is; a bad
-/// entry is told of by its position, and the rest imported. Twice is once.
+/// From an export of ours, of ChatGPT (`conversations.json`), of Open WebUI, or of the old server. What is there already stays as it
+/// is; a bad entry is told of by its position, and the rest imported. Importing the same file again changes nothing.
 #[utoipa::path(
     post,
     path = "/api/import",
@@ -92,10 +89,10 @@ enum ImportedEntry {
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
-    let entries = entries(request.large_json()?)?;
+    let entries: Entries<'_> = request.json_file()?;
     let deadline = clock::now().plus_seconds(LONGEST_SECONDS);
     let mut report = Report::default();
-    for (chunk, first) in entries.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
+    for (chunk, first) in entries.as_slice().chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
         if clock::now() >= deadline {
             report.next = Some(first);
         }
@@ -125,36 +122,12 @@ impl Report {
     }
 }
 
-fn entries(body: Value) -> Result<Vec<Value>> {
-    let entries = match body {
-        Value::Array(entries) => entries,
-        Value::Object(mut fields) => match fields.remove("conversations") {
-            Some(Value::Array(entries)) => entries,
-            _ => return Err(Error::invalid_field("conversations", "must be a list")),
-        },
-        _ => return Err(Error::invalid("The body must be a list of conversations, or an export")),
-    };
-    if entries.len() > MOST_ENTRIES {
-        return Err(Error::invalid(format!("At most {MOST_ENTRIES} conversations are imported at once")));
-    }
-    Ok(entries)
-}
-
 async fn import(
     group: &Conversations,
     user: UserId,
-    entry: &Value,
+    entry: &RawValue,
     deadline: Millis,
 ) -> Result<ImportOutcome> {
-    let imported = parse(entry, clock::now())?;
+    let imported = imported(entry, clock::now())?;
     group.base.store.import_conversation(user, &imported, deadline).await
-}
-
-fn parse(entry: &Value, now: Millis) -> Result<Imported> {
-    let text = entry.to_string();
-    if entry.get("mapping").is_some() {
-        json::parse::<Chatgpt>(text.as_bytes())?.imported(&text, now)
-    } else {
-        json::parse::<Entry>(text.as_bytes())?.imported(&text, now)
-    }
 }

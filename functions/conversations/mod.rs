@@ -3,17 +3,16 @@
 mod answers;
 mod append;
 mod body;
-mod chatgpt;
 mod create;
 mod delete;
 mod delete_many;
 mod edit;
-mod entry;
 mod export;
 mod export_account;
 mod export_all;
 mod fork;
 mod import;
+mod imports;
 mod list;
 mod messages;
 mod parameters;
@@ -25,9 +24,10 @@ mod replace;
 use shared::Result;
 use shared::domain::{ConversationId, MessageId};
 use shared::error::{Code, Error};
-use shared::http::{Answer, Group, Request};
+use shared::http::{Answer, Group, Parameters, Request};
 
 use self::parameters::{Branches, ExportFormat, Flag, Limit, Order, View};
+use crate::queries;
 use crate::start::{self, Foundation, StartError};
 use utoipa::OpenApi;
 
@@ -72,6 +72,10 @@ impl Conversations {
 }
 
 impl Group for Conversations {
+    fn parameters(&self, route_key: &str) -> Parameters {
+        queries::of(route_key)
+    }
+
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /api/conversations" => list::handle(self, request).await,

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use shared::Result;
 use shared::clock;
-use shared::domain::{Folder, MessageId, ModelName, SystemPrompt, Tags, Title};
+use shared::domain::{Folder, MessageId, ModelName, SystemPrompt, Tags, Title, Visible};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::{Expected, Revised};
@@ -19,15 +19,18 @@ use utoipa::ToSchema;
 #[schema(as = ConversationChange, min_properties = 1, example = json!({"title": "Travel plans", "pinned": true}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Changes {
-    title: Option<Title>,
+    #[schema(value_type = Option<Title>)]
+    title: Option<Visible<Title>>,
     #[serde(default, deserialize_with = "shared::json::given")]
     system_prompt: Option<Option<SystemPrompt>>,
     model: Option<ModelName>,
     pinned: Option<bool>,
     archived: Option<bool>,
-    tags: Option<Tags>,
+    #[schema(value_type = Option<Tags>)]
+    tags: Option<Visible<Tags>>,
     #[serde(default, deserialize_with = "shared::json::given")]
-    folder: Option<Option<Folder>>,
+    #[schema(value_type = Option<Folder>)]
+    folder: Option<Option<Visible<Folder>>>,
     current_message_id: Option<MessageId>,
 }
 
@@ -51,7 +54,15 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let mut expected = request.expected()?;
     let Changes { title, system_prompt, model, pinned, archived, tags, folder, current_message_id } =
         request.large_json()?;
-    let revised = Revised { title, system_prompt, model, pinned, archived, tags, folder };
+    let revised = Revised {
+        title: title.map(Visible::into_inner),
+        system_prompt,
+        model,
+        pinned,
+        archived,
+        tags: tags.map(Visible::into_inner),
+        folder: folder.map(|folder| folder.map(Visible::into_inner)),
+    };
     if revised.is_empty() && current_message_id.is_none() {
         return Err(Error::invalid("The body must have at least one field to change"));
     }

@@ -1,24 +1,28 @@
-//! A conversation of ChatGPT's `conversations.json`: a tree of nodes, of which those count that say something.
+//! A conversation of ChatGPT's `conversations.json`: a tree of nodes, of which those count that say something to a reader.
 
 use std::collections::HashMap;
+use std::fmt;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use shared::Result;
-use shared::domain::{
-    Content, ConversationId, Filing, Message, MessageId, Millis, ModelName, Role, Summary, Title,
-};
-use shared::error::Error;
+use shared::domain::{ConversationId, Filing, Millis, ModelName, Role, Summary, Title};
+use shared::json;
 use shared::store::Imported;
 use utoipa::ToSchema;
 
-use super::entry::id_of;
+use super::citations::without_marks;
+use super::lenient::{Text, Time, lenient, model, text_of, title};
+use super::tree::{Node, Said, Tree};
+use super::{SUBJECT, made_up_id};
 
 /// An entry of ChatGPT's `conversations.json`. What it writes has changed over the years, so nothing is expected that is not
 /// needed.
-#[derive(Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[schema(as = ChatgptConversation)]
-pub(super) struct Chatgpt {
+#[expect(dead_code, reason = "it tells the document of what is read leniently")]
+pub(in crate::conversations) struct ChatgptConversation {
     conversation_id: Option<ConversationId>,
     id: Option<ConversationId>,
     title: Option<String>,
@@ -26,164 +30,158 @@ pub(super) struct Chatgpt {
     update_time: Option<f64>,
     /// Nodes of a tree by their names.
     #[schema(value_type = HashMap<String, Object>)]
-    mapping: HashMap<String, Node>,
+    mapping: HashMap<String, String>,
     current_node: Option<String>,
     default_model_slug: Option<String>,
     is_archived: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Node {
-    message: Option<NodeMessage>,
-    parent: Option<String>,
+struct Conversation<'a> {
+    #[serde(default, deserialize_with = "lenient")]
+    conversation_id: Option<ConversationId>,
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<ConversationId>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    title: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
+    create_time: Option<Time>,
+    #[serde(default, deserialize_with = "lenient")]
+    update_time: Option<Time>,
+    #[serde(borrow)]
+    mapping: Mapping<'a>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    current_node: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    default_model_slug: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
+    is_archived: Option<bool>,
+}
+
+/// The conversation of an entry. `now` is its time if it tells none.
+pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
+    let entry: Conversation<'_> = json::parse_part(SUBJECT, text)?;
+    let created_at = entry.create_time.map_or(now, |time| time.0);
+    let tree =
+        Tree { field: "mapping", nodes: entry.mapping.0, current: entry.current_node, created_at };
+    let (messages, current) = tree.messages()?;
+    let title = title(entry.title.as_ref().map(|title| title.0.as_ref())).unwrap_or_else(Title::untitled);
+    let summary = Summary {
+        id: match entry.conversation_id.or(entry.id) {
+            Some(id) => id,
+            None => made_up_id(&title, &messages)?,
+        },
+        title,
+        created_at,
+        updated_at: entry.update_time.map_or(created_at, |time| time.0),
+        model: model(entry.default_model_slug.as_ref().map(|slug| slug.0.as_ref()))
+            .unwrap_or_else(ModelName::default_of_contract),
+        system_prompt: None,
+        filing: Filing { archived: entry.is_archived.unwrap_or_default(), ..Filing::default() },
+    };
+    Ok(Imported { summary, messages, current })
+}
+
+/// The nodes in the order of the file.
+struct Mapping<'a>(Vec<Node<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Nodes;
+
+        impl<'de> Visitor<'de> for Nodes {
+            type Value = Mapping<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut nodes = Vec::new();
+                while let Some((name, node)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    let place = nodes.len();
+                    let unreadable = |_error| {
+                        serde::de::Error::custom(format!("has a text at position {place} that cannot be read"))
+                    };
+                    nodes.push(read(name, node).map_err(unreadable)?);
+                }
+                Ok(Mapping(nodes))
+            }
+        }
+
+        deserializer.deserialize_map(Nodes)
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct NodeFields<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    message: Option<MessageFields<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    parent: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-struct NodeMessage {
-    author: Option<Author>,
-    create_time: Option<f64>,
-    content: Option<NodeContent>,
-    metadata: Option<Metadata>,
+struct MessageFields<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    author: Option<Author<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
+    create_time: Option<Time>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    content: Option<ContentFields<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    metadata: Option<Metadata<'a>>,
+    /// Whom it is for: a tool that is called, or everybody.
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    recipient: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Author {
-    role: Option<String>,
+struct Author<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    role: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-struct NodeContent {
-    parts: Option<Vec<Value>>,
-    text: Option<Value>,
+struct ContentFields<'a> {
+    #[serde(default, borrow)]
+    parts: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    text: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    model_slug: Option<String>,
+#[derive(Default, Deserialize)]
+struct Metadata<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    model_slug: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
     is_visually_hidden_from_conversation: Option<bool>,
 }
 
-/// What a node says.
-struct Saying<'a> {
-    key: &'a str,
-    role: Role,
-    text: String,
-    node: &'a Node,
-    message: &'a NodeMessage,
+fn read<'a>(name: Text<'a>, node: &'a RawValue) -> serde_json::Result<Node<'a>> {
+    let fields = serde_json::from_str::<NodeFields<'_>>(node.get()).unwrap_or_default();
+    let said = fields.message.map(MessageFields::said).transpose()?.flatten();
+    Ok(Node { name, parent: fields.parent, said: said.map(Box::new) })
 }
 
-impl Chatgpt {
-    /// The conversation. `text` is what it was read from, `now` its time if it tells none.
-    pub(super) fn imported(self, text: &str, now: Millis) -> Result<Imported> {
-        let created_at = self.create_time.map_or(now, millis);
-        let time = |message: &NodeMessage| message.create_time.map_or(created_at, millis);
-        let mut said: Vec<Saying<'_>> =
-            self.mapping.iter().filter_map(|(key, node)| node.says(key)).collect();
-        // Of two versions of a message, the later one comes last.
-        said.sort_by_key(|saying| (time(saying.message), saying.key));
-        let mut nearest = Nearest::new(&self.mapping, &said);
-        let mut messages = Vec::with_capacity(said.len());
-        for saying in &said {
-            let parent = nearest.from(saying.node.parent.as_deref());
-            messages.push((saying.message(time(saying.message))?, parent.map(message_id).transpose()?));
+impl MessageFields<'_> {
+    /// Who says what; nobody in the root, in calls of tools and their answers, and in what a user does not see.
+    fn said(self) -> serde_json::Result<Option<Said>> {
+        let (Some(author), Some(content)) = (self.author, self.content) else { return Ok(None) };
+        let is = |role: &Role| author.role.as_ref().is_some_and(|it| it.0 == role.as_str());
+        let Some(role) = Role::ALL.into_iter().find(is) else { return Ok(None) };
+        let metadata = self.metadata.unwrap_or_default();
+        let is_for_tool = self.recipient.is_some_and(|recipient| recipient.0 != "all");
+        if is_for_tool || metadata.is_visually_hidden_from_conversation.unwrap_or_default() {
+            return Ok(None);
         }
-        let current = nearest.from(self.current_node.as_deref()).map(message_id).transpose()?;
-        let summary = Summary {
-            id: match self.conversation_id.clone().or(self.id.clone()) {
-                Some(id) => id,
-                None => id_of(text)?,
-            },
-            title: title(self.title.as_deref()),
-            created_at,
-            updated_at: self.update_time.map_or(created_at, millis),
-            model: model(self.default_model_slug.as_deref()).unwrap_or_else(ModelName::default_of_contract),
-            system_prompt: None,
-            filing: Filing { archived: self.is_archived.unwrap_or_default(), ..Filing::default() },
-        };
-        Ok(Imported { summary, messages, current })
-    }
-}
-
-/// Finds the first node that says something, from one of them towards the root; what was found once is not looked for
-/// again, since between two that say something there may be thousands that do not.
-struct Nearest<'a> {
-    mapping: &'a HashMap<String, Node>,
-    found: HashMap<&'a str, Option<&'a str>>,
-}
-
-impl<'a> Nearest<'a> {
-    fn new(mapping: &'a HashMap<String, Node>, said: &[Saying<'a>]) -> Self {
-        Self { mapping, found: said.iter().map(|saying| (saying.key, Some(saying.key))).collect() }
-    }
-
-    fn from(&mut self, from: Option<&'a str>) -> Option<&'a str> {
-        let (mut way, mut at) = (Vec::new(), from);
-        let found = loop {
-            let Some(key) = at else { break None };
-            if let Some(found) = self.found.get(key) {
-                break *found;
-            }
-            // Until more is known: nodes that follow each other in a circle lead nowhere.
-            self.found.insert(key, None);
-            way.push(key);
-            at = self.mapping.get(key).and_then(|node| node.parent.as_deref());
-        };
-        self.found.extend(way.into_iter().map(|key| (key, found)));
-        found
-    }
-}
-
-impl Node {
-    /// Who says what in this node; none for the root, for tools, and for what a user does not see.
-    fn says<'a>(&'a self, key: &'a str) -> Option<Saying<'a>> {
-        let message = self.message.as_ref()?;
-        let author = message.author.as_ref()?.role.as_deref()?;
-        let role = Role::ALL.into_iter().find(|role| role.as_str() == author)?;
-        let metadata = message.metadata.as_ref();
-        let hidden = metadata.and_then(|it| it.is_visually_hidden_from_conversation).unwrap_or_default();
-        let content = message.content.as_ref()?;
-        let parts = content.parts.iter().flatten().filter_map(text_of).collect::<Vec<_>>();
-        let text = if parts.is_empty() { content.text.as_ref().and_then(text_of) } else { None };
-        let text = text.map_or_else(|| parts.join("\n"), str::to_owned);
-        (!hidden && !text.trim().is_empty()).then_some(Saying { key, role, text, node: self, message })
-    }
-}
-
-impl Saying<'_> {
-    fn message(&self, timestamp: Millis) -> Result<Message> {
-        let bad = |rule| Error::invalid_field("mapping", format!("a message {rule}"));
-        let content: Content = self.text.parse().map_err(bad)?;
-        if self.role != Role::Assistant {
-            content.check_said().map_err(bad)?;
+        let mut text = content.parts.map(text_of).transpose()?.unwrap_or_default();
+        if text.is_empty() {
+            text = content.text.map(text_of).transpose()?.unwrap_or_default();
         }
-        let slug = self.message.metadata.as_ref().and_then(|metadata| metadata.model_slug.as_deref());
-        let model = model(slug).filter(|_| self.role == Role::Assistant);
-        let (id, role) = (message_id(self.key)?, self.role);
-        Ok(Message { id, role, content, timestamp, model, tokens: None, status: None })
+        let text = without_marks(text);
+        let model = model(metadata.model_slug.as_ref().map(|slug| slug.0.as_ref()));
+        let time = self.create_time.map(|time| time.0);
+        Ok((!text.trim().is_empty()).then_some(Said { role, text, time, model }))
     }
-}
-
-/// The text of a part, or of one that was spoken; a picture has none.
-fn text_of(part: &Value) -> Option<&str> {
-    part.as_str().or_else(|| part.get("text")?.as_str()).filter(|text| !text.is_empty())
-}
-
-/// A name that none of ours can be is none.
-fn model(slug: Option<&str>) -> Option<ModelName> {
-    slug?.parse().ok()
-}
-
-fn message_id(key: &str) -> Result<MessageId> {
-    key.parse().map_err(|rule| Error::invalid_field("mapping", format!("the name of a node {rule}")))
-}
-
-fn title(title: Option<&str>) -> Title {
-    let plain = title.unwrap_or_default().chars().filter(|c| !c.is_control()).take(256);
-    plain.collect::<String>().parse().unwrap_or_else(|_| Title::untitled())
-}
-
-/// From seconds with a fraction.
-fn millis(seconds: f64) -> Millis {
-    // A cast from a float saturates, and takes what is no number for 0.
-    Millis::saturating((seconds * 1000.0).round() as u64)
 }

@@ -4,34 +4,31 @@ use serde::Deserialize;
 use shared::Result;
 use shared::domain::{
     Content, ConversationId, Filing, Folder, Message, MessageId, Millis, ModelName, ReplyStatus, Role,
-    Summary, SystemPrompt, Tags, Title, TokenCount,
+    Summary, SystemPrompt, Tags, Title, TokenCount, Visible, is_visible,
 };
 use shared::error::Error;
-use shared::http::fingerprint;
+use shared::json::given;
 use shared::store::Imported;
 use utoipa::ToSchema;
 
-use shared::json::given;
+use super::lenient::title;
+use super::made_up_id;
 
-/// What else it has is ignored.
+/// What else it has is ignored. Exports of other programs have messages under other names, so it must have `messages`.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ImportedConversation)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Entry {
+pub(in crate::conversations) struct Entry {
     id: Option<ConversationId>,
     title: Title,
-    #[serde(default)]
     messages: Vec<EntryMessage>,
     created_at: Option<Millis>,
     updated_at: Option<Millis>,
     model: Option<ModelName>,
     system_prompt: Option<SystemPrompt>,
-    #[serde(default)]
-    pinned: bool,
-    #[serde(default)]
-    archived: bool,
-    #[serde(default)]
-    tags: Tags,
+    pinned: Option<bool>,
+    archived: Option<bool>,
+    tags: Option<Tags>,
     folder: Option<Folder>,
     current_message_id: Option<MessageId>,
 }
@@ -53,12 +50,8 @@ struct EntryMessage {
 }
 
 impl Entry {
-    /// The conversation. What is left out is made up, always the same for the same text.
-    pub(super) fn imported(self, text: &str, now: Millis) -> Result<Imported> {
-        let id = match self.id {
-            Some(id) => id,
-            None => id_of(text)?,
-        };
+    /// The conversation. What is left out is made up, always the same for the same messages.
+    pub(super) fn imported(self, now: Millis) -> Result<Imported> {
         let created_at = self.created_at.unwrap_or(now);
         let mut messages = Vec::with_capacity(self.messages.len());
         let mut before = None;
@@ -68,18 +61,24 @@ impl Entry {
             messages.push((message, parent.unwrap_or(before)));
             before = Some(id);
         }
+        // What was exported may have been stored before names had to be visible.
+        let title = title(Some(self.title.as_str())).unwrap_or_else(Title::untitled);
+        let tags = Visible::new(self.tags.unwrap_or_default()).map(Visible::into_inner);
         let summary = Summary {
-            id,
-            title: self.title,
+            id: match self.id {
+                Some(id) => id,
+                None => made_up_id(&title, &messages)?,
+            },
+            title,
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
             model: self.model.unwrap_or_else(ModelName::default_of_contract),
             system_prompt: self.system_prompt,
             filing: Filing {
-                pinned: self.pinned,
-                archived: self.archived,
-                tags: self.tags,
-                folder: self.folder,
+                pinned: self.pinned.unwrap_or_default(),
+                archived: self.archived.unwrap_or_default(),
+                tags: tags.unwrap_or_default(),
+                folder: self.folder.filter(|folder| is_visible(folder.as_str())),
             },
         };
         Ok(Imported { summary, messages, current: self.current_message_id })
@@ -110,9 +109,4 @@ impl EntryMessage {
         };
         Ok((message, self.parent_id))
     }
-}
-
-/// The id of a conversation that comes without one: the same text gets the same.
-pub(super) fn id_of(text: &str) -> Result<ConversationId> {
-    format!("imported-{}", fingerprint(text.as_bytes())).parse().map_err(Error::internal)
 }

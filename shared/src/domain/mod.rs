@@ -12,6 +12,7 @@ pub mod statistics;
 mod text;
 pub mod time;
 pub mod usage;
+mod visible;
 
 pub use account::{ApiKey, DisplayName, Email, KeyName, SecondFactor, Totp, User, Username};
 pub use branch::Branch;
@@ -24,3 +25,4 @@ pub use session::LoggedIn;
 pub use text::{Content, ModelName, Prompt, RuleBroken, SystemPrompt, Title, TokenCount};
 pub use time::{Day, Millis};
 pub use usage::Usage;
+pub use visible::{Visible, is_visible, turns_direction};

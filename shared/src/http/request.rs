@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt as _, http};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
-use crate::domain::{Allowance, RuleBroken};
+use super::Parameters;
+use crate::domain::Allowance;
 use crate::error::{Code, Error, Result};
 use crate::json;
 
@@ -15,16 +16,18 @@ use crate::json;
 const SMALL_BODY: usize = 256 * 1024;
 /// What routes take that carry whole conversations.
 const LARGE_BODY: usize = 4 * 1024 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const PREFER: http::HeaderName = http::HeaderName::from_static("prefer");
 
 /// A request that API Gateway has routed.
 pub struct Request {
-    inner: lambda_http::Request,
+    pub(super) inner: lambda_http::Request,
     route_key: String,
     id: String,
     address: String,
     allowance: OnceLock<Allowance>,
+    pub(super) declared: OnceLock<Parameters>,
 }
 
 impl Request {
@@ -36,11 +39,16 @@ impl Request {
             return Self::routed(inner, nothing(), nothing(), nothing());
         };
         let (route_key, id) = (context.route_key.unwrap_or_default(), context.request_id.unwrap_or_default());
+        // A `HEAD` is answered as the `GET` would be, without the body.
+        let route_key = match route_key.strip_prefix("HEAD ") {
+            Some(path) => format!("GET {path}"),
+            None => route_key,
+        };
         Self::routed(inner, route_key, id, context.http.source_ip.unwrap_or_default())
     }
 
     fn routed(inner: lambda_http::Request, route_key: String, id: String, address: String) -> Self {
-        Self { inner, route_key, id, address, allowance: OnceLock::new() }
+        Self { inner, route_key, id, address, allowance: OnceLock::new(), declared: OnceLock::new() }
     }
 
     /// The route as `template.yaml` spells it: `GET /api/conversations/{id}`.
@@ -59,6 +67,11 @@ impl Request {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether the answer is to have no body.
+    pub(super) fn is_head(&self) -> bool {
+        self.inner.method() == http::Method::HEAD
     }
 
     /// Whether its method changes something.
@@ -114,22 +127,6 @@ impl Request {
         parameters.first(name).and_then(|value| value.parse().ok()).ok_or_else(absent)
     }
 
-    /// A parameter of the query.
-    ///
-    /// # Errors
-    /// [`Code::Invalid`] when it breaks its type's rule.
-    pub fn query<T: FromStr<Err = RuleBroken>>(&self, name: &str) -> Result<Option<T>> {
-        let parameters = self.inner.query_string_parameters();
-        let value = parameters.first(name).map(str::parse::<T>).transpose();
-        value.map_err(|rule| Error::invalid_field(name, rule.to_string()))
-    }
-
-    /// A parameter of the query as it is, percent-decoded.
-    #[must_use]
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.inner.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
-    }
-
     /// A header that is there.
     ///
     /// # Errors
@@ -159,19 +156,28 @@ impl Request {
     ///
     /// # Errors
     /// [`Code::UnsupportedMediaType`], [`Code::BodyTooLarge`], [`Code::MalformedJson`], [`Code::Invalid`].
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        self.json_up_to(SMALL_BODY)
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
+        json::parse(self.json_up_to(SMALL_BODY)?)
     }
 
     /// The body, up to 4 MB, for routes that carry whole conversations.
     ///
     /// # Errors
     /// As [`Self::json`].
-    pub fn large_json<T: DeserializeOwned>(&self) -> Result<T> {
-        self.json_up_to(LARGE_BODY)
+    pub fn large_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
+        json::parse(self.json_up_to(LARGE_BODY)?)
     }
 
-    fn json_up_to<T: DeserializeOwned>(&self, most: usize) -> Result<T> {
+    /// A file, up to 4 MB, which may begin with the mark that some programs write before UTF-8. What is read may borrow from it.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn json_file<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
+        let body = self.json_up_to(LARGE_BODY)?;
+        json::parse(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body))
+    }
+
+    fn json_up_to(&self, most: usize) -> Result<&[u8]> {
         if !self.is_json() {
             let detail = "The body must be sent with `Content-Type: application/json`";
             return Err(Error::new(Code::UnsupportedMediaType, detail));
@@ -180,7 +186,7 @@ impl Request {
         if body.len() > most {
             return Err(Error::new(Code::BodyTooLarge, format!("The body must have at most {most} bytes")));
         }
-        json::parse(body)
+        Ok(body)
     }
 
     fn is_json(&self) -> bool {

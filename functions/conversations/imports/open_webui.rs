@@ -1,0 +1,230 @@
+//! A chat in an export of Open WebUI: a tree of messages by their ids, and beside it the current branch as a list. In old exports
+//! the chat stands alone, without the account's fields around it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use shared::Result;
+use shared::domain::{
+    ConversationId, Filing, Millis, ModelName, Role, Summary, SystemPrompt, Tag, Tags, Title, is_visible,
+};
+use shared::error::Error;
+use shared::json;
+use shared::store::Imported;
+use utoipa::ToSchema;
+
+use super::lenient::{Text, Time, lenient, model, text_of, title};
+use super::tree::{Node, Said, Tree};
+use super::{SUBJECT, made_up_id};
+
+/// A chat in an export of Open WebUI.
+#[derive(ToSchema)]
+#[schema(as = OpenWebUiChat)]
+#[expect(dead_code, reason = "it tells the document of what is read leniently")]
+pub(in crate::conversations) struct OpenWebUiChat {
+    id: Option<ConversationId>,
+    title: Option<String>,
+    /// The messages: a tree in `history`, or a list in `messages`.
+    #[schema(value_type = Object)]
+    chat: HashMap<String, String>,
+    created_at: Option<f64>,
+    updated_at: Option<f64>,
+    archived: Option<bool>,
+    pinned: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<ConversationId>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    title: Option<Text<'a>>,
+    #[serde(borrow)]
+    chat: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "lenient")]
+    created_at: Option<Time>,
+    #[serde(default, deserialize_with = "lenient")]
+    updated_at: Option<Time>,
+    #[serde(default, deserialize_with = "lenient")]
+    archived: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    pinned: Option<bool>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    meta: Option<Meta<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    tags: Option<Vec<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Chat<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    title: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    models: Option<Vec<Text<'a>>>,
+    #[serde(default, borrow)]
+    history: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    messages: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "lenient")]
+    timestamp: Option<Time>,
+    #[serde(default, deserialize_with = "lenient")]
+    system: Option<SystemPrompt>,
+}
+
+/// The conversation of an entry. `now` is its time if it tells none.
+pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
+    let entry: Entry<'_> = json::parse_part(SUBJECT, text)?;
+    let chat: Chat<'_> = match entry.chat {
+        Some(chat) if chat.get().starts_with('{') => json::parse_part("The chat", chat.get().as_bytes())?,
+        Some(_) => return Err(Error::invalid_field("chat", "must be an object")),
+        None => json::parse_part(SUBJECT, text)?,
+    };
+    let created_at = entry.created_at.or(chat.timestamp).map_or(now, |time| time.0);
+    let (messages, current) = chat.tree(created_at)?.messages()?;
+    let titles = [&entry.title, &chat.title];
+    let title = titles.into_iter().flatten().find_map(|text| title(Some(text.0.as_ref())));
+    let title = title.unwrap_or_else(Title::untitled);
+    let first_model = chat.models.as_ref().and_then(|models| models.first());
+    let summary = Summary {
+        id: match entry.id {
+            Some(id) => id,
+            None => made_up_id(&title, &messages)?,
+        },
+        title,
+        created_at,
+        updated_at: entry.updated_at.map_or(created_at, |time| time.0),
+        model: model(first_model.map(|model| model.0.as_ref())).unwrap_or_else(ModelName::default_of_contract),
+        system_prompt: chat.system,
+        filing: Filing {
+            pinned: entry.pinned.unwrap_or_default(),
+            archived: entry.archived.unwrap_or_default(),
+            tags: tags(entry.meta),
+            folder: None,
+        },
+    };
+    Ok(Imported { summary, messages, current })
+}
+
+/// Those tags that can be ours.
+fn tags(meta: Option<Meta<'_>>) -> Tags {
+    let mut tags: Vec<Tag> = Vec::new();
+    for tag in meta.and_then(|meta| meta.tags).unwrap_or_default() {
+        if let Ok(tag) = tag.0.parse::<Tag>()
+            && is_visible(tag.as_str())
+            && !tags.contains(&tag)
+            && tags.len() < 20
+        {
+            tags.push(tag);
+        }
+    }
+    Tags::try_from(tags).unwrap_or_default()
+}
+
+impl<'a> Chat<'a> {
+    /// The tree, or where that says nothing the list.
+    fn tree(&self, created_at: Millis) -> Result<Tree<'a>> {
+        if let Some(history) = self.history.filter(|history| history.get().starts_with('{')) {
+            let History { messages, current } = json::parse_part("The history", history.get().as_bytes())?;
+            let nodes = messages.map_or_else(Vec::new, |messages| messages.0);
+            if nodes.iter().any(|node| node.said.is_some()) {
+                return Ok(Tree { field: "chat.history.messages", nodes, current, created_at });
+            }
+        }
+        let list = self.messages.filter(|messages| messages.get().starts_with('['));
+        let nodes = match list {
+            Some(list) => json::parse_part::<Nodes<'_>>("The list of messages", list.get().as_bytes())?.0,
+            None => Vec::new(),
+        };
+        // The last of the list is the last of the current branch.
+        let current = nodes.iter().rev().find(|node| node.said.is_some()).map(|node| node.name.clone());
+        Ok(Tree { field: "chat.messages", nodes, current, created_at })
+    }
+}
+
+#[derive(Deserialize)]
+struct History<'a> {
+    #[serde(default, borrow)]
+    messages: Option<Nodes<'a>>,
+    #[serde(default, borrow, rename = "currentId", deserialize_with = "lenient")]
+    current: Option<Text<'a>>,
+}
+
+/// Messages by their ids, or in a list, where one follows the one before it unless it says otherwise.
+struct Nodes<'a>(Vec<Node<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Messages;
+
+        impl<'de> Visitor<'de> for Messages {
+            type Value = Nodes<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object or a list")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut nodes = Vec::new();
+                while let Some((name, message)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    let (fields, said) = read(message).map_err(|_| unreadable(nodes.len()))?;
+                    nodes.push(Node { name, parent: fields.parent, said });
+                }
+                Ok(Nodes(nodes))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let (mut nodes, mut before) = (Vec::<Node<'de>>::new(), None);
+                while let Some(message) = list.next_element::<&'de RawValue>()? {
+                    let (fields, said) = read(message).map_err(|_| unreadable(nodes.len()))?;
+                    let name =
+                        fields.id.unwrap_or_else(|| Text(format!("imported-{}", nodes.len()).into()));
+                    let parent = fields.parent.or(before);
+                    before = Some(name.clone());
+                    nodes.push(Node { name, parent, said });
+                }
+                Ok(Nodes(nodes))
+            }
+        }
+
+        deserializer.deserialize_any(Messages)
+    }
+}
+
+fn unreadable<E: serde::de::Error>(place: usize) -> E {
+    E::custom(format!("has a text at position {place} that cannot be read"))
+}
+
+#[derive(Default, Deserialize)]
+struct Fields<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    id: Option<Text<'a>>,
+    #[serde(default, borrow, rename = "parentId", deserialize_with = "lenient")]
+    parent: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    role: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    model: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
+    timestamp: Option<Time>,
+}
+
+fn read(message: &RawValue) -> serde_json::Result<(Fields<'_>, Option<Box<Said>>)> {
+    let fields = serde_json::from_str::<Fields<'_>>(message.get()).unwrap_or_default();
+    let is = |role: &Role| fields.role.as_ref().is_some_and(|it| it.0 == role.as_str());
+    let role = Role::ALL.into_iter().find(is);
+    let text = fields.content.map(text_of).transpose()?.unwrap_or_default();
+    let said = role.filter(|_| !text.trim().is_empty()).map(|role| {
+        let model = model(fields.model.as_ref().map(|model| model.0.as_ref()));
+        Box::new(Said { role, text, time: fields.timestamp.map(|time| time.0), model })
+    });
+    Ok((fields, said))
+}
