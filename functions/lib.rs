@@ -7,6 +7,7 @@ pub mod auth;
 pub mod chat;
 pub mod conversations;
 pub mod openapi;
+mod queries;
 pub mod replies;
 pub mod site;
 pub mod sockets;

@@ -32,10 +32,11 @@ use shared::domain::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
 use shared::error::{Code, Error};
 use shared::handover::Handover;
-use shared::http::{Answer, Group, Request};
+use shared::http::{Answer, Group, Parameters, Request};
 use shared::sockets::Push;
 use shared::store::{MailToken, NewSession, Purpose};
 
+use crate::queries;
 use crate::start::{self, Foundation, StartError};
 use utoipa::{OpenApi, ToSchema};
 
@@ -93,6 +94,10 @@ impl Auth {
 }
 
 impl Group for Auth {
+    fn parameters(&self, route_key: &str) -> Parameters {
+        queries::of(route_key)
+    }
+
     #[expect(clippy::cognitive_complexity, reason = "it is a list")]
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {

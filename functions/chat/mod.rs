@@ -11,12 +11,13 @@ use shared::Result;
 use shared::clock;
 use shared::domain::ReplyStatus;
 use shared::handover::Handover;
-use shared::http::{Answer, Group, Request};
+use shared::http::{Answer, Group, Parameters, Request};
 use shared::models::Models;
 use shared::replies::{Answers, Made, Replies, Task, Turns, Worker};
 use shared::sockets::Push;
 use shared::store::ReplyPlace;
 
+use crate::queries;
 use crate::start::{self, Foundation, StartError};
 use utoipa::OpenApi;
 
@@ -84,6 +85,10 @@ impl Chat {
 }
 
 impl Group for Chat {
+    fn parameters(&self, route_key: &str) -> Parameters {
+        queries::of(route_key)
+    }
+
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "POST /api/chat" => complete::handle(self, request).await,

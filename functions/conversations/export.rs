@@ -61,7 +61,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let user = group.base.caller(request).await?.user;
     let id = named(request)?;
     let format = request.query("format")?.unwrap_or(ExportFormat::Json);
-    let repeat = repeated(request, &["format"]);
+    let repeat = repeated(request, &["format"])?;
     let scope = format!("export {user} {id} {repeat}");
     let after: Option<MessagePlace> = request.cursor(&scope)?;
     let part = part(group, user, &id, after, format == ExportFormat::Json).await?;

@@ -36,7 +36,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let user = group.base.caller(request).await?.user;
     let (id, store) = (named(request)?, &group.base.store);
     let newest = request.query("order")? == Some(Order::Newest);
-    let repeat = repeated(request, &["limit", "order", "branch"]);
+    let repeat = repeated(request, &["limit", "order", "branch"])?;
     let scope = format!("messages {user} {id} {repeat}");
     let wanted = Wanted {
         newest,

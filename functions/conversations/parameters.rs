@@ -91,14 +91,14 @@ pub(super) fn filter(request: &Request) -> Result<Filter> {
 }
 
 /// The parameters of the query that a link to the next page repeats, in this order.
-pub(super) fn repeated(request: &Request, names: &[&str]) -> String {
+pub(super) fn repeated(request: &Request, names: &[&str]) -> Result<String> {
     let mut query = String::new();
     for name in names {
-        if let Some(value) = request.parameter(name) {
+        if let Some(value) = request.parameter(name)? {
             push(&mut query, name, value);
         }
     }
-    query
+    Ok(query)
 }
 
 /// The query with one parameter more.

@@ -40,7 +40,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let (id, store) = (named(request)?, &group.base.store);
     let all_branches = request.query("branch")? == Some(Branches::All);
     let limit = request.query::<Limit>("messages")?;
-    let repeat = repeated(request, &["messages", "branch"]);
+    let repeat = repeated(request, &["messages", "branch"])?;
     let wanted = Wanted {
         after: request.cursor(&scope(user, &id, &repeat))?,
         most: limit.map_or(usize::MAX, |Limit(limit)| limit),

@@ -16,9 +16,16 @@ const CODES: &str = "x-codes";
 const GATEWAY: &str = "429.gateway";
 
 /// Adds the responses of all errors, each group of codes with the same status as one.
-pub(super) fn add(operation: &mut Operation, method: &HttpMethod, components: &mut Components) {
+pub(super) fn add(
+    operation: &mut Operation,
+    method: &HttpMethod,
+    refuses_others: bool,
+    components: &mut Components,
+) {
     let mut by_status: BTreeMap<(u16, &str), BTreeSet<Code>> = BTreeMap::new();
-    for code in named(operation).into_iter().chain(implied(operation, method)) {
+    // An unknown parameter of the query.
+    let unknown = refuses_others.then_some(Code::Invalid);
+    for code in named(operation).into_iter().chain(implied(operation, method)).chain(unknown) {
         by_status.entry(status_of(code)).or_default().insert(code);
     }
     for ((status, title), codes) in by_status {

@@ -9,6 +9,7 @@ pub(crate) use parameters::{
     ConversationPath, Cursor, IdempotencyKey, IfMatch, IfNoneMatch, MessagePath, Prefer,
 };
 
+use crate::queries;
 use shared::http::Problem;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
@@ -49,9 +50,10 @@ pub fn document() -> OpenApi {
     add_security_schemes(&mut components);
     components.headers = headers::all();
     components.schemas.values_mut().for_each(allow_overlaps);
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
-            complete(operation, &method, &mut components);
+            let refuses_others = queries::of(&route_key(&method, path)).refuses_others();
+            complete(operation, &method, refuses_others, &mut components);
         }
     }
     document.components = Some(components);
@@ -91,8 +93,25 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
+/// The key of a route as the template spells it.
+fn route_key(method: &HttpMethod, path: &str) -> String {
+    let method = match method {
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Delete => "DELETE",
+        _ => "GET",
+    };
+    format!("{method} {path}")
+}
+
 /// Adds what follows from what a route is.
-fn complete(operation: &mut Operation, method: &HttpMethod, components: &mut Components) {
+fn complete(
+    operation: &mut Operation,
+    method: &HttpMethod,
+    refuses_others: bool,
+    components: &mut Components,
+) {
     // Who says nothing takes a token of either kind.
     operation.security.get_or_insert_with(|| ["session", "api_key"].map(requires).into());
     if let Some(body) = &mut operation.request_body
@@ -100,7 +119,7 @@ fn complete(operation: &mut Operation, method: &HttpMethod, components: &mut Com
     {
         body.required = Some(Required::True);
     }
-    errors::add(operation, method, components);
+    errors::add(operation, method, refuses_others, components);
     headers::add(operation, method);
 }
 

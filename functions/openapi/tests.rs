@@ -1,8 +1,13 @@
 //! The document and its copy.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::document;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::ParameterIn;
+
+use super::{document, operations, route_key};
+use crate::queries;
 
 /// Writes the copy anew: `WRITE_OPENAPI=1 cargo test --lib openapi`.
 #[test]
@@ -18,4 +23,21 @@ fn the_copy_that_is_served_is_the_document() {
         copy == made,
         "functions/site/openapi.json is stale: WRITE_OPENAPI=1 cargo test --lib openapi writes it anew"
     );
+}
+
+#[test]
+fn the_document_has_the_parameters_that_each_route_declares() {
+    for (path, item) in &mut document().paths.paths {
+        for (method, operation) in operations(item) {
+            let key = route_key(&method, path);
+            let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+                RefOr::T(parameter) => Some(parameter),
+                RefOr::Ref(_) => None,
+            });
+            let of_query = parameters.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
+            let documented: BTreeSet<&str> = of_query.map(|parameter| parameter.name.as_str()).collect();
+            let declared: BTreeSet<&str> = queries::of(&key).names().iter().copied().collect();
+            assert_eq!(documented, declared, "{key}");
+        }
+    }
 }

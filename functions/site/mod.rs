@@ -10,9 +10,10 @@ mod redoc;
 mod root;
 
 use shared::Result;
-use shared::http::{Answer, Group, Request};
+use shared::http::{Answer, Group, Parameters, Request};
 use utoipa::OpenApi;
 
+use crate::queries;
 use crate::start::{self, StartError};
 
 /// What this group says of its routes.
@@ -34,6 +35,10 @@ impl Site {
 }
 
 impl Group for Site {
+    fn parameters(&self, route_key: &str) -> Parameters {
+        queries::of(route_key)
+    }
+
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /" => root::handle(),

@@ -7,8 +7,9 @@ mod health;
 use std::sync::Mutex;
 
 use shared::Result;
-use shared::http::{Answer, Group, Request};
+use shared::http::{Answer, Group, Parameters, Request};
 
+use crate::queries;
 use crate::start::{self, Foundation, StartError};
 use utoipa::OpenApi;
 
@@ -35,6 +36,10 @@ impl Stats {
 }
 
 impl Group for Stats {
+    fn parameters(&self, route_key: &str) -> Parameters {
+        queries::of(route_key)
+    }
+
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /health" => health::handle(self).await,

@@ -74,6 +74,11 @@ impl Answer {
             .with(HeaderName::from_static("x-ratelimit-reset"), &allowance.resets_at.seconds().to_string())
     }
 
+    /// The same for a client that asked for the head alone.
+    pub(super) fn without_body(self) -> Self {
+        Self { body: Body::Empty, ..self }
+    }
+
     /// The same with this header, unless the value cannot be one.
     pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {

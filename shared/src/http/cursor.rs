@@ -45,7 +45,7 @@ impl Request {
     /// # Errors
     /// [`crate::error::Code::Invalid`] when it was not given with that list.
     pub fn cursor<T: FromStr>(&self, scope: &str) -> Result<Option<T>> {
-        let Some(text) = self.parameter("cursor") else { return Ok(None) };
+        let Some(text) = self.parameter("cursor")? else { return Ok(None) };
         let refused = || Error::invalid_field("cursor", "must be one that this service gave for this list");
         open(scope, text).map(Some).ok_or_else(refused)
     }

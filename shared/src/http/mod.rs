@@ -3,6 +3,7 @@
 mod answer;
 mod asset;
 pub mod cursor;
+mod parameters;
 mod precondition;
 mod problem;
 mod request;
@@ -11,6 +12,7 @@ mod serve;
 pub use answer::Answer;
 pub use asset::Asset;
 pub use cursor::fingerprint;
+pub use parameters::Parameters;
 pub use problem::{Problem, status_of};
 pub use request::{Request, path_segment};
 pub use serve::{Group, serve};

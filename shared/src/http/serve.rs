@@ -8,11 +8,14 @@ use std::time::Instant;
 use lambda_http::{Body, http::Response, service_fn};
 use tracing::Instrument as _;
 
-use super::{Answer, Request, problem};
+use super::{Answer, Parameters, Request, problem};
 use crate::error::{Code, Error, Result};
 
 /// The routes that one function serves, and what their handlers share.
 pub trait Group: Send + Sync + 'static {
+    /// What the query of the route with this key may hold.
+    fn parameters(&self, route_key: &str) -> Parameters;
+
     /// Finds the handler by the request's route key, and answers.
     fn route(&self, request: &Request) -> impl Future<Output = Result<Answer>> + Send;
 }
@@ -34,8 +37,11 @@ async fn respond(group: &impl Group, request: Request) -> Response<Body> {
     let start = Instant::now();
     let span = tracing::info_span!("request", id = request.id(), route = request.route_key());
     let answer = async {
-        let answer =
-            group.route(&request).await.unwrap_or_else(|error| problem::answer(&error, request.id()));
+        let answer = match request.declare(group.parameters(request.route_key())) {
+            Ok(()) => group.route(&request).await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.unwrap_or_else(|error| problem::answer(&error, request.id()));
         let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(status = answer.status.as_u16(), milliseconds, "answered");
         answer
@@ -44,6 +50,7 @@ async fn respond(group: &impl Group, request: Request) -> Response<Body> {
     if let Some(allowance) = request.allowance() {
         answer = answer.with_allowance(allowance);
     }
+    let answer = if request.is_head() { answer.without_body() } else { answer };
     answer.into_response(request.id(), start.elapsed().as_secs_f64())
 }
 

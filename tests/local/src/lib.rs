@@ -38,4 +38,4 @@ pub use lambda::InvokeError;
 pub use mailbox::Mail;
 pub use options::{Data, Echo, Limits, Options};
 pub use studio::Studio;
-pub use template::{Route, TemplateError, document, routes};
+pub use template::{Route, TemplateError, document, heads, routes};

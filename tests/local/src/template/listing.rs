@@ -15,11 +15,29 @@ pub struct Route {
     pub binary: String,
 }
 
-/// Every route of a template, HTTP and WebSocket, in order.
+/// Every route of a template, HTTP and WebSocket, in order; those of `HEAD`, which answer as their `GET` does, are apart.
 ///
 /// # Errors
 /// When the template cannot be used.
 pub fn routes(source: &str) -> Result<Vec<Route>, TemplateError> {
+    Ok(all(source)?.into_iter().filter(|route| !route.key.starts_with(HEAD)).collect())
+}
+
+/// The routes of `HEAD`, under the keys of the routes of `GET` that they must equal.
+///
+/// # Errors
+/// When the template cannot be used.
+pub fn heads(source: &str) -> Result<Vec<Route>, TemplateError> {
+    let as_get = |route: Route| {
+        let path = route.key.strip_prefix(HEAD)?;
+        Some(Route { key: format!("GET {path}"), binary: route.binary })
+    };
+    Ok(all(source)?.into_iter().filter_map(as_get).collect())
+}
+
+const HEAD: &str = "HEAD ";
+
+fn all(source: &str) -> Result<Vec<Route>, TemplateError> {
     let template = Template::parse(source, &BTreeMap::new())?;
     let mut routes = Vec::new();
     for function in &template.functions {

@@ -18,7 +18,7 @@ mod websocket_api;
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-pub use listing::{Route, document, routes};
+pub use listing::{Route, document, heads, routes};
 use node::Node;
 use resolve::Resolver;
 pub(crate) use resolve::{ACCOUNT, REGION};
