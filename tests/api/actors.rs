@@ -88,6 +88,11 @@ impl TestStudio {
         Window::open(&self.at.ws_url).await.expect("the connection opens")
     }
 
+    /// The mails, as the mailbox shows them.
+    pub(crate) async fn shown_mails(&self) -> Answer {
+        send(self.client.get(self.mailbox_url())).await
+    }
+
     /// Stops everything; data in a folder stays there.
     pub(crate) async fn stop(self) {
         if let Some(studio) = self.local {

@@ -37,7 +37,7 @@ async fn delete(client: &Client, path: &str, body: &Value) -> Answer {
 
 async fn mailed(studio: &TestStudio, path: &str) -> Value {
     eventually("a mail arrives", || async {
-        let mailbox = studio.visitor().get("/_local/mailbox").await.expect(200).body;
+        let mailbox = studio.shown_mails().await.expect(200).body;
         let text = mailbox.as_array().unwrap().iter().find_map(|mail| {
             let (_, rest) = mail["text"].as_str()?.split_once(&format!("/{path}#token="))?;
             Some(rest.split_whitespace().next()?.to_owned())

@@ -9,7 +9,7 @@ const NEW_PASSWORD: &str = "another long passphrase";
 /// The token of the newest mail to this address about this, which is not one of `seen`.
 pub(crate) async fn token(studio: &TestStudio, to: &str, path: &str, seen: &[&str]) -> String {
     eventually("a mail arrives", || async {
-        let mailbox = studio.visitor().get("/_local/mailbox").await.expect(200).body;
+        let mailbox = studio.shown_mails().await.expect(200).body;
         let mails: Vec<Value> = mailbox.as_array().unwrap().clone();
         mails.iter().filter(|mail| mail["to"].to_string().contains(to)).find_map(|mail| {
             let text = mail["text"].as_str().unwrap();
@@ -92,7 +92,7 @@ async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
         })
         .await;
     }
-    let mails = studio.visitor().get("/_local/mailbox").await.expect(200);
+    let mails = studio.shown_mails().await.expect(200);
     assert!(!mails.text.contains("nobody@example.com"));
 }
 

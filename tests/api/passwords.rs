@@ -34,8 +34,7 @@ pub(crate) async fn dynamodb(studio: &TestStudio, operation: &str, body: &Value)
         .post(studio.dynamodb_url())
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
         .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-date", "20261122T000000Z")
-        .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+        .header("authorization", format!("AWS4-HMAC-SHA256 Credential={}/", studio.access_key_id()))
         .body(body.to_string());
     serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{Data, Echo, Error, Options, Studio, mailbox, secrets::check_signing, settings::Settings};
+use crate::{Data, Echo, Error, Options, Studio, secrets::check_signing, settings::Settings};
 
 const HELP: &str = "\
 AI Chat Studio on this machine: every function, an HTTP API, a WebSocket API, DynamoDB and a mailbox.
@@ -95,11 +95,10 @@ async fn run(data: Data, echo: Echo) -> Result<(), Error> {
         Data::Directory(path) => path.display().to_string(),
     };
     print(&format!(
-        "AI Chat Studio is running.\n  HTTP       {}\n  WebSocket  {}\n  Mailbox    {}{}\n  Data       {place}\nCtrl-C stops it.\n",
+        "AI Chat Studio is running.\n  HTTP       {}\n  WebSocket  {}\n  Mailbox    {}\n  Data       {place}\nCtrl-C stops it.\n",
         studio.url(),
         studio.ws_url(),
-        studio.url(),
-        mailbox::SHOWN_AT,
+        studio.mailbox_url(),
     ))?;
     signals.wait().await;
     studio.stop().await;

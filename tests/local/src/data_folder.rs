@@ -1,15 +1,16 @@
 //! The folder a studio keeps its data in.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use crate::error::Error;
+use crate::{error::Error, private_files as private};
 
-/// Bytes of a secret; it is spelled in twice as many letters.
-const SECRET_BYTES: usize = 32;
+const DATABASE: &str = "studio.db";
+const LOCK: &str = "lock";
+const SECRETS: &str = "secrets.json";
 
 /// A data folder, which no other studio uses while this exists.
 #[derive(Debug)]
@@ -28,31 +29,45 @@ impl Drop for DataFolder {
 }
 
 impl DataFolder {
-    /// Makes the folder if it is absent, and takes it.
+    /// Makes the folder if it is absent, takes it, and closes it to everybody but its owner.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::DataFolder { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(failed)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(path.join("lock"))
-            .map_err(failed)?;
+        private::make_folder(path).map_err(failed)?;
+        let lock = private::open(&path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::DataFolderInUse { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::DataFolderInUse { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        let folder = Self { path: path.to_owned(), lock };
+        folder.close_to_others().map_err(failed)?;
+        Ok(folder)
+    }
+
+    /// An earlier version made files that others could read. The database's further files take the mode of the first.
+    fn close_to_others(&self) -> io::Result<()> {
+        private::open(&self.database())?;
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_ours = name
+                .to_str()
+                .is_some_and(|name| name.starts_with(DATABASE) || [LOCK, SECRETS].contains(&name));
+            if is_ours && entry.file_type()?.is_file() {
+                private::set_mode(&entry.path(), private::FILE)?;
+            }
+        }
+        Ok(())
     }
 
     /// The file of the database.
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("studio.db")
+        self.path.join(DATABASE)
     }
 
     /// The file of the secrets.
     pub(crate) fn secrets(&self) -> PathBuf {
-        self.path.join("secrets.json")
+        self.path.join(SECRETS)
     }
 }
 
@@ -71,22 +86,11 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let new = path.with_extension("new");
     // One that a crash left behind could be of other permissions.
     fs::remove_file(&new).or_else(absent).map_err(failed)?;
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&new).map_err(failed)?;
+    let mut file = private::open(&new).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&new, path).map_err(failed)
 }
 
 fn absent(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
-/// 64 letters of the system's randomness.
-pub(crate) fn new_secret() -> Result<String, Error> {
-    let mut bytes = [0_u8; SECRET_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Randomness(error.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

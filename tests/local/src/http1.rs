@@ -6,13 +6,16 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    body::{Body, Incoming},
+    body::{Body as _, Incoming},
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub(crate) use crate::progress::Body;
+use crate::progress::{Patience, Progress, Watched};
 
 /// An answer of the studio.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -28,34 +31,54 @@ impl From<Infallible> for Cut {
     }
 }
 
-/// Serves HTTP/1.1 on `listener` until `stop`, each connection in a task of its own.
-pub(crate) async fn serve<H, F>(listener: TcpListener, stop: CancellationToken, tasks: TaskTracker, handle: H)
+/// How a listener is served.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    pub(crate) patience: Patience,
+    /// Ends it, and every connection.
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Serves HTTP/1.1 on `listener`, each connection in a task of its own.
+pub(crate) async fn serve<H, F>(listener: TcpListener, serving: Serving, handle: H)
 where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    H: Fn(Request<Body>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Answer, Cut>> + Send + 'static,
 {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = serving.stop.cancelled() => return,
         };
         // An error here is of one connection, or of too many open files, which the next accept tells again.
         let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
         };
-        tasks.spawn(serve_connection(stream, peer, stop.clone(), handle.clone()));
+        serving.tasks.spawn(serve_connection(stream, peer, serving.clone(), handle.clone()));
     }
 }
 
-async fn serve_connection<H, F>(stream: TcpStream, peer: SocketAddr, stop: CancellationToken, handle: H)
+async fn serve_connection<H, F>(stream: TcpStream, peer: SocketAddr, serving: Serving, handle: H)
 where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    H: Fn(Request<Body>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Answer, Cut>> + Send + 'static,
 {
     // Without it small answers could wait for acknowledgements; where it cannot be set, they do.
     stream.set_nodelay(true).ok();
-    let service = service_fn(move |request| handle(request, peer));
+    let progress = Progress::new(serving.patience);
+    let stream = Watched::new(stream, progress.clone());
+    let progressed = progress.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let progress = progressed.clone();
+        let answer = handle(request.map(|body| progress.head_came(body)), peer);
+        async move {
+            let answer = answer.await;
+            progress.answered();
+            answer
+        }
+    });
     let connection = http1::Builder::new()
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service)
@@ -64,13 +87,14 @@ where
     tokio::select! {
         // However a client ends its connection, there is nobody to tell.
         _ended = connection.as_mut() => {}
-        () = stop.cancelled() => {}
+        () = progress.overdue() => {}
+        () = serving.stop.cancelled() => {}
     }
 }
 
 /// Reads a body of at most `limit` bytes. A longer one is read to its end in vain, within reason: a client
 /// that is still sending would otherwise not see the answer.
-pub(crate) async fn read_body(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+pub(crate) async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -111,13 +135,6 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
 pub(crate) fn aws_error(status: StatusCode, kind: &'static str, message: &str) -> Answer {
     let mut answer = json(status, serde_json::json!({ "message": message }).to_string());
     answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(kind));
-    answer
-}
-
-/// An answer of text.
-pub(crate) fn text(body: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     answer
 }
 

@@ -9,6 +9,7 @@
 //! What it does not have: throttling of its own, cold starts as slow as the cloud's, eventual
 //! consistency.
 
+mod access;
 mod clock;
 pub mod command;
 mod data_folder;
@@ -24,7 +25,10 @@ mod mailbox;
 mod options;
 mod permissions;
 mod places;
+mod private_files;
+mod progress;
 mod queues;
+mod random;
 mod secrets;
 mod settings;
 mod studio;

@@ -8,27 +8,30 @@ use std::{
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
-    header::{CACHE_CONTROL, HOST, ORIGIN},
+    header::{CACHE_CONTROL, HOST, ORIGIN, REFERRER_POLICY},
 };
-use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
+    access::Caller,
     clock,
     dynamodb::Guards,
+    error::Error,
     faults::{Faults, MailFault},
     gateway::domain_of,
-    http1::{self, Answer},
+    http1::{self, Answer, Body as RequestBody},
     lambda::request_id,
-    permissions::{self, Permissions},
+    permissions,
+    random::new_secret,
     sync::lock,
 };
 
 /// Where SESv2 takes a mail, on the internal port.
 pub(crate) const PATH: &str = "/v2/email/outbound-emails";
-/// Where the mails are shown, on the public port.
-pub(crate) const SHOWN_AT: &str = "/_local/mailbox";
+/// Where the paths begin at which mails are shown, on the public port. What follows is made at each start: a mail can hold what
+/// lets a user in, and anybody can connect to a port of this machine.
+const SHOWN_BELOW: &str = "/_local/mailbox";
 /// How many mails are kept.
 const KEPT_MAILS: usize = 200;
 /// Headers by which a proxy says for whom it asks.
@@ -59,13 +62,19 @@ pub struct Mail {
 pub(crate) struct Mailbox {
     mails: Arc<Mutex<VecDeque<Mail>>>,
     faults: Faults,
-    permissions: Permissions,
+    path: Arc<str>,
 }
 
 impl Mailbox {
-    pub(crate) fn new(guards: &Guards) -> Self {
-        let (faults, permissions) = (guards.faults.clone(), guards.permissions.clone());
-        Self { mails: Arc::default(), faults, permissions }
+    /// An empty mailbox, shown at a path that nobody can guess.
+    pub(crate) fn new(guards: &Guards) -> Result<Self, Error> {
+        let path = format!("{SHOWN_BELOW}/{}", new_secret()?).into();
+        Ok(Self { mails: Arc::default(), faults: guards.faults.clone(), path })
+    }
+
+    /// Where the mails are shown, on the public port.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// The last mails, the newest first.
@@ -74,12 +83,11 @@ impl Mailbox {
     }
 
     /// Answers a call of `SendEmail`.
-    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn handle(&self, caller: &Caller, request: Request<RequestBody>) -> Answer {
         if request.method() != Method::POST {
             return refusal("NotFoundException", "SendEmail is the only operation here");
         }
-        let (head, body) = request.into_parts();
-        let body = http1::read_body(body, MAIL_LIMIT).await.unwrap_or_default();
+        let body = http1::read_body(request.into_body(), MAIL_LIMIT).await.unwrap_or_default();
         match self.faults.mail() {
             Some(MailFault::TooMany) => {
                 let (status, kind) = (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
@@ -95,7 +103,7 @@ impl Mailbox {
         match mail(&body) {
             Ok(mail) => {
                 let sender = permissions::sender(&mail.from);
-                if let Some(denied) = self.permissions.refusal(&head.headers, "ses:SendEmail", &sender) {
+                if let Some(denied) = caller.refusal("ses:SendEmail", &sender) {
                     return http1::aws_error(StatusCode::FORBIDDEN, "AccessDeniedException", &denied);
                 }
                 let mut mails = lock(&self.mails);
@@ -116,6 +124,7 @@ impl Mailbox {
         }
         let mut answer = http1::json(StatusCode::OK, json!(self.mails()).to_string());
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         answer
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 pub enum Data {
     /// In memory, gone when the studio stops.
     Memory,
-    /// In this folder (`studio.db`, `secrets.json`), which only one studio at a time may use.
+    /// In this folder (`studio.db`, `secrets.json`), which only one studio at a time may use, and only its owner may read.
     Directory(PathBuf),
 }
 
@@ -25,6 +25,11 @@ pub enum Echo {
 /// The limits of API Gateway and Lambda. The defaults are the real ones; tests shorten the long ones.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// A connection whose request, head and body, is not complete after this long is closed, and so is one without a request
+    /// (10 s).
+    pub request: Duration,
+    /// A connection without another request is closed this long after an answer (5 minutes).
+    pub keep_alive: Duration,
     /// A WebSocket over which nothing goes for this long is closed (10 minutes).
     pub idle: Duration,
     /// A WebSocket is closed after this long in any case (2 hours).
@@ -45,6 +50,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            request: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(5 * 60),
             idle: Duration::from_secs(10 * 60),
             life: Duration::from_secs(2 * 60 * 60),
             http_integration: Duration::from_secs(30),

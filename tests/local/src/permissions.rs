@@ -1,44 +1,39 @@
 //! IAM: what the template permits a function to do, and nothing else.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use http::{HeaderMap, header::AUTHORIZATION};
-
 use crate::template::{ACCOUNT, FunctionDefinition, Permission, REGION};
 
-/// The permissions of every function. A clone has the same ones.
-#[derive(Clone, Debug)]
-pub(crate) struct Permissions(Arc<BTreeMap<String, Vec<Permission>>>);
+/// The role of a function.
+#[derive(Debug)]
+pub(crate) struct Role {
+    function: String,
+    permissions: Vec<Permission>,
+}
 
-impl Permissions {
-    pub(crate) fn new(functions: &[FunctionDefinition]) -> Self {
-        let of = |function: &FunctionDefinition| (function.name.clone(), function.permissions.clone());
-        Self(Arc::new(functions.iter().map(of).collect()))
+impl Role {
+    pub(crate) fn new(function: &FunctionDefinition) -> Self {
+        Self { function: function.name.clone(), permissions: function.permissions.clone() }
     }
 
-    /// Says why the sender of a call may not do `action` to `resource`, in the words of AWS. Whoever signs as no
-    /// function, such as a test, may do anything.
-    pub(crate) fn refusal(&self, headers: &HeaderMap, action: &str, resource: &str) -> Option<String> {
-        let caller = signer(headers)?;
-        let permissions = self.0.get(caller)?;
+    /// The name of the function whose role it is.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Says why the function may not do `action` to `resource`, in the words of AWS.
+    pub(crate) fn refusal(&self, action: &str, resource: &str) -> Option<String> {
         let permits = |permission: &Permission| {
             permission.actions.iter().any(|pattern| matches(pattern, action))
                 && permission.resources.iter().any(|pattern| matches(pattern, resource))
         };
-        if permissions.iter().any(permits) {
+        if self.permissions.iter().any(permits) {
             return None;
         }
         Some(format!(
-            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{caller} is not authorized to perform: {action} on resource: \
-             {resource} because no identity-based policy allows the {action} action"
+            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{} is not authorized to perform: {action} on resource: \
+             {resource} because no identity-based policy allows the {action} action",
+            self.function
         ))
     }
-}
-
-/// The access key a call is signed with. A function's is its name.
-fn signer(headers: &HeaderMap) -> Option<&str> {
-    let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    signature.split_once("Credential=")?.1.split('/').next()
 }
 
 /// Whether `text` is what `pattern` says, whose `*` stand for anything.

@@ -7,18 +7,18 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use http::{HeaderMap, Request, StatusCode, header::CONTENT_TYPE};
-use hyper::body::Incoming;
+use http::{Request, StatusCode, header::CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
+    access::Caller,
     clock,
-    data_folder::{self, DataFolder, new_secret},
+    data_folder::{self, DataFolder},
     error::Error,
-    http1::{self, Answer},
+    http1::{self, Answer, Body},
     lambda::request_id,
-    permissions::Permissions,
+    random::new_secret,
     sync::lock,
     template::{ACCOUNT, REGION, SecretName, Template},
 };
@@ -33,7 +33,6 @@ const ARN_END: &str = "-studio";
 pub(crate) struct Secrets(Arc<Inner>);
 
 struct Inner {
-    permissions: Permissions,
     by_name: Mutex<BTreeMap<String, Secret>>,
     /// Where the kept ones are.
     file: Option<PathBuf>,
@@ -108,7 +107,6 @@ impl Secrets {
         template: &Template,
         variables: &BTreeMap<String, String>,
         folder: Option<&DataFolder>,
-        permissions: Permissions,
     ) -> Result<Self, Error> {
         let file = folder.map(DataFolder::secrets);
         let mut kept: BTreeMap<String, Secret> = match &file {
@@ -125,7 +123,7 @@ impl Secrets {
             };
             by_name.insert(name, Secret { reference, ..secret });
         }
-        let secrets = Self(Arc::new(Inner { permissions, by_name: Mutex::new(by_name), file }));
+        let secrets = Self(Arc::new(Inner { by_name: Mutex::new(by_name), file }));
         secrets.keep(&lock(&secrets.0.by_name))?;
         Ok(secrets)
     }
@@ -152,26 +150,26 @@ impl Secrets {
     }
 
     /// Answers a call of the Secrets Manager API.
-    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn handle(&self, caller: &Caller, request: Request<Body>) -> Answer {
         let (head, body) = request.into_parts();
         if head.headers.get("x-amz-target").is_none_or(|target| target != "secretsmanager.GetSecretValue") {
             return answer(StatusCode::BAD_REQUEST, &json!({ "__type": "UnknownOperationException" }));
         }
         let body = http1::read_body(body, REQUEST_LIMIT).await.unwrap_or_default();
         match serde_json::from_slice::<Wanted>(&body) {
-            Ok(wanted) => self.get(&wanted, &head.headers),
+            Ok(wanted) => self.get(&wanted, caller),
             Err(_) => refusal("ValidationException", "SecretId must be text"),
         }
     }
 
-    fn get(&self, wanted: &Wanted, headers: &HeaderMap) -> Answer {
+    fn get(&self, wanted: &Wanted, caller: &Caller) -> Answer {
         let by_name = lock(&self.0.by_name);
         let found =
             by_name.iter().find(|(name, _)| **name == wanted.secret_id || arn(name) == wanted.secret_id);
         let Some((name, secret)) = found else {
             return refusal(NOT_FOUND, "Secrets Manager can't find the specified secret.");
         };
-        let denied = self.0.permissions.refusal(headers, "secretsmanager:GetSecretValue", &secret.reference);
+        let denied = caller.refusal("secretsmanager:GetSecretValue", &secret.reference);
         if let Some(denied) = denied {
             return refusal("AccessDeniedException", &denied);
         }

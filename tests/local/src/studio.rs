@@ -2,26 +2,27 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use dynoxide::Database;
 use http::Request;
-use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access::{AccessKeys, Door},
     data_folder::DataFolder,
     dynamodb::{self, Guards, Reading},
     error::Error,
     faults::Faults,
     gateway::{Connections, CorsHeaders, Gateway, HttpApi, Routes, WebSocketApi},
-    http1::{self, Answer},
+    http1::{self, Answer, Body, Serving},
     internal::Internal,
     lambda::{Asynchronous, Functions, Guardian, InvokeError, Surroundings},
     listener::{listen, reachable},
     mailbox::{Mail, Mailbox},
     options::{Data, Options},
-    permissions::Permissions,
     places::Places,
+    progress::Patience,
     queues::Queues,
     secrets::Secrets,
     template::{RouteDefinition, Template},
@@ -41,6 +42,7 @@ pub struct Studio {
     address: SocketAddr,
     internal: SocketAddr,
     dynamodb: SocketAddr,
+    keys: AccessKeys,
     stage: String,
     functions: Arc<Functions>,
     connections: Connections,
@@ -54,6 +56,7 @@ pub struct Studio {
     /// Ends the listeners.
     ending: CancellationToken,
     tasks: TaskTracker,
+    patience: Patience,
     guardian: Option<Guardian>,
     _folder: Option<DataFolder>,
 }
@@ -69,17 +72,18 @@ impl Studio {
             Data::Memory => None,
             Data::Directory(path) => Some(DataFolder::take(path)?),
         };
-        let guards = Guards::new(Permissions::new(&template.functions));
-        let allowed = guards.permissions.clone();
-        let secrets = Secrets::provide(&template, &options.variables, folder.as_ref(), allowed)?;
-        let (ending, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let guards = Guards::default();
+        let keys = AccessKeys::new(&template.functions)?;
+        let secrets = Secrets::provide(&template, &options.variables, folder.as_ref())?;
+        let mailbox = Mailbox::new(&guards)?;
         let database =
             dynamodb::open(folder.as_ref().map(DataFolder::database).as_deref(), &template.tables)?;
-        let dynamodb = dynamodb::serve(database, guards.clone(), &ending, &tasks).await?;
+        let (for_data, dynamodb) = listen("127.0.0.1", 0).await?;
         let guardian = Guardian::start();
         let surroundings = Surroundings {
             internal: &internal.to_string(),
             dynamodb_url: &format!("http://{dynamodb}"),
+            keys: &keys,
             group: guardian.as_ref().and_then(Guardian::group),
         };
         let places = Places { public: reachable(address), internal, secrets: secrets.clone() };
@@ -89,25 +93,34 @@ impl Studio {
             address: reachable(address),
             internal,
             dynamodb,
+            keys,
             stage: template.websocket.as_ref().map(|api| api.stage.clone()).unwrap_or_default(),
             connections: Connections::new(&guards, template.websocket.as_ref()),
             functions,
             secrets,
-            mailbox: Mailbox::new(&guards),
+            mailbox,
             queues: Queues::new(template.queues.clone()),
             guards,
             closing: CancellationToken::new(),
             sessions: TaskTracker::new(),
-            ending,
-            tasks,
+            ending: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            patience: Patience { request: options.limits.request, keep_alive: options.limits.keep_alive },
             guardian,
             _folder: folder,
         };
+        studio.serve_database(for_data, database);
         studio.serve(public, private, template, &routes, &options);
         if options.prestart {
             studio.functions.iter().for_each(|function| function.prestart());
         }
         Ok(studio)
+    }
+
+    fn serve_database(&self, listener: TcpListener, database: Database) {
+        let door = Door::new(&self.keys, self.dynamodb);
+        let proxy = dynamodb::proxy(database, door, self.guards.clone(), &self.ending, &self.tasks);
+        self.spawn_listener(listener, move |request, _peer| proxy.clone().handle(request));
     }
 
     fn serve(
@@ -119,13 +132,14 @@ impl Studio {
         options: &Options,
     ) {
         let internal = Arc::new(Internal {
+            door: Door::new(&self.keys, self.internal),
             functions: self.functions.clone(),
             connections: self.connections.clone(),
             connections_prefix: format!("/{}/@connections/", self.stage),
             asynchronous: Asynchronous {
                 functions: self.functions.clone(),
                 queues: self.queues.clone(),
-                guards: self.guards.clone(),
+                faults: self.guards.faults.clone(),
                 retry_delay: options.limits.retry_delay,
             },
             secrets: self.secrets.clone(),
@@ -147,10 +161,11 @@ impl Studio {
 
     fn spawn_listener<H, F>(&self, listener: TcpListener, handle: H)
     where
-        H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+        H: Fn(Request<Body>, SocketAddr) -> F + Clone + Send + 'static,
         F: Future<Output = Result<Answer, http1::Cut>> + Send + 'static,
     {
-        self.tasks.spawn(http1::serve(listener, self.ending.clone(), self.tasks.clone(), handle));
+        let (patience, stop, tasks) = (self.patience, self.ending.clone(), self.tasks.clone());
+        self.tasks.spawn(http1::serve(listener, Serving { patience, stop, tasks }, handle));
     }
 
     fn gateway(
@@ -194,6 +209,19 @@ impl Studio {
     /// The address of the WebSocket API; `/{user_id}` may follow.
     pub fn ws_url(&self) -> String {
         format!("ws://{}/{}", self.address, self.stage)
+    }
+
+    /// The access key id of a caller who may do anything, made at each start. Whoever calls [`Studio::dynamodb_url`],
+    /// [`Studio::lambda_url`] or [`Studio::management_url`] signs with it, or with that of a function (see
+    /// [`Studio::environment`]), whose permissions a call then has. Everybody else is refused. What the signature itself says is
+    /// not looked at.
+    pub fn access_key_id(&self) -> &str {
+        self.keys.owner()
+    }
+
+    /// Where the mails are shown. Only whoever has this address finds them, and only on this machine.
+    pub fn mailbox_url(&self) -> String {
+        format!("{}{}", self.url(), self.mailbox.path())
     }
 
     /// The endpoint of `@connections`, as the functions have it.

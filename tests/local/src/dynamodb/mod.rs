@@ -6,16 +6,15 @@ mod meter;
 mod proxy;
 mod tables;
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use dynoxide::Database;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use meter::{Reading, Usage};
-pub(crate) use proxy::Guards;
-use proxy::Proxy;
+pub(crate) use proxy::{Guards, Proxy};
 
-use crate::{error::Error, http1, listener::listen, template::TableDefinition};
+use crate::{access::Door, error::Error, template::TableDefinition};
 
 /// How often expired items are deleted. (The cloud takes up to days; a reader must filter in any case.)
 const TTL_SWEEP: Duration = Duration::from_secs(30);
@@ -33,26 +32,16 @@ pub(crate) fn open(path: Option<&Path>, tables: &[TableDefinition]) -> Result<Da
     Ok(database)
 }
 
-/// Serves the database, and the proxy before it, until `stop`; answers the proxy's address.
-pub(crate) async fn serve(
+/// What answers the calls of DynamoDB. Expired items are deleted until `stop`.
+pub(crate) fn proxy(
     database: Database,
+    door: Door,
     guards: Guards,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> Result<SocketAddr, Error> {
-    let (backend, backend_address) = listen("127.0.0.1", 0).await?;
-    let (front, address) = listen("127.0.0.1", 0).await?;
-    let until = stop.clone().cancelled_owned();
+) -> Proxy {
     tasks.spawn(sweep(database.clone(), stop.clone()));
-    let proxy = Proxy::new(database.clone(), backend_address, guards);
-    tasks.spawn(async move {
-        // It ends when it is told to; an accept error leaves the functions with a clear error of their own.
-        dynoxide::server::serve_with_shutdown(backend, database, until).await.ok();
-    });
-    tasks.spawn(http1::serve(front, stop.clone(), tasks.clone(), move |request, _peer| {
-        proxy.clone().handle(request)
-    }));
-    Ok(address)
+    Proxy { database, door, guards }
 }
 
 async fn sweep(database: Database, stop: CancellationToken) {

@@ -1,27 +1,17 @@
 //! Stands between the functions and the embedded DynamoDB: meters every call and lets some go wrong.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use dynoxide::Database;
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
-};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::Full;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::{actions, direct, meter::Meter};
 use crate::{
+    access::Door,
     faults::{DynamoDbFault, Faults},
-    http1::{self, Answer, Cut},
-    permissions::Permissions,
+    http1::{self, Answer, Body, Cut},
 };
 
 /// The largest request DynamoDB takes.
@@ -30,45 +20,25 @@ const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
 /// Stands between the functions and the embedded DynamoDB.
 #[derive(Clone)]
 pub(crate) struct Proxy {
-    database: Database,
-    client: Client<HttpConnector, Full<Bytes>>,
-    backend: Uri,
-    guards: Guards,
+    pub(super) database: Database,
+    pub(super) door: Door,
+    pub(super) guards: Guards,
 }
 
 /// What every call goes past.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Guards {
     pub(crate) faults: Faults,
     pub(crate) meter: Meter,
-    pub(crate) permissions: Permissions,
-}
-
-impl Guards {
-    pub(crate) fn new(permissions: Permissions) -> Self {
-        Self { faults: Faults::default(), meter: Meter::default(), permissions }
-    }
 }
 
 impl Proxy {
-    pub(crate) fn new(database: Database, backend: SocketAddr, guards: Guards) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let uri = Uri::builder().scheme("http").authority(backend.to_string()).path_and_query("/").build();
-        Self {
-            database,
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            backend: uri.unwrap_or_default(),
-            guards,
-        }
-    }
-
     /// Answers one call, or cuts the connection.
-    pub(crate) async fn handle(self, request: Request<Incoming>) -> Result<Answer, Cut> {
-        if request.method() == Method::GET {
-            // As in the cloud, where it is no call of anybody's.
-            return Ok(http1::text("healthy: dynamodb.us-east-1.amazonaws.com "));
-        }
+    pub(crate) async fn handle(self, request: Request<Body>) -> Result<Answer, Cut> {
+        let caller = match self.door.signer(&request) {
+            Ok(caller) => caller,
+            Err(refusal) => return Ok(*refusal),
+        };
         let (head, body) = request.into_parts();
         let target =
             head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
@@ -79,7 +49,7 @@ impl Proxy {
         let table = table_of(&body).to_owned();
         let denied = actions::of(&operation, &body)
             .into_iter()
-            .find_map(|(action, table)| self.guards.permissions.refusal(&head.headers, &action, &table));
+            .find_map(|(action, table)| caller.refusal(&action, &table));
         let fault = self.guards.faults.dynamodb_call(&operation, &body);
         let denied = denied.map(|reason| error("AccessDeniedException", &reason));
         let refused = || fault.and_then(|fault| refusal(fault, &operation, &body));
@@ -94,10 +64,7 @@ impl Proxy {
                     _ => (body, None),
                 };
                 let body = with_capacity(&operation, body);
-                let (status, answer) = match direct::answer(&self.database, &operation, &body) {
-                    Some(answer) => (StatusCode::OK, answer),
-                    None => self.forward(head.headers, body).await,
-                };
+                let (status, answer) = direct::answer(&self.database, &operation, &body);
                 (status, with_left_over(answer, left))
             }
         };
@@ -112,24 +79,6 @@ impl Proxy {
             response.headers_mut().insert("x-amzn-requestid", id);
         }
         Ok(response)
-    }
-
-    async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> (StatusCode, Bytes) {
-        for name in [HOST, CONTENT_LENGTH, CONNECTION] {
-            headers.remove(name);
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.backend.clone();
-        *request.headers_mut() = headers;
-        let Ok(response) = self.client.request(request).await else {
-            return internal_error();
-        };
-        let status = response.status();
-        match response.into_body().collect().await {
-            Ok(body) => (status, body.to_bytes()),
-            Err(_) => internal_error(),
-        }
     }
 }
 

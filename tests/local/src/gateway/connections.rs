@@ -10,17 +10,16 @@ use std::{
 };
 
 use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::Caller,
     clock,
     dynamodb::Guards,
     faults::{ConnectionFault, Faults},
-    http1::{self, Answer, BodyError},
-    permissions::Permissions,
+    http1::{self, Answer, Body, BodyError},
     sync::lock,
     template::{ACCOUNT, REGION, WebSocketDefinition},
 };
@@ -85,7 +84,6 @@ impl Connection {
 pub(crate) struct Connections {
     open: Arc<Mutex<HashMap<String, Arc<Connection>>>>,
     faults: Faults,
-    permissions: Permissions,
     /// The ARN of the stage, which those of the operations begin with.
     stage_arn: Arc<str>,
 }
@@ -93,8 +91,11 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn new(guards: &Guards, api: Option<&WebSocketDefinition>) -> Self {
         let arn = api.map(|api| format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{}/{}", api.id, api.stage));
-        let (faults, permissions) = (guards.faults.clone(), guards.permissions.clone());
-        Self { open: Arc::default(), faults, permissions, stage_arn: arn.unwrap_or_default().into() }
+        Self {
+            open: Arc::default(),
+            faults: guards.faults.clone(),
+            stage_arn: arn.unwrap_or_default().into(),
+        }
     }
 
     /// How many are open.
@@ -141,11 +142,10 @@ impl Connections {
     }
 
     /// Answers a call of `/{stage}/@connections/{id}`.
-    pub(crate) async fn handle(&self, request: Request<Incoming>, id: &str) -> Answer {
+    pub(crate) async fn handle(&self, caller: &Caller, request: Request<Body>, id: &str) -> Answer {
         let id = percent_decode_str(id).decode_utf8_lossy();
         let operation = format!("{}/{}/@connections/{id}", self.stage_arn, request.method());
-        let denied = self.permissions.refusal(request.headers(), "execute-api:ManageConnections", &operation);
-        if let Some(denied) = denied {
+        if let Some(denied) = caller.refusal("execute-api:ManageConnections", &operation) {
             return http1::aws_error(StatusCode::FORBIDDEN, "ForbiddenException", &denied);
         }
         match self.faults.connection(&id) {
@@ -182,7 +182,7 @@ impl Connections {
 }
 
 /// A slow reader holds up nobody but the posts to itself.
-async fn post(connection: &Connection, body: Incoming) -> Answer {
+async fn post(connection: &Connection, body: Body) -> Answer {
     let body = match http1::read_body(body, MESSAGE_LIMIT).await {
         Ok(body) => body,
         Err(BodyError::TooLong) => {

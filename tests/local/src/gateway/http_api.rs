@@ -3,11 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use http::{HeaderValue, Request, StatusCode, header::ORIGIN, request::Parts};
-use hyper::body::Incoming;
 
 use super::{cors::CorsHeaders, http_answer, http_event, routes::Routes};
 use crate::{
-    http1::{self, Answer, BodyError},
+    http1::{self, Answer, Body, BodyError},
     lambda::{self, InvokeError},
 };
 
@@ -25,7 +24,7 @@ pub(crate) struct HttpApi {
 
 impl HttpApi {
     /// Answers one request.
-    pub(super) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    pub(super) async fn handle(&self, request: Request<Body>, peer: SocketAddr) -> Answer {
         let (head, body) = request.into_parts();
         let request_id = lambda::request_id();
         let preflight = self.cors.as_ref().and_then(|cors| cors.preflight(&head.method, &head.headers));
@@ -45,7 +44,7 @@ impl HttpApi {
         answer
     }
 
-    async fn integrate(&self, head: &Parts, body: Incoming, peer: SocketAddr, request_id: &str) -> Answer {
+    async fn integrate(&self, head: &Parts, body: Body, peer: SocketAddr, request_id: &str) -> Answer {
         let Some(found) = self.routes.find(&head.method, head.uri.path()) else {
             return own(StatusCode::NOT_FOUND);
         };

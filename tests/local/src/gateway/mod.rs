@@ -13,7 +13,6 @@ mod websocket_event;
 use std::{net::SocketAddr, sync::Arc};
 
 use http::{Request, StatusCode, header::UPGRADE};
-use hyper::body::Incoming;
 
 pub(crate) use connections::Connections;
 pub(crate) use cors::CorsHeaders;
@@ -23,8 +22,8 @@ pub(crate) use routes::Routes;
 pub(crate) use websocket::WebSocketApi;
 
 use crate::{
-    http1::Answer,
-    mailbox::{self, Mailbox},
+    http1::{Answer, Body},
+    mailbox::Mailbox,
 };
 
 /// The largest request line and headers.
@@ -41,13 +40,13 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Answers one request.
-    pub(crate) async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    pub(crate) async fn handle(self: Arc<Self>, request: Request<Body>, peer: SocketAddr) -> Answer {
         let size: usize =
             request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         if size + request.uri().path_and_query().map_or(0, |path| path.as_str().len()) > HEADERS_LIMIT {
             return http_api::own(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
-        if request.uri().path() == mailbox::SHOWN_AT {
+        if request.uri().path() == self.mailbox.path() {
             return self.mailbox.show(request.method(), request.headers(), peer.ip());
         }
         if let Some(websocket) = &self.websocket

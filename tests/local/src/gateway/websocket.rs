@@ -10,7 +10,7 @@ use http::{
         SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
     },
 };
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -23,7 +23,7 @@ use super::{
     websocket_event::{self, Happening, Origin},
 };
 use crate::{
-    http1::{self, Answer},
+    http1::{self, Answer, Body},
     lambda::{self, Function, Functions, Outcome},
     template::WebSocketDefinition,
 };
@@ -74,7 +74,7 @@ impl WebSocketApi {
     }
 
     /// Answers a request to open a WebSocket: 101 only after the connect route has agreed.
-    pub(super) async fn handle(self: Arc<Self>, mut request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    pub(super) async fn handle(self: Arc<Self>, mut request: Request<Body>, peer: SocketAddr) -> Answer {
         let Some(key) = handshake_key(&request) else {
             let mut answer = http1::empty(StatusCode::UPGRADE_REQUIRED);
             answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -198,7 +198,7 @@ impl ConnectAnswer {
 }
 
 /// The key of a well-formed handshake.
-fn handshake_key(request: &Request<Incoming>) -> Option<HeaderValue> {
+fn handshake_key(request: &Request<Body>) -> Option<HeaderValue> {
     let headers = request.headers();
     let names = |name: &HeaderName, token: &str| {
         headers.get_all(name).iter().any(|value| {

@@ -7,7 +7,12 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{ASYNCHRONOUS_LIMIT, Function, Functions, InvokeError};
-use crate::{clock, dynamodb::Guards, faults::InvocationFault, queues::Queues, template::FailureDestination};
+use crate::{
+    clock,
+    faults::{Faults, InvocationFault},
+    queues::Queues,
+    template::FailureDestination,
+};
 
 /// The queue of asynchronous calls. The queue itself is the functions' own: an event waits there for an
 /// instance.
@@ -15,7 +20,7 @@ use crate::{clock, dynamodb::Guards, faults::InvocationFault, queues::Queues, te
 pub(crate) struct Asynchronous {
     pub(crate) functions: Arc<Functions>,
     pub(crate) queues: Queues,
-    pub(crate) guards: Guards,
+    pub(crate) faults: Faults,
     pub(crate) retry_delay: Duration,
 }
 
@@ -25,7 +30,7 @@ impl Asynchronous {
         if payload.len() > ASYNCHRONOUS_LIMIT {
             return Err(InvokeError::EventTooLarge(payload.len()));
         }
-        let deliveries = match self.guards.faults.invocation(&function.name) {
+        let deliveries = match self.faults.invocation(&function.name) {
             None => 1,
             Some(InvocationFault::Duplicate) => 2,
             Some(InvocationFault::Lost) => 0,

@@ -114,7 +114,7 @@ impl Function {
     fn start(self: &Arc<Self>, instance: u64, kill: Arc<Notify>) {
         let stream =
             format!("{}/[$LATEST]{:032x}", clock::log_stream_day(clock::now_ms()), fastrand::u128(..));
-        let mut child = match self.launch.spawn(&self.name, instance, &stream) {
+        let mut child = match self.launch.spawn(instance, &stream) {
             Ok(child) => child,
             Err(error) => {
                 let how = format!("{} does not start: {error}", self.launch.binary.display());

@@ -1,17 +1,19 @@
 //! The Invoke API, as `AWS_ENDPOINT_URL_LAMBDA` leads the SDK to it.
 
 use http::{HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
 use super::{Asynchronous, InvokeError, outcome::PAYLOAD_LIMIT};
-use crate::http1::{self, Answer};
+use crate::{
+    access::Caller,
+    http1::{self, Answer, Body},
+};
 
 /// Where the paths of the Invoke API begin.
 pub(crate) const PREFIX: &str = "/2015-03-31/functions/";
 
 /// Answers `POST /2015-03-31/functions/{name or ARN}/invocations`.
-pub(crate) async fn handle(queue: &Asynchronous, request: Request<Incoming>) -> Answer {
+pub(crate) async fn handle(queue: &Asynchronous, caller: &Caller, request: Request<Body>) -> Answer {
     let (head, body) = request.into_parts();
     let name = head.uri.path().strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix("/invocations"));
     let (Some(name), &Method::POST) = (name, &head.method) else {
@@ -22,9 +24,7 @@ pub(crate) async fn handle(queue: &Asynchronous, request: Request<Incoming>) -> 
         let message = format!("Function not found: {name}");
         return http1::aws_error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };
-    if let Some(denied) =
-        queue.guards.permissions.refusal(&head.headers, "lambda:InvokeFunction", &function.arn)
-    {
+    if let Some(denied) = caller.refusal("lambda:InvokeFunction", &function.arn) {
         return http1::aws_error(StatusCode::FORBIDDEN, "AccessDeniedException", &denied);
     }
     let Ok(payload) = http1::read_body(body, PAYLOAD_LIMIT).await else {

@@ -21,6 +21,7 @@ pub(crate) use outcome::{ASYNCHRONOUS_LIMIT, Outcome};
 pub(crate) use process::Guardian;
 
 use crate::{
+    access::AccessKeys,
     error::Error,
     options::Options,
     queues::Consumer,
@@ -48,6 +49,7 @@ pub(crate) struct Surroundings<'a> {
     /// `HOST:PORT` of the Runtime API, the Invoke API, Secrets Manager and SES.
     pub(crate) internal: &'a str,
     pub(crate) dynamodb_url: &'a str,
+    pub(crate) keys: &'a AccessKeys,
     pub(crate) group: Option<i32>,
 }
 
@@ -142,7 +144,8 @@ fn function_of(
     surroundings: &Surroundings<'_>,
     options: &Options,
 ) -> Arc<Function> {
-    let variables = environment(&definition, surroundings, options);
+    let key = surroundings.keys.of(&definition.name).unwrap_or_default();
+    let variables = environment(&definition, key, surroundings, options);
     let parts = Parts {
         arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", definition.name),
         binary: definition.binary,
@@ -152,7 +155,7 @@ fn function_of(
         launch: Launch {
             binary: binary.to_owned(),
             variables,
-            runtime_api: surroundings.internal.to_owned(),
+            runtime_api: format!("{}/{key}", surroundings.internal),
             group: surroundings.group,
         },
         name: definition.name,
@@ -163,6 +166,7 @@ fn function_of(
 /// The environment of a function, as Lambda sets it, and nothing of the studio's own.
 fn environment(
     definition: &FunctionDefinition,
+    key: &str,
     surroundings: &Surroundings<'_>,
     options: &Options,
 ) -> Vec<(String, String)> {
@@ -170,8 +174,8 @@ fn environment(
     let log_group = format!("/aws/lambda/{}", definition.name);
     let internal_url = format!("http://{}", surroundings.internal);
     let fixed = [
-        // It tells whose permissions a signed call has.
-        ("AWS_ACCESS_KEY_ID", definition.name.as_str()),
+        // Whoever shows it is this function, and has its permissions.
+        ("AWS_ACCESS_KEY_ID", key),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ENDPOINT_URL_DYNAMODB", surroundings.dynamodb_url),
         ("AWS_ENDPOINT_URL_LAMBDA", internal_url.as_str()),

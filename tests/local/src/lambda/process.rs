@@ -18,8 +18,9 @@ pub(crate) struct Launch {
     pub(crate) binary: PathBuf,
     /// The whole environment but what differs from instance to instance.
     pub(crate) variables: Vec<(String, String)>,
-    /// `HOST:PORT` of the Runtime API. An instance is given it as a URL with a path, which tells its calls
-    /// from those of others; Lambda gives `HOST:PORT` alone, but the Rust runtime reads either.
+    /// `HOST:PORT` of the Runtime API, and the function's access key id as a path. An instance is given it as a URL, with its
+    /// number behind it, which tells its calls from those of others; Lambda gives `HOST:PORT` alone, but the Rust runtime reads
+    /// either.
     pub(crate) runtime_api: String,
     /// The process group of the studio's [`Guardian`], which ends its members with the studio.
     pub(crate) group: Option<i32>,
@@ -27,13 +28,13 @@ pub(crate) struct Launch {
 
 impl Launch {
     /// Starts the process of instance `instance`.
-    pub(crate) fn spawn(&self, function: &str, instance: u64, log_stream: &str) -> io::Result<Child> {
+    pub(crate) fn spawn(&self, instance: u64, log_stream: &str) -> io::Result<Child> {
         let mut command = Command::new(&self.binary);
         command
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("AWS_LAMBDA_LOG_STREAM_NAME", log_stream)
-            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{function}/{instance}", self.runtime_api))
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{instance}", self.runtime_api))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,10 +1,9 @@
 //! The Runtime API, as `AWS_LAMBDA_RUNTIME_API` leads an instance to it:
-//! `/{function}/{instance}/2018-06-01/runtime/..`.
+//! `/{access key id of the function}/{instance}/2018-06-01/runtime/..`.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use super::{
     Function, Functions,
@@ -12,18 +11,22 @@ use super::{
     outcome::{InvokeError, PAYLOAD_LIMIT},
     pool::Next,
 };
-use crate::http1::{self, Answer, BodyError};
+use crate::{
+    access,
+    http1::{self, Answer, Body, BodyError},
+};
 
-/// Answers `request` of an instance.
-pub(crate) async fn handle(functions: &Functions, request: Request<Incoming>) -> Answer {
+/// Answers `request` of an instance of the function that calls.
+pub(crate) async fn handle(functions: &Functions, caller: &access::Caller, request: Request<Body>) -> Answer {
     let (head, body) = request.into_parts();
-    let mut path = head.uri.path().splitn(6, '/').skip(1);
-    let (Some(function), Some(instance), Some("2018-06-01"), Some("runtime"), Some(action)) =
-        (path.next(), path.next(), path.next(), path.next(), path.next())
+    let mut path = head.uri.path().splitn(6, '/').skip(2);
+    let (Some(instance), Some("2018-06-01"), Some("runtime"), Some(action)) =
+        (path.next(), path.next(), path.next(), path.next())
     else {
         return http1::empty(StatusCode::NOT_FOUND);
     };
-    let (Some(function), Ok(instance)) = (functions.by_name.get(function), instance.parse::<u64>()) else {
+    let function = caller.function().and_then(|name| functions.by_name.get(name));
+    let (Some(function), Ok(instance)) = (function, instance.parse::<u64>()) else {
         return http1::empty(StatusCode::NOT_FOUND);
     };
     let caller = Caller { function, instance };
@@ -81,7 +84,7 @@ impl Caller<'_> {
         answer
     }
 
-    async fn response(&self, request_id: &str, body: Incoming) -> Answer {
+    async fn response(&self, request_id: &str, body: Body) -> Answer {
         match http1::read_body(body, PAYLOAD_LIMIT).await {
             Ok(bytes) => self.accept(request_id, Ok(bytes)),
             Err(BodyError::TooLong) => {
@@ -94,13 +97,13 @@ impl Caller<'_> {
         }
     }
 
-    async fn error(&self, request_id: &str, body: Incoming) -> Answer {
+    async fn error(&self, request_id: &str, body: Body) -> Answer {
         let document = http1::read_body(body, PAYLOAD_LIMIT).await.unwrap_or_default();
         self.accept(request_id, Err(InvokeError::from_document(&document)))
     }
 
     /// The instance will exit, which fails an event; why it does so goes to the logs.
-    async fn init_error(&self, body: Incoming) -> Answer {
+    async fn init_error(&self, body: Body) -> Answer {
         let document = http1::read_body(body, PAYLOAD_LIMIT).await.unwrap_or_default();
         self.function.logs.keep(format!("INIT failed: {}", String::from_utf8_lossy(&document)));
         accepted()

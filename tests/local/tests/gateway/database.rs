@@ -6,17 +6,14 @@ use local::{DynamoDbFault, Studio, Target, When};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{options, studio};
+use crate::{options, signature, studio};
 
 async fn call(studio: &Studio, operation: &str, body: Value) -> Result<Response, reqwest::Error> {
-    let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
-                         SignedHeaders=host, Signature=0";
     let request = Client::new()
         .post(studio.dynamodb_url())
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-        .header("x-amz-date", "20260101T000000Z")
-        .header("authorization", authorization);
+        .header("authorization", signature(studio));
     request.body(body.to_string()).send().await
 }
 

@@ -6,11 +6,12 @@ use local::{Error, InvocationFault, InvokeError, Studio, When};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{events, eventually, options, studio};
+use crate::{events, eventually, options, signature, studio};
 
 async fn call(studio: &Studio, function: &str, kind: &str, event: &Value) -> Response {
     let url = format!("{}/2015-03-31/functions/{function}/invocations", studio.lambda_url());
-    Client::new().post(url).header("x-amz-invocation-type", kind).json(event).send().await.unwrap()
+    let request = Client::new().post(url).header("authorization", signature(studio));
+    request.header("x-amz-invocation-type", kind).json(event).send().await.unwrap()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use local::{MailFault, Studio, When};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{options, studio};
+use crate::{options, signature, studio};
 
 fn mail(subject: &str) -> Value {
     json!({
@@ -21,7 +21,8 @@ fn mail(subject: &str) -> Value {
 async fn send(studio: &Studio, mail: &Value) -> Response {
     let environment = studio.invoke("Web", json!({ "do": "environment" })).await.unwrap();
     let url = environment["AWS_ENDPOINT_URL_SESV2"].as_str().unwrap();
-    Client::new().post(format!("{url}/v2/email/outbound-emails")).json(mail).send().await.unwrap()
+    let request = Client::new().post(format!("{url}/v2/email/outbound-emails"));
+    request.header("authorization", signature(studio)).json(mail).send().await.unwrap()
 }
 
 async fn refused(studio: &Studio, mail: &Value) -> (u16, String) {
@@ -38,7 +39,7 @@ async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
         assert_eq!(sent.status(), 200);
         assert!(sent.json::<Value>().await.unwrap()["MessageId"].is_string());
     }
-    let shown = reqwest::get(format!("{}/_local/mailbox", studio.url())).await.unwrap();
+    let shown = reqwest::get(studio.mailbox_url()).await.unwrap();
     assert_eq!(shown.headers()["cache-control"], "no-store");
     let shown: Value = shown.json().await.unwrap();
     assert_eq!((&shown[0]["subject"], &shown[1]["subject"]), (&json!("second"), &json!("first")));
@@ -56,7 +57,7 @@ async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
 async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
     let studio = studio().await;
     let ask = async |headers: &[(&'static str, &str)]| {
-        let mut request = Client::new().get(format!("{}/_local/mailbox", studio.url()));
+        let mut request = Client::new().get(studio.mailbox_url());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -78,10 +79,27 @@ async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
 }
 
 #[tokio::test]
+async fn the_mailbox_is_at_an_address_that_nobody_can_guess() {
+    let (studio, other) = (studio().await, studio().await);
+    let path = studio.mailbox_url().strip_prefix(&studio.url()).unwrap().to_owned();
+    let secret = path.strip_prefix("/_local/mailbox/").unwrap();
+    assert!(secret.len() >= 32 && !other.mailbox_url().contains(secret), "{path}");
+    let parts = ["/_local/mailbox", "/_local/mailbox/", "/_local", &path[..path.len() - 1]];
+    for guess in parts.map(str::to_owned).into_iter().chain([format!("{path}/"), format!("{path}0")]) {
+        let answer = reqwest::get(studio.url() + &guess).await.unwrap();
+        assert_eq!(answer.status(), 404, "{guess}");
+        assert!(!answer.text().await.unwrap().contains(secret), "{guess}");
+    }
+    assert_eq!(reqwest::get(studio.mailbox_url()).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn the_mailbox_keeps_the_last_two_hundred() {
     let studio = studio().await;
+    let (client, url) = (Client::new(), format!("{}/v2/email/outbound-emails", studio.lambda_url()));
     for number in 0..203 {
-        assert_eq!(send(&studio, &mail(&number.to_string())).await.status(), 200);
+        let request = client.post(&url).header("authorization", signature(&studio));
+        assert_eq!(request.json(&mail(&number.to_string())).send().await.unwrap().status(), 200);
     }
     let mails = studio.mailbox();
     assert_eq!((mails.len(), mails[0].subject.as_str(), mails[199].subject.as_str()), (200, "202", "3"));

@@ -11,14 +11,17 @@
 mod command;
 mod cors;
 mod database;
+mod folder;
 mod functions;
 mod http;
+mod listeners;
 mod mailbox;
 mod permissions;
 mod processes;
 mod push;
 mod queues;
 mod secrets;
+mod slow_clients;
 mod sockets;
 
 use std::{
@@ -44,6 +47,24 @@ fn examples() -> PathBuf {
 /// A studio with AWS's own limits.
 async fn studio() -> Studio {
     Studio::start(options()).await.unwrap()
+}
+
+/// The `Authorization` of an AWS call that is signed with this access key id.
+fn signed_with(key: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={key}/20261122/us-east-1/any/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+/// The `Authorization` of a call by whoever started the studio.
+fn signature(studio: &Studio) -> String {
+    signed_with(studio.access_key_id())
+}
+
+/// The access key id of a function.
+fn key_of(studio: &Studio, function: &str) -> String {
+    let environment = studio.environment(function);
+    environment.into_iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").unwrap().1
 }
 
 /// Polls until `found` finds something.

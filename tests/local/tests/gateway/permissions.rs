@@ -4,23 +4,19 @@ use local::Studio;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
-use crate::studio;
+use crate::{key_of, signed_with, studio};
 
-/// Sends a request that is signed as this function signs.
-async fn send(caller: &str, method: Method, url: &str, target: &str, body: &Value) -> Response {
-    let signature = format!(
-        "AWS4-HMAC-SHA256 Credential={caller}/20261122/us-east-1/any/aws4_request, SignedHeaders=host, Signature=0"
-    );
-    let request = Client::new().request(method, url).header("authorization", signature);
-    let request =
-        request.header("content-type", "application/x-amz-json-1.0").header("x-amz-date", "20261122T000000Z");
-    request.header("x-amz-target", target).body(body.to_string()).send().await.unwrap()
+/// Sends a request that is signed with this access key id.
+async fn send(key: &str, method: Method, url: &str, target: &str, body: &Value) -> Response {
+    let request = Client::new().request(method, url).header("authorization", signed_with(key));
+    let request = request.header("content-type", "application/x-amz-json-1.0").header("x-amz-target", target);
+    request.body(body.to_string()).send().await.unwrap()
 }
 
 /// Whether the function `Web` may do this in DynamoDB.
 async fn may(studio: &Studio, operation: &str, body: &Value) -> bool {
     let target = format!("DynamoDB_20120810.{operation}");
-    let response = send("Web", Method::POST, &studio.dynamodb_url(), &target, body).await;
+    let response = send(&key_of(studio, "Web"), Method::POST, &studio.dynamodb_url(), &target, body).await;
     let status = response.status();
     let text = response.text().await.unwrap();
     let denied = text.contains("AccessDeniedException");
@@ -73,19 +69,16 @@ async fn a_function_calls_pushes_to_and_reads_only_what_it_is_permitted_to() {
         |function: &str| format!("{}/2015-03-31/functions/{function}/invocations", studio.lambda_url());
     let push = format!("{}/@connections/nobody", studio.management_url());
     let (call, nothing) = (json!({ "do": "plain" }), json!({}));
+    let [web, consumer] = ["Web", "Consumer"].map(|function| key_of(&studio, function));
     for (url, expected) in [(invoke("Consumer"), 200), (invoke("Web"), 403), (push.clone(), 410)] {
-        assert_eq!(send("Web", Method::POST, &url, "", &call).await.status(), expected, "{url}");
+        assert_eq!(send(&web, Method::POST, &url, "", &call).await.status(), expected, "{url}");
     }
-    assert_eq!(send("Consumer", Method::POST, &push, "", &call).await.status(), 403);
-    assert_eq!(
-        send("Web", Method::DELETE, &push, "", &nothing).await.status(),
-        403,
-        "posting is not closing"
-    );
+    assert_eq!(send(&consumer, Method::POST, &push, "", &call).await.status(), 403);
+    assert_eq!(send(&web, Method::DELETE, &push, "", &nothing).await.status(), 403, "posting is not closing");
     let (secret, target) = (json!({ "SecretId": "SIGNING_KEY" }), "secretsmanager.GetSecretValue");
-    for (caller, expected) in [("Web", 200), ("Consumer", 400)] {
+    for (caller, expected) in [(&web, 200), (&consumer, 400)] {
         let answer = send(caller, Method::POST, &studio.lambda_url(), target, &secret).await;
-        assert_eq!(answer.status(), expected, "{caller}");
+        assert_eq!(answer.status(), expected);
     }
     let mail = json!({
         "FromEmailAddress": "Studio <studio@example.com>",
@@ -93,8 +86,8 @@ async fn a_function_calls_pushes_to_and_reads_only_what_it_is_permitted_to() {
         "Content": { "Simple": { "Subject": { "Data": "hello" }, "Body": { "Text": { "Data": "hello" } } } },
     });
     let url = format!("{}/v2/email/outbound-emails", studio.lambda_url());
-    for (caller, expected) in [("Web", 200), ("Consumer", 403)] {
-        assert_eq!(send(caller, Method::POST, &url, "", &mail).await.status(), expected, "{caller}");
+    for (caller, expected) in [(&web, 200), (&consumer, 403)] {
+        assert_eq!(send(caller, Method::POST, &url, "", &mail).await.status(), expected);
     }
 }
 
@@ -103,7 +96,8 @@ async fn a_refusal_names_caller_action_and_resource() {
     let studio = studio().await;
     let body = json!({ "TableName": "Table" });
     let url = studio.dynamodb_url();
-    let refused = send("Consumer", Method::POST, &url, "DynamoDB_20120810.Scan", &body).await;
+    let refused =
+        send(&key_of(&studio, "Consumer"), Method::POST, &url, "DynamoDB_20120810.Scan", &body).await;
     let message = refused.json::<Value>().await.unwrap()["message"].as_str().unwrap().to_owned();
     for part in
         ["assumed-role/Consumer", "dynamodb:Scan", "arn:aws:dynamodb:us-east-1:000000000000:table/Table"]

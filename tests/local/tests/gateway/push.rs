@@ -8,7 +8,7 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use crate::{
-    event_of_type, events, eventually,
+    event_of_type, events, eventually, signature,
     sockets::{connect, text},
     studio,
 };
@@ -17,7 +17,8 @@ async fn call(studio: &Studio, method: Method, id: &str, body: String) -> Respon
     // As the SDK does it, with the id percent-encoded.
     let id = id.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
     let url = format!("{}/@connections/{id}", studio.management_url());
-    Client::new().request(method, url).body(body).send().await.unwrap()
+    let request = Client::new().request(method, url).header("authorization", signature(studio));
+    request.body(body).send().await.unwrap()
 }
 
 fn error(response: &Response) -> (u16, String) {

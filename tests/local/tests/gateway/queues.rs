@@ -6,7 +6,7 @@ use local::Studio;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::{events, eventually, options};
+use crate::{events, eventually, options, signature};
 
 /// A studio that retries at once, whose function `Unlucky` is told to fail, and its failure's consumer what `then`
 /// says.
@@ -15,8 +15,9 @@ async fn after_a_failure(then: &str) -> Studio {
         Studio::start(options().limits(|it| it.retry_delay = Duration::from_millis(1))).await.unwrap();
     let url = format!("{}/2015-03-31/functions/Unlucky/invocations", studio.lambda_url());
     let event = json!({ "do": "fail", "then": then });
-    let sent = Client::new().post(url).header("x-amz-invocation-type", "Event").json(&event).send().await;
-    assert_eq!(sent.unwrap().status(), 202);
+    let request = Client::new().post(url).header("authorization", signature(&studio));
+    let sent = request.header("x-amz-invocation-type", "Event").json(&event).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
     studio
 }
 

@@ -1,12 +1,10 @@
 //! Secrets Manager: what the template names is there, as the functions' SDK asks for it.
 
-use std::path::PathBuf;
-
 use local::{Error, Options, Studio};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{options, studio};
+use crate::{folder::Folder, options, signature, studio};
 
 const SET: &str = "7f3a1c5e9b2d4f6a8c0e1b3d5f7a9c2e";
 const CHANGED: &str = "1b3d5f7a9c2e7f3a1c5e9b2d4f6a8c0e";
@@ -21,6 +19,7 @@ async fn environment(studio: &Studio) -> Value {
 async fn call(studio: &Studio, operation: &str, body: &Value) -> Response {
     let url = environment(studio).await["AWS_ENDPOINT_URL_SECRETS_MANAGER"].as_str().unwrap().to_owned();
     let request = Client::new().post(url).header("content-type", "application/x-amz-json-1.1");
+    let request = request.header("authorization", signature(studio));
     request.header("x-amz-target", operation).body(body.to_string()).send().await.unwrap()
 }
 
@@ -46,32 +45,17 @@ async fn values(studio: &Studio) -> [Option<String>; 2] {
     [value(studio, "AWSCURRENT").await, value(studio, "AWSPREVIOUS").await]
 }
 
-/// A data folder of this test's own that goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("local-secrets-{name}-{}", std::process::id())))
-    }
-
-    /// The secrets of a studio on this folder, after `change`.
-    async fn values(
-        &self,
-        set: impl FnOnce(Options) -> Options,
-        change: impl FnOnce(&Studio),
-    ) -> [Option<String>; 2] {
-        let studio = Studio::start(set(options().directory(&self.0))).await.unwrap();
-        change(&studio);
-        let values = values(&studio).await;
-        studio.stop().await;
-        values
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
+/// The secrets of a studio on this folder, after `change`.
+async fn values_in(
+    folder: &Folder,
+    set: impl FnOnce(Options) -> Options,
+    change: impl FnOnce(&Studio),
+) -> [Option<String>; 2] {
+    let studio = Studio::start(set(options().directory(folder.path()))).await.unwrap();
+    change(&studio);
+    let values = values(&studio).await;
+    studio.stop().await;
+    values
 }
 
 fn some(values: [&str; 2]) -> [Option<String>; 2] {
@@ -136,31 +120,21 @@ async fn a_rotated_secret_keeps_its_previous_value() {
 
 #[tokio::test]
 async fn the_secrets_of_a_data_folder_survive_a_restart_rotations_included() {
-    let folder = Folder::new("restart");
+    let folder = Folder::new();
     let nothing = |_: &Studio| {};
-    let [made, _] = folder.values(|it| it, nothing).await;
+    let [made, _] = values_in(&folder, |it| it, nothing).await;
     let made = made.unwrap();
-    assert_eq!(folder.values(|it| it, nothing).await, [Some(made.clone()), None]);
+    assert_eq!(values_in(&folder, |it| it, nothing).await, [Some(made.clone()), None]);
     let rotate = |studio: &Studio| studio.rotate_secret("SIGNING_KEY", ROTATED).unwrap();
-    folder.values(|it| it, rotate).await;
-    assert_eq!(folder.values(|it| it, nothing).await, some([ROTATED, &made]));
+    values_in(&folder, |it| it, rotate).await;
+    assert_eq!(values_in(&folder, |it| it, nothing).await, some([ROTATED, &made]));
     // A variable that appears, and one that changes, are rotations too; one that stays is none.
     let set = |it: Options| it.variable("SIGNING_KEY", SET).variable("PROVIDER_KEY", "sk-1");
-    assert_eq!(folder.values(set, nothing).await, some([SET, ROTATED]));
-    assert_eq!(folder.values(set, nothing).await, some([SET, ROTATED]));
+    assert_eq!(values_in(&folder, set, nothing).await, some([SET, ROTATED]));
+    assert_eq!(values_in(&folder, set, nothing).await, some([SET, ROTATED]));
     let change = |it: Options| it.variable("SIGNING_KEY", CHANGED);
-    assert_eq!(folder.values(change, rotate).await, some([ROTATED, CHANGED]));
-    assert_eq!(folder.values(change, nothing).await, some([ROTATED, CHANGED]));
-    let kept = std::fs::read_to_string(folder.0.join("secrets.json")).unwrap();
+    assert_eq!(values_in(&folder, change, rotate).await, some([ROTATED, CHANGED]));
+    assert_eq!(values_in(&folder, change, nothing).await, some([ROTATED, CHANGED]));
+    let kept = std::fs::read_to_string(folder.path().join("secrets.json")).unwrap();
     assert!(!kept.contains("sk-1"), "a provider's key is not kept");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn only_their_owner_may_read_the_secrets() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = Folder::new("owner");
-    folder.values(|it| it, |_| {}).await;
-    let metadata = std::fs::metadata(folder.0.join("secrets.json")).unwrap();
-    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
 }

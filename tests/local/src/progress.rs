@@ -1,0 +1,215 @@
+//! How far the request on a connection has come, and by when it must be complete. A client that sends a request slowly, in
+//! part or not at all would otherwise keep a connection for as long as it likes.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::sync::lock;
+
+/// For how long a listener waits for its clients.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// From its first byte to its last, a request takes at most this long. So long a client may wait with the first, too.
+    pub(crate) request: Duration,
+    /// Between two requests.
+    pub(crate) keep_alive: Duration,
+}
+
+/// How far the request on a connection has come. A clone is of the same connection.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    patience: Patience,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    stage: Stage,
+    /// When the connection ends unless something happens; never while a complete request is being answered.
+    deadline: Option<Instant>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No byte of the next request has come.
+    Waiting,
+    /// A part of a request has come.
+    Receiving,
+    /// A request is complete, and is being answered. Whether bytes of another have come since.
+    Answering { more: bool },
+}
+
+impl Progress {
+    /// Of a connection that was just accepted.
+    pub(crate) fn new(patience: Patience) -> Self {
+        let deadline = Some(Instant::now() + patience.request);
+        Self { patience, state: Arc::new(Mutex::new(State { stage: Stage::Waiting, deadline })) }
+    }
+
+    /// Bytes have come.
+    fn received(&self) {
+        let mut state = lock(&self.state);
+        match state.stage {
+            Stage::Waiting => {
+                let deadline = Some(Instant::now() + self.patience.request);
+                *state = State { stage: Stage::Receiving, deadline };
+            }
+            Stage::Receiving => {}
+            Stage::Answering { .. } => state.stage = Stage::Answering { more: true },
+        }
+    }
+
+    /// The head of a request is complete; gives its body, which tells when it is.
+    pub(crate) fn head_came(&self, body: Incoming) -> Body {
+        // Its first bytes may have come with the request before.
+        self.received();
+        if body.is_end_stream() {
+            self.completed();
+        }
+        Body { incoming: body, progress: self.clone() }
+    }
+
+    /// The request is complete, or nobody reads the rest of it.
+    fn completed(&self) {
+        let mut state = lock(&self.state);
+        if state.stage == Stage::Receiving {
+            *state = State { stage: Stage::Answering { more: false }, deadline: None };
+        }
+    }
+
+    /// The request is answered.
+    pub(crate) fn answered(&self) {
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        *state = match state.stage {
+            Stage::Answering { more: true } => {
+                State { stage: Stage::Receiving, deadline: Some(now + self.patience.request) }
+            }
+            _ => State { stage: Stage::Waiting, deadline: Some(now + self.patience.keep_alive) },
+        };
+    }
+
+    /// Comes back when the connection has to end.
+    pub(crate) async fn overdue(&self) {
+        loop {
+            let deadline = lock(&self.state).deadline;
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return;
+            }
+            // A deadline that is set meanwhile is at least this far away.
+            let look_again = sleep(self.patience.request.min(self.patience.keep_alive));
+            match deadline {
+                Some(deadline) => tokio::select! {
+                    () = sleep_until(deadline) => {}
+                    () = look_again => {}
+                },
+                None => look_again.await,
+            }
+        }
+    }
+}
+
+/// The body of a request, which tells when it has come.
+pub(crate) struct Body {
+    incoming: Incoming,
+    progress: Progress,
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.incoming).poll_frame(context);
+        if polled.is_ready() && self.incoming.is_end_stream() {
+            self.progress.completed();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.progress.completed();
+    }
+}
+
+/// A connection that tells of the bytes that come.
+pub(crate) struct Watched {
+    stream: TcpStream,
+    progress: Progress,
+}
+
+impl Watched {
+    pub(crate) fn new(stream: TcpStream, progress: Progress) -> Self {
+        Self { stream, progress }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.progress.received();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
