@@ -92,10 +92,10 @@ impl Replies {
                 Box::pin(self.make_reply(place, time(deadline))).instrument(span).await
             }
             Event::Task(Task::Greet { connection }) => {
-                greet(&self.store, &self.push, connection).instrument(span).await
+                Box::pin(greet(&self.store, &self.push, connection)).instrument(span).await
             }
             Event::Task(Task::Title { place }) => Box::pin(self.titles.give(place)).instrument(span).await,
-            Event::Stranded(stranded) => self.end_stranded(stranded).instrument(span).await,
+            Event::Stranded(stranded) => Box::pin(self.end_stranded(stranded)).instrument(span).await,
         };
         done.map_err(|error| {
             tracing::error!(?error, "a task failed");

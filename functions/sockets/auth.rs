@@ -15,12 +15,12 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
         Ok(owner) => {
             let frame = ServerFrame::authenticated(owner.user, owner.credential);
             sockets.push.answer(event.connection(), &frame).await;
-            sockets.push.close_oldest(owner.user, event.connection(), clock::now()).await
+            sockets.push.close_oldest(owner.user, clock::now()).await
         }
         Err(error) if error.code() == Code::Unauthenticated => {
             let frame = ServerFrame::AuthFailed { message: error.detail().to_owned() };
             sockets.push.answer(event.connection(), &frame).await;
-            sockets.push.close(event.connection()).await;
+            sockets.close(event).await;
             Ok(())
         }
         Err(error) => Err(error),
@@ -31,8 +31,14 @@ async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     let bad = || Error::new(Code::Unauthenticated, "Could not validate credentials");
     // A token of the wrong type is a bad token.
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
-    let (caller, _) = sockets.base.gate.admit(&frame.token).await?;
-    let owner = Owner::from(caller);
-    sockets.base.store.authenticate_connection(event.connection(), owner).await?;
+    let (store, gate, id) = (&sockets.base.store, &sockets.base.gate, event.connection());
+    // For frames that overtake this one: they wait for it from then on.
+    let noted = store.note_auth_frame(id, clock::now());
+    let (noted, admitted) = tokio::join!(noted, gate.admit(&frame.token));
+    if let Err(error) = noted {
+        tracing::warn!(?error, "an auth frame was not noted");
+    }
+    let owner = Owner::from(admitted?.0);
+    store.authenticate_connection(id, owner).await?;
     Ok(owner)
 }

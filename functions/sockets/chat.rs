@@ -13,16 +13,14 @@ use shared::sockets::frame::{Chat, Part, Reply};
 use shared::store::{Follows, ReplyPlace, StartedTurn};
 use tokio::time::timeout;
 
-use super::sender::sender_and_user;
-use super::{Event, Sockets};
+use super::{Event, Sender, Sockets};
 
 const PATIENCE: Duration = Duration::from_millis(250);
 
-pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    let (_, user) = sender_and_user(sockets, event).await?;
+pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let chat: Chat = json::parse(event.frame())?;
     let id = chat.id.clone();
-    let handled = match sockets.turns.start(&user, wish(chat)).await {
+    let handled = match sockets.turns.start(&sender.user, wish(chat)).await {
         Ok(turn) => accept(sockets, event, id.clone(), turn).await,
         Err(error) => Err(error),
     };

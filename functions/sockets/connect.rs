@@ -50,14 +50,14 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
             sockets.base.store.delete_connection(&connection.id).await?;
             return Err(error);
         }
-        close_oldest(sockets, &connection, owner).await;
+        close_oldest(sockets, owner).await;
     }
     Ok(())
 }
 
 /// The connection is kept and greeted, so it opens whatever comes of this; the next one closes what is too many still.
-async fn close_oldest(sockets: &Sockets, connection: &Connection, owner: Owner) {
-    if let Err(error) = sockets.push.close_oldest(owner.user, &connection.id, clock::now()).await {
+async fn close_oldest(sockets: &Sockets, owner: Owner) {
+    if let Err(error) = sockets.push.close_oldest(owner.user, clock::now()).await {
         tracing::warn!(?error, "a user may have too many windows");
     }
 }

@@ -1,10 +1,7 @@
 //! `$disconnect`: forgets the connection, and tells the user's other windows.
 
-use shared::Result;
-
 use super::{Event, Sockets};
 
-pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
+pub(super) async fn handle(sockets: &Sockets, event: &Event) {
     sockets.push.drop_connection(event.connection()).await;
-    Ok(())
 }

@@ -19,15 +19,20 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::Result;
 use shared::auth::{Count, FrameLimiter, Pace, Views};
-use shared::domain::ConnectionId;
+use shared::clock;
+use shared::domain::{ConnectionId, Network};
 use shared::error::{Code, Error};
 use shared::handover::Handover;
 use shared::replies::{Replies, Turns};
-use shared::sockets::{Push, ServerFrame};
+use shared::sockets::{Closing, Push, ServerFrame};
 use tracing::Instrument as _;
 
 use crate::start::{self, Foundation, StartError};
 use event::Event;
+use sender::Sender;
+
+/// API Gateway lets no connection live longer than two hours.
+const MOST_LIFE_MILLIS: u64 = 2 * 3600 * 1000;
 
 /// What the handlers share.
 pub struct Sockets {
@@ -40,6 +45,12 @@ pub struct Sockets {
     frames: FrameLimiter,
     /// Connections that have an owner, and when the owner's token ends.
     authenticated: Views<ConnectionId, u64>,
+    /// Connections that had no owner when they were seen.
+    strangers: Views<ConnectionId, ()>,
+    /// Networks whose frames have waited often enough for an `auth` frame, each in the second with this number.
+    crowded: Views<Network, u64>,
+    /// Connections that were closed: what comes of them still is nobody's business.
+    closed: Views<ConnectionId, ()>,
 }
 
 impl Sockets {
@@ -59,8 +70,20 @@ impl Sockets {
         let handover = Handover::connect(&base.aws.sdk, function);
         let replies = Replies::new(base.store.clone(), push.clone());
         let turns = Turns::new(base.store.clone(), offer, limits);
-        let (frames, authenticated) = (base.frame_limiter(), Views::default());
-        Ok(Self { base, push, handover, replies, allowed_origins, turns, frames, authenticated })
+        let frames = base.frame_limiter();
+        Ok(Self {
+            base,
+            push,
+            handover,
+            replies,
+            allowed_origins,
+            turns,
+            frames,
+            authenticated: Views::default(),
+            strangers: Views::default(),
+            crowded: Views::default(),
+            closed: Views::default(),
+        })
     }
 
     /// Answers events until the runtime ends the process.
@@ -86,21 +109,48 @@ impl Sockets {
     /// The status for API Gateway. It decides over a connect; of a frame, nobody sees it, so what was wrong with one
     /// is pushed.
     async fn route(&self, event: &Event) -> u16 {
-        if event.route_key() == "$connect" {
-            return connect::handle(self, event).await;
+        match event.route_key() {
+            "$connect" => return connect::handle(self, event).await,
+            "$disconnect" => disconnect::handle(self, event).await,
+            _ if self.knows(&self.closed, event).is_some() => {}
+            _ => self.handle_frame(event).await,
         }
+        200
+    }
+
+    async fn handle_frame(&self, event: &Event) {
         let refusal = match self.admit(event).await {
-            Ok(false) => return 200,
+            Ok(false) => return,
             Ok(true) => self.route_frame(event).await.map_err(|error| (ServerFrame::refusal(&error), error)),
             Err(error) => Err((event.refusal(&error), error)),
         };
-        if let Err((frame, error)) = refusal {
-            if error.code().is_our_fault() {
-                tracing::error!(?error, "a frame failed");
-            }
-            self.refuse(event, &frame).await;
+        let Err((frame, error)) = refusal else { return };
+        if error.code().is_our_fault() {
+            tracing::error!(?error, "a frame failed");
         }
-        200
+        match error.code() {
+            // The few frames of a connection without an owner are counted elsewhere.
+            Code::Unauthenticated => self.push.answer(event.connection(), &frame).await,
+            _ => self.refuse(event, &frame).await,
+        }
+    }
+
+    /// What this instance remembers of the connection: as long as API Gateway lets one live.
+    fn knows<V: Clone>(&self, views: &Views<ConnectionId, V>, event: &Event) -> Option<V> {
+        views.recent(event.connection(), clock::now(), MOST_LIFE_MILLIS)
+    }
+
+    /// Closes the connection that sent a frame. What else it has sent is not handled.
+    async fn close(&self, event: &Event) {
+        self.push.drop_connection(event.connection()).await;
+        self.hang_up(event).await;
+    }
+
+    /// The same for a connection that is forgotten.
+    async fn hang_up(&self, event: &Event) {
+        if self.push.hang_up(event.connection()).await != Closing::Failed {
+            self.closed.remember(event.connection().clone(), (), clock::now());
+        }
     }
 
     /// Says that a frame was refused. What was counted leniently was not worth it then.
@@ -115,34 +165,49 @@ impl Sockets {
     /// Whether a frame is to be handled. A connection that does not heed its limit is closed.
     ///
     /// # Errors
-    /// [`Code::RateLimited`], [`Code::BodyTooLarge`].
+    /// [`Code::RateLimited`].
     async fn admit(&self, event: &Event) -> Result<bool> {
-        if event.route_key() == "$disconnect" {
-            return Ok(true);
-        }
         // A ping costs nothing else, and turns are bounded by what they may spend: those that are refused are told of.
         let how = if matches!(event.route_key(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
         match self.frames.count(event.connection(), how).await? {
-            Pace::Kept => event.check_size().map(|()| true),
+            Pace::Kept => Ok(true),
             Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
             Pace::Flood => {
-                self.push.close(event.connection()).await;
+                self.close(event).await;
                 Ok(false)
             }
         }
     }
 
+    /// Handles an `auth` frame, whoever sends it, and any other of a connection that has authenticated.
     async fn route_frame(&self, event: &Event) -> Result<()> {
+        // A connection keeps its owner, so once it is known, a ping costs no look.
+        let lasts = self.knows(&self.authenticated, event).is_some_and(|ends| ends > clock::now().seconds());
         match event.route_key() {
-            "$disconnect" => disconnect::handle(self, event).await,
             "auth" => auth::handle(self, event).await,
+            "ping" if lasts => ping::handle(self, event).await,
+            _ => match sender::find(self, event).await? {
+                Some(sender) => match event.check_size() {
+                    Ok(()) => self.route_frame_of(&sender, event).await,
+                    Err(error) => {
+                        self.refuse(event, &event.refusal(&error)).await;
+                        Ok(())
+                    }
+                },
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn route_frame_of(&self, sender: &Sender, event: &Event) -> Result<()> {
+        match event.route_key() {
             "ping" => ping::handle(self, event).await,
-            "chat" => chat::handle(self, event).await,
-            "stop" => stop::handle(self, event).await,
-            "regenerate" => regenerate::handle(self, event).await,
-            "resume" => resume::handle(self, event).await,
-            "typing" => typing::handle(self, event).await,
-            "$default" => other::handle(self, event).await,
+            "chat" => chat::handle(self, event, sender).await,
+            "stop" => stop::handle(self, event, sender).await,
+            "regenerate" => regenerate::handle(self, event, sender).await,
+            "resume" => resume::handle(self, event, sender).await,
+            "typing" => typing::handle(self, event, sender).await,
+            "$default" => other::handle(event),
             _ => Err(Error::internal("a route reached a function that has no handler for it")),
         }
     }

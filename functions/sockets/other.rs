@@ -4,11 +4,9 @@ use shared::Result;
 use shared::error::Error;
 use shared::json;
 
-use super::sender::sender;
-use super::{Event, Sockets};
+use super::Event;
 
-pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    sender(sockets, event).await?;
+pub(super) fn handle(event: &Event) -> Result<()> {
     // API Gateway sends here what is not JSON too; that is told apart.
     json::parse::<serde::de::IgnoredAny>(event.frame())?;
     Err(Error::invalid_field("type", "must be one of auth, ping, chat, stop, resume, regenerate, typing"))

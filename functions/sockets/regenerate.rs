@@ -8,14 +8,12 @@ use shared::sockets::frame::AboutReply;
 use shared::store::StartedTurn;
 
 use super::chat::accept;
-use super::sender::sender_and_user;
-use super::{Event, Sockets};
+use super::{Event, Sender, Sockets};
 
-pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    let (_, user) = sender_and_user(sockets, event).await?;
+pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let about: AboutReply = json::parse(event.frame())?;
     let started = match about.conversation_id {
-        Some(conversation) => sockets.turns.regenerate(&user, conversation, about.message_id).await,
+        Some(conversation) => sockets.turns.regenerate(&sender.user, conversation, about.message_id).await,
         None => Err(Error::invalid_field("conversationId", "must say where the reply stands")),
     };
     let handled = match started {

@@ -5,13 +5,12 @@ use shared::json;
 use shared::replies::Wanted;
 use shared::sockets::frame::AboutReply;
 
-use super::sender::sender;
-use super::{Event, Sockets};
+use super::{Event, Sender, Sockets};
 
-pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    let owner = sender(sockets, event).await?;
+pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let about: AboutReply = json::parse(event.frame())?;
-    let wanted = Wanted { user: owner.user, conversation: about.conversation_id, message: about.message_id };
+    let wanted =
+        Wanted { user: sender.owner.user, conversation: about.conversation_id, message: about.message_id };
     sockets.replies.stop(&wanted).await?;
     Ok(())
 }

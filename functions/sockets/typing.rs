@@ -6,12 +6,11 @@ use shared::json;
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::Typing;
 
-use super::sender::sender;
-use super::{Event, Sockets};
+use super::{Event, Sender, Sockets};
 
-pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    let owner = sender(sockets, event).await?;
+pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let typing: Typing = json::parse(event.frame())?;
-    let frame = ServerFrame::UserTyping { user_id: owner.user, conversation_id: typing.conversation_id };
-    sockets.push.to_others(owner.user, event.connection(), &frame, clock::now()).await
+    let frame =
+        ServerFrame::UserTyping { user_id: sender.owner.user, conversation_id: typing.conversation_id };
+    sockets.push.to_others(sender.owner.user, event.connection(), &frame, clock::now()).await
 }

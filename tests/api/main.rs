@@ -70,6 +70,7 @@ mod spending;
 mod statistics;
 mod stop;
 mod stored_chat;
+mod strangers;
 mod template;
 mod tidy;
 mod totp;

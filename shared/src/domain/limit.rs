@@ -31,6 +31,8 @@ pub struct Allowance {
 }
 
 impl Rate {
+    /// How often in a second a frame from one network waits for an `auth` frame that has not been seen.
+    pub const WAITS: Self = Self { most: 5, window_seconds: 1 };
     /// As many requests a minute as there are.
     pub const UNLIMITED: Self = Self { most: u64::MAX, window_seconds: 60 };
 
@@ -85,7 +87,7 @@ impl Rate {
 
 /// Where requests come from, as far as one owner has addresses: an IPv4 address, or the 64 bits of an IPv6 address that
 /// a single customer usually gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Network(String);
 
 impl Network {
@@ -121,6 +123,8 @@ pub enum Requester {
     Mailbox(Email),
     /// The frames of a connection.
     Connection(ConnectionId),
+    /// The frames from a network that an `auth` frame is awaited for, though none has been seen.
+    Waits(Network),
 }
 
 /// Guesses at a secret that were wrong, or that nobody has judged yet.

@@ -5,4 +5,4 @@ pub mod parts;
 mod push;
 
 pub use frame::ServerFrame;
-pub use push::{Delivery, Push};
+pub use push::{Closing, Delivery, Push};

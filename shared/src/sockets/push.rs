@@ -1,5 +1,6 @@
 //! Pushing frames through API Gateway's `@connections`.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -35,6 +36,17 @@ pub enum Delivery {
     NotOpen,
     /// The connection is gone, and forgotten.
     Gone,
+}
+
+/// What became of closing a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It is closed.
+    Closed,
+    /// It is gone, or not open yet.
+    NotFound,
+    /// API Gateway did not answer in time.
+    Failed,
 }
 
 /// Pushes frames to connections.
@@ -165,19 +177,25 @@ impl Push {
 
     /// Of a type of its own, since closing one may find another.
     fn closing(self, connection: ConnectionId) -> BoxFuture<'static, ()> {
-        Box::pin(async move { self.close(&connection).await })
+        Box::pin(async move {
+            self.close(&connection).await;
+        })
     }
 
-    /// Closes the oldest connections of `user` so that ten are left, `newest` among them. Each is told why.
+    /// Closes the oldest connections of `user` so that the ten newest are left. Each is told why, if it is open.
+    ///
+    /// Whoever adds a connection calls this after it. So of many at once the last one to look sees all of them, and those that
+    /// others closed before are none of the ten newest.
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub async fn close_oldest(&self, user: UserId, newest: &ConnectionId, now: Millis) -> Result<()> {
-        let mut others = self.watchers(user, now).await?;
-        others.retain(|watcher| watcher.connection != *newest);
-        others.sort_by_key(|watcher| watcher.connected_at);
-        let beyond = (others.len() + 1).saturating_sub(MOST_CONNECTIONS);
-        join_all(others.iter().take(beyond).map(|oldest| self.close_for_another(&oldest.connection))).await;
+    pub async fn close_oldest(&self, user: UserId, now: Millis) -> Result<()> {
+        let mut windows = self.watchers(user, now).await?;
+        // By their ids where the time is equal, so that all who look agree.
+        let age = |window: &Watcher| (window.connected_at, window.connection.as_str().to_owned());
+        windows.sort_by_cached_key(|window| Reverse(age(window)));
+        let oldest = windows.iter().skip(MOST_CONNECTIONS);
+        join_all(oldest.map(|oldest| self.close_for_another(&oldest.connection))).await;
         Ok(())
     }
 
@@ -203,15 +221,29 @@ impl Push {
         Box::pin(self.to_others(owner.user, connection, &frame, clock::now())).await
     }
 
-    /// Closes a connection. When that cannot be done, it is at least nobody's any more: one that is not open yet, too.
-    pub async fn close(&self, connection: &ConnectionId) {
+    /// Forgets a connection and closes it.
+    ///
+    /// One that is not open yet cannot be closed. It is forgotten then, and whoever next has to do with a connection that is
+    /// forgotten closes it: its greeting, or its next frame. It is forgotten first: a greeting that finds it after all has posted
+    /// to it, so it is open, and closed here.
+    pub async fn close(&self, connection: &ConnectionId) -> Closing {
+        self.drop_connection(connection).await;
+        self.hang_up(connection).await
+    }
+
+    /// Closes a connection that is forgotten.
+    pub async fn hang_up(&self, connection: &ConnectionId) -> Closing {
         let closed = self.client().delete_connection().connection_id(connection.as_str()).send().await;
-        if let Err(error) = closed {
-            if !error.as_service_error().is_some_and(|error| error.is_gone_exception()) {
+        match closed {
+            Ok(_) => Closing::Closed,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => {
+                Closing::NotFound
+            }
+            Err(error) => {
                 let error = DisplayErrorContext(error).to_string();
                 tracing::warn!(error, "a connection could not be closed");
+                Closing::Failed
             }
-            self.drop_connection(connection).await;
         }
     }
 

@@ -239,14 +239,14 @@ impl Store {
         items.into_iter().map(from_item::<Row>).collect()
     }
 
-    /// Remembers that a connection is open.
+    /// Remembers that a connection is open. False when it is forgotten: it was closed before it opened.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn mark_open(&self, id: &ConnectionId) -> Result<()> {
+    pub async fn mark_open(&self, id: &ConnectionId) -> Result<bool> {
         let open = Expression::default().set("open", AttributeValue::Bool(true)).when_exists("pk");
-        // Refused means that it is gone again. Nothing else changes with it, and a transaction would cost twice as much.
-        self.update_connection(key::connection(id), &open).await
+        // Nothing else changes with it, and a transaction would cost twice as much.
+        Ok(self.update_connection(key::connection(id), &open).await?.is_some())
     }
 
     /// Forgets a connection that ended, and says what it was. A second time does nothing.

@@ -231,6 +231,7 @@ pub(super) fn requests(of: &Requester, window: u64) -> Key {
         Requester::Connection(connection) => format!("{LIMIT}FRAMES#{connection}#{window}"),
         // It outlives the account, or whoever deletes one and makes another could flood the mailbox; so it tells no address.
         Requester::Mailbox(email) => format!("{LIMIT}MAIL#{}#{window}", fingerprint(&email.canonical())),
+        Requester::Waits(network) => format!("{LIMIT}WAITS#{network}#{window}"),
     };
     Key::new(key.clone(), key)
 }

@@ -134,13 +134,17 @@ impl Store {
         self.send_update(request.return_values_on_condition_check_failure(seen)).await
     }
 
-    /// Updates one item of the table of connections, in the same way, or not at all when its condition fails.
+    /// Updates one item of the table of connections, in the same way, and gives what it is then; none when a condition
+    /// failed.
     ///
     /// # Errors
     /// As [`Self::update`].
-    pub(super) async fn update_connection(&self, key: Key, expression: &Expression) -> Result<()> {
-        self.send_update(self.update_request(&self.connections, key, expression)).await?;
-        Ok(())
+    pub(super) async fn update_connection(&self, key: Key, expression: &Expression) -> Result<Option<Item>> {
+        let request = self.update_request(&self.connections, key, expression);
+        Ok(match self.send_update(request.return_values(ReturnValue::AllNew)).await? {
+            Updated::Done(attributes) => Some(attributes),
+            Updated::Refused(_) => None,
+        })
     }
 
     async fn send_update(&self, request: UpdateItemFluentBuilder) -> Result<Updated> {

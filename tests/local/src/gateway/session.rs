@@ -31,8 +31,9 @@ use crate::lambda::{self, Outcome};
 
 /// The largest frame of a client.
 const FRAME_LIMIT: usize = 32 * 1024;
-/// How many frames of one connection may be with functions at once; then no more are read.
-const FRAMES_IN_FLIGHT: usize = 256;
+/// How many frames of one connection may be with functions at once; then no more are read. So a connection that sends many
+/// delays those of others by a few at a time, and once it is closed, few of its frames are on their way still.
+const FRAMES_IN_FLIGHT: usize = 4;
 /// How long a client may take to close its side.
 const FAREWELL: Duration = Duration::from_secs(1);
 

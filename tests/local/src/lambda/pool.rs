@@ -17,7 +17,8 @@ use crate::clock;
 /// An event must have waited this long before another instance is started for it.
 const PATIENCE: Duration = Duration::from_millis(3);
 /// The same once there are more instances than processors to run them: then more of them help only
-/// if the events are slow because they wait, not because they compute.
+/// if the events are slow because they wait, not because they compute. So no waiting event may have been taken
+/// for as long, either: while events are taken, they end, however many there are.
 const PATIENCE_WHEN_MANY: Duration = Duration::from_millis(30);
 /// How long an instance may take until it asks for its first event.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -46,6 +47,8 @@ pub(super) struct Pool {
     idle: Vec<u64>,
     instances: BTreeMap<u64, Instance>,
     last_instance: u64,
+    /// When an event that waited was last taken.
+    last_taken: Option<Instant>,
     /// Whether a task watches that the waiting events get instances.
     pub(super) watched: bool,
     stopped: bool,
@@ -62,6 +65,7 @@ impl Pool {
             idle: Vec::new(),
             instances: BTreeMap::new(),
             last_instance: 0,
+            last_taken: None,
             watched: false,
             stopped: false,
         }
@@ -121,8 +125,13 @@ impl Pool {
             }
         }
         if let Some(Waiting { request_id, payload, answer, .. }) = self.waiting.pop_front() {
-            let deadline = Instant::now() + timeout;
-            instance.running.push(Running { request_id: request_id.clone(), answer, deadline });
+            let now = Instant::now();
+            self.last_taken = Some(now);
+            instance.running.push(Running {
+                request_id: request_id.clone(),
+                answer,
+                deadline: now + timeout,
+            });
             return Next::Now(Delivery { request_id, payload, deadline_ms: clock::ms_from_now(timeout) });
         }
         let (hand_over, delivery) = oneshot::channel();
@@ -154,8 +163,11 @@ impl Pool {
             few if few < 2 * self.processors => PATIENCE,
             _ => PATIENCE_WHEN_MANY,
         };
+        let moves_on = patience == PATIENCE_WHEN_MANY
+            && self.last_taken.is_some_and(|taken| taken.elapsed() < PATIENCE_WHEN_MANY);
         let full = self.instances.len() >= self.max_instances;
-        if full || starting >= STARTING_AT_ONCE.min(self.waiting.len()) || oldest.elapsed() < patience {
+        let is_early = moves_on || oldest.elapsed() < patience;
+        if full || is_early || starting >= STARTING_AT_ONCE.min(self.waiting.len()) {
             return None;
         }
         self.reserve()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot::{self, Receiver};
 
-use super::{Delivery, Next, Pool, Waiting};
+use super::{Delivery, Next, PATIENCE_WHEN_MANY, Pool, Waiting};
 use crate::lambda::{InvokeError, Outcome};
 
 fn pool(is_concurrent: bool) -> Pool {
@@ -65,6 +65,22 @@ fn one_event_at_a_time_an_instance_unless_it_takes_several() {
         assert_eq!(is_failed, !is_concurrent);
         assert_eq!(pool.answer(instance, "a", Ok(Bytes::new())), is_concurrent);
     }
+}
+
+#[test]
+fn many_instances_become_more_only_while_no_event_that_waits_is_taken() {
+    let mut pool = Pool::new(Duration::from_secs(1), 1000, false);
+    let busy = 2 * std::thread::available_parallelism().unwrap().get();
+    let instances: Vec<u64> = (0..busy).map(|_| pool.reserve().unwrap().0).collect();
+    for instance in &instances {
+        drop(poll(&mut pool, *instance));
+    }
+    let _outcomes = ["a", "b", "c"].map(|id| submit(&mut pool, id));
+    std::thread::sleep(PATIENCE_WHEN_MANY);
+    assert!(matches!(pool.next(instances[0]), Next::Now(_)));
+    assert!(pool.grow().is_none(), "an event was taken just now");
+    std::thread::sleep(PATIENCE_WHEN_MANY);
+    assert!(pool.grow().is_some(), "none was");
 }
 
 #[test]
