@@ -111,9 +111,6 @@ impl Studio {
         };
         studio.serve_database(for_data, database);
         studio.serve(public, private, template, &routes, &options);
-        if options.prestart {
-            studio.functions.iter().for_each(|function| function.prestart());
-        }
         Ok(studio)
     }
 
@@ -157,6 +154,9 @@ impl Studio {
         self.queues.consume(&self.functions, options.limits.retry_delay, &self.ending, &self.tasks);
         let (functions, ending) = (self.functions.clone(), self.ending.clone());
         self.tasks.spawn(async move { ending.run_until_cancelled(functions.sweep()).await });
+        if options.prestart {
+            self.functions.iter().for_each(|function| function.prestart());
+        }
     }
 
     fn spawn_listener<H, F>(&self, listener: TcpListener, handle: H)
