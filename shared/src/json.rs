@@ -22,8 +22,8 @@ pub fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
 pub fn parse_part<'de, T: Deserialize<'de>>(subject: &str, text: &'de [u8]) -> Result<T> {
     shape::check(text)?;
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| fault::explain(subject, &error, text))?;
+    let value =
+        serde_path_to_error::deserialize(&mut json).map_err(|error| fault::explain(subject, &error, text))?;
     json.end().map_err(|error| fault::malformed(subject, &error))?;
     Ok(value)
 }

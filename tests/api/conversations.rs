@@ -248,7 +248,7 @@ async fn every_character_is_kept_to_the_byte() {
     let sent: Vec<Value> = texts.iter().enumerate().map(|(number, text)| message(number, text)).collect();
     let mut body = conversation("c", sent);
     body["systemPrompt"] = json!(texts.concat());
-    body["title"] = json!(" ﬁ e\u{301} \u{202e}👩‍👩‍👧 \\\" ");
+    body["title"] = json!(" ﬁ e\u{301} \u{200f}👩‍👩‍👧 \\\" ");
     let created = user.post("/api/conversations", &body).await.expect(200).body;
     let read = user.get("/api/conversations/c").await.expect(200).body;
     body["userId"] = json!(user.id);

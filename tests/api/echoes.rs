@@ -51,7 +51,7 @@ async fn a_field_that_does_not_exist_is_not_named_anywhere() {
     user.conversation("kept", &["as", "it", "is"]).await;
     let strict = routes().into_iter().filter(|route| route.strict && !route.good.is_null());
     let mut bodies: Vec<(Method, String, Value)> =
-        strict.map(|route| (route.method(), route.path(), route.good.clone())).collect();
+        strict.map(|route| (route.method(), route.path(), route.good)).collect();
     bodies.extend(of_accounts().into_iter().map(|(method, path, body)| (method, path.to_owned(), body)));
     for (method, path, good) in bodies {
         for name in names() {
@@ -69,12 +69,15 @@ async fn a_field_that_does_not_exist_is_not_named_anywhere() {
 async fn values_of_the_wrong_type_are_not_repeated() {
     let studio = studio().await;
     let user = studio.user("alice").await;
-    let values =
-        names().into_iter().flat_map(|name| [json!(name), json!([name]), json!({ &name: name })]);
+    let values = names().into_iter().flat_map(|name| [json!(name), json!([name]), json!({ &name: name })]);
     for value in values {
         for (method, path, body) in [
             (Method::POST, "/api/chat", json!({"messages": [{"role": value, "content": "x"}]})),
-            (Method::POST, "/api/chat", json!({"messages": [{"role": "user", "content": "x"}], "temperature": value})),
+            (
+                Method::POST,
+                "/api/chat",
+                json!({"messages": [{"role": "user", "content": "x"}], "temperature": value}),
+            ),
             (Method::POST, "/api/conversations", json!({"title": "T", "createdAt": value})),
             (Method::PATCH, "/api/conversations/c", json!({"pinned": value})),
             (Method::POST, "/api/conversations/delete", json!({"ids": value, "all": value})),

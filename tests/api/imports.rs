@@ -64,8 +64,9 @@ async fn files_that_people_have_are_imported_as_their_readers_saw_them() {
 }
 
 /// A node of ChatGPT's that says something.
-fn node(parent: &str, role: &str, parts: Value, more: &Value) -> Value {
-    let mut message = json!({"author": {"role": role}, "create_time": 1_700_000_000.0, "content": {"parts": parts}});
+fn node(parent: &str, role: &str, parts: &Value, more: &Value) -> Value {
+    let mut message =
+        json!({"author": {"role": role}, "create_time": 1_700_000_000.0, "content": {"parts": parts}});
     for (name, value) in more.as_object().unwrap() {
         message[name] = value.clone();
     }
@@ -79,12 +80,12 @@ async fn marks_of_citations_and_calls_of_tools_are_not_imported() {
     let said = "Paris\u{e200}cite\u{e202}turn0search0\u{e202}turn0news3\u{e201}, says \
         \u{e200}entity\u{e202}[\"people\",\"Ada\",1]\u{e201}. \u{e200}cite\u{e202}turn1view0\u{e201}";
     let file = json!([{"id": "c", "title": "T", "current_node": "a3", "mapping": {
-        "u": node("", "user", json!(["Capital?"]), &json!({"recipient": null})),
-        "a1": node("u", "assistant", json!(["search(\"capital\")"]), &json!({"recipient": "web"})),
-        "t1": node("a1", "tool", json!(["Paris"]), &json!({"recipient": "all"})),
-        "a2": node("t1", "assistant", json!(["{}"]), &json!({"recipient": "a.b"})),
-        "a3": node("a2", "assistant", json!([said]), &json!({"recipient": "all"})),
-        "only": node("u", "assistant", json!(["\u{e200}cite\u{e202}turn0search0\u{e201}"]), &json!({})),
+        "u": node("", "user", &json!(["Capital?"]), &json!({"recipient": null})),
+        "a1": node("u", "assistant", &json!(["search(\"capital\")"]), &json!({"recipient": "web"})),
+        "t1": node("a1", "tool", &json!(["Paris"]), &json!({"recipient": "all"})),
+        "a2": node("t1", "assistant", &json!(["{}"]), &json!({"recipient": "a.b"})),
+        "a3": node("a2", "assistant", &json!([said]), &json!({"recipient": "all"})),
+        "only": node("u", "assistant", &json!(["\u{e200}cite\u{e202}turn0search0\u{e201}"]), &json!({})),
     }}]);
     assert_eq!(outcome(&import(&user, file.to_string()).await), (1, Vec::new()));
     assert_eq!(texts(&user).await, ["Capital?", "Paris, says Ada."]);
@@ -113,7 +114,10 @@ async fn an_export_of_open_webui_keeps_its_branches_and_times() {
     assert_eq!(shown(&user).await, expected);
     let all = user.get("/api/conversations/w?branch=all").await.expect(200).body;
     assert_eq!(all["messages"].as_array().unwrap().len(), 3, "{all}");
-    assert_eq!((&all["title"], &all["model"], &all["pinned"]), (&json!("Outer"), &json!("llama3"), &json!(true)));
+    assert_eq!(
+        (&all["title"], &all["model"], &all["pinned"]),
+        (&json!("Outer"), &json!("llama3"), &json!(true))
+    );
     assert_eq!((&all["createdAt"], &all["tags"]), (&json!(1_700_000_000_000_u64), &json!(["home"])));
     // Old exports are the chat alone.
     let other = studio.user("bob").await;
@@ -128,12 +132,21 @@ async fn the_leaf_is_shown_where_the_current_node_is_missing() {
     let at = |time: Value| json!({ "create_time": time });
     let trees = [
         // A reply whose clock was late, and one without a time.
-        ("late", json!({"u": node("", "user", text("q"), &at(json!(9))), "a": node("u", "assistant", text("a"), &at(json!(1)))})),
-        ("none", json!({"a": node("u", "assistant", text("a"), &at(Value::Null)), "u": node("r", "user", text("q"), &at(json!("x"))),
-            "r": {"message": null, "parent": null}})),
+        (
+            "late",
+            json!({"u": node("", "user", &text("q"), &at(json!(9))), "a": node("u", "assistant", &text("a"), &at(json!(1)))}),
+        ),
+        (
+            "none",
+            json!({"a": node("u", "assistant", &text("a"), &at(Value::Null)), "u": node("r", "user", &text("q"), &at(json!("x"))),
+            "r": {"message": null, "parent": null}}),
+        ),
         // Several roots, and nodes in a circle that say nothing.
-        ("roots", json!({"o": node("", "user", text("other"), &at(json!(1))), "u": node("x", "user", text("q"), &at(json!(2))),
-            "a": node("u", "assistant", text("a"), &at(json!(3))), "x": {"parent": "y"}, "y": {"parent": "x"}})),
+        (
+            "roots",
+            json!({"o": node("", "user", &text("other"), &at(json!(1))), "u": node("x", "user", &text("q"), &at(json!(2))),
+            "a": node("u", "assistant", &text("a"), &at(json!(3))), "x": {"parent": "y"}, "y": {"parent": "x"}}),
+        ),
     ];
     for (name, mapping) in trees {
         for current in [json!(null), json!(7), json!("nowhere")] {
@@ -145,21 +158,49 @@ async fn the_leaf_is_shown_where_the_current_node_is_missing() {
     }
 }
 
+fn hi() -> Value {
+    node("", "user", &json!(["Hi"]), &json!({}))
+}
+
 /// Entries whose fields are of other types than expected, or missing, and which say "Hi" all the same.
-fn odd() -> Vec<Value> {
-    let hi = || node("", "user", json!(["Hi"]), &json!({}));
-    let mut entries = Vec::new();
-    let fields = ["id", "conversation_id", "title", "create_time", "update_time", "current_node", "default_model_slug", "is_archived"];
+fn odd_entries() -> Vec<Value> {
+    let mut entries = vec![json!({"mapping": {"": hi()}}), json!({"mapping": {"n".repeat(500): hi()}})];
+    let fields = [
+        "id",
+        "conversation_id",
+        "title",
+        "create_time",
+        "update_time",
+        "current_node",
+        "default_model_slug",
+        "is_archived",
+    ];
     for field in fields {
-        for value in [json!(null), json!({"a": [1]}), json!([7]), json!(true), json!("\u{202e}"), json!(-1e300)] {
+        for value in
+            [json!(null), json!({"a": [1]}), json!([7]), json!(true), json!("\u{202e}"), json!(-1e300)]
+        {
             let mut entry = json!({"mapping": {"m": hi()}});
             entry[field] = value;
             entries.push(entry);
         }
     }
-    for pointer in ["/parent", "/children", "/message/author/name", "/message/create_time", "/message/metadata", "/message/recipient",
-        "/message/content/text", "/message/weight", "/message/status"]
-    {
+    entries
+}
+
+/// The same of fields of nodes, beside nodes that say nothing.
+fn odd_nodes() -> Vec<Value> {
+    let mut entries = Vec::new();
+    for pointer in [
+        "/parent",
+        "/children",
+        "/message/author/name",
+        "/message/create_time",
+        "/message/metadata",
+        "/message/recipient",
+        "/message/content/text",
+        "/message/weight",
+        "/message/status",
+    ] {
         for value in [json!(null), json!(7), json!({"a": 1}), json!([])] {
             let mut speaking = hi();
             let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -171,23 +212,26 @@ fn odd() -> Vec<Value> {
             entries.push(json!({ "mapping": mapping }));
         }
     }
-    entries.push(json!({"mapping": {"": hi()}}));
-    entries.push(json!({"mapping": {"n".repeat(500): hi()}}));
-    for chat in [
+    entries
+}
+
+/// The same of chats of Open WebUI.
+fn odd_chats() -> Vec<Value> {
+    let chats = [
         json!({"messages": [{"role": "user", "content": "Hi"}]}),
         json!({"history": null, "messages": [null, 7, {"role": "user", "content": [{"type": "text", "text": "Hi"}], "timestamp": "x"}]}),
         json!({"history": {"messages": {"m": {"role": "user", "content": "Hi", "parentId": 7}}, "currentId": 7}, "models": [7], "title": {}}),
-    ] {
-        entries.push(json!({"chat": chat, "title": 7, "meta": 7, "created_at": "x", "pinned": "yes"}));
-    }
-    entries
+    ];
+    let entry = |chat| json!({"chat": chat, "title": 7, "meta": 7, "created_at": "x", "pinned": "yes"});
+    chats.into_iter().map(entry).collect()
 }
 
 #[tokio::test]
 async fn odd_fields_spoil_no_entry() {
     let studio = studio().await;
     let user = studio.user("alice").await;
-    for (position, mut entry) in odd().into_iter().enumerate() {
+    let odd = odd_entries().into_iter().chain(odd_nodes()).chain(odd_chats());
+    for (position, mut entry) in odd.enumerate() {
         // Each has an id of its own, unless its id is what is odd.
         let has_id = entry.get("id").is_some() || entry.get("conversation_id").is_some();
         if !has_id {
@@ -204,23 +248,36 @@ async fn odd_fields_spoil_no_entry() {
     }
 }
 
-#[tokio::test]
-async fn what_cannot_be_imported_is_refused_by_position_without_naming_what_the_file_holds() {
-    let studio = studio().await;
-    let user = studio.user("alice").await;
-    let secret = "ECHO7f3a";
-    let silent = node("", "tool", json!([secret]), &json!({}));
-    let long = node("", "user", json!([format!("{secret}{}", "x".repeat(70_000))]), &json!({}));
-    let circle = json!({"a": node("b", "user", json!(["x"]), &json!({})), "b": node("a", "user", json!(["y"]), &json!({}))});
+/// Stands in what is refused, and must not come back.
+const SECRET: &str = "ECHO7f3a";
+
+/// Entries that cannot be imported.
+fn bad() -> Vec<String> {
+    let secret = SECRET;
+    let silent = node("", "tool", &json!([secret]), &json!({}));
+    let long = node("", "user", &json!([format!("{secret}{}", "x".repeat(70_000))]), &json!({}));
+    let circle = json!({"a": node("b", "user", &json!(["x"]), &json!({})), "b": node("a", "user", &json!(["y"]), &json!({}))});
     let bad = [
-        json!(null), json!(7), json!(secret), json!([]), json!([secret]), json!({}), json!({"title": "T"}),
+        json!(null),
+        json!(7),
+        json!(secret),
+        json!([]),
+        json!([secret]),
+        json!({}),
+        json!({"title": "T"}),
         json!({"id": "x", "title": "T", secret: [{"role": "user", "content": secret}]}),
-        json!({"title": "T", "messages": null}), json!({"title": "T", "messages": {secret: 1}}),
+        json!({"title": "T", "messages": null}),
+        json!({"title": "T", "messages": {secret: 1}}),
         json!({"title": "T", "messages": [{"role": secret, "content": "x"}]}),
-        json!({"title": "T", "mapping": {}}), json!({"title": "T", "mapping": 7}), json!({"title": "T", "mapping": [secret]}),
-        json!({"title": "T", "mapping": {secret: silent}}), json!({"title": "T", "mapping": {secret: long}}),
+        json!({"title": "T", "mapping": {}}),
+        json!({"title": "T", "mapping": 7}),
+        json!({"title": "T", "mapping": [secret]}),
+        json!({"title": "T", "mapping": {secret: silent}}),
+        json!({"title": "T", "mapping": {secret: long}}),
         json!({"title": "T", "mapping": circle}),
-        json!({"title": "T", "chat": {}}), json!({"title": "T", "chat": 7}), json!({"title": "T", "chat": null, "messages": null}),
+        json!({"title": "T", "chat": {}}),
+        json!({"title": "T", "chat": 7}),
+        json!({"title": "T", "chat": null, "messages": null}),
         json!({"title": "T", "chat": {"history": {"messages": {}}, "messages": []}}),
         json!({"title": "T", "chat": {"history": {"messages": {secret: {"role": secret, "content": "x"}}}}}),
         json!({"title": "T", "chat": {"messages": [{"role": "user", "content": ""}]}}),
@@ -228,20 +285,27 @@ async fn what_cannot_be_imported_is_refused_by_position_without_naming_what_the_
     ];
     let mut texts: Vec<String> = bad.iter().map(Value::to_string).collect();
     // Half of a surrogate pair, wherever something was said, and in names.
-    for text in [
+    let halves = [
         r#"{"title":"T","messages":[{"role":"user","content":"\ud83d"}]}"#,
         r#"{"title":"T","mapping":{"m":{"message":{"author":{"role":"user"},"content":{"parts":["ok",{"text":"\udc00"}]}}}}}"#,
         r#"{"title":"T","mapping":{"\ud83d":{"message":{"author":{"role":"user"},"content":{"parts":["ok"]}}}}}"#,
         r#"{"title":"T","chat":{"messages":[{"role":"user","content":"\ud83dx"}]}}"#,
         r#"{"title":"T","chat":{"history":{"messages":{"m":{"role":"user","content":"\ud83d\ud83d"}}}}}"#,
-    ] {
-        texts.push(text.to_owned());
-    }
+    ];
+    texts.extend(halves.map(str::to_owned));
+    texts
+}
+
+#[tokio::test]
+async fn what_cannot_be_imported_is_refused_by_position_without_naming_what_the_file_holds() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    let mut texts = bad();
     let count = texts.len() as u64;
     texts.push(r#"{"id":"good","title":"T","messages":[{"role":"user","content":"Hi"}]}"#.to_owned());
     let answer = import(&user, format!("\u{feff}[{}]", texts.join(","))).await;
     assert_eq!(outcome(&answer), (1, (0..count).collect()), "{}", answer.text);
-    assert!(!answer.text.contains(secret), "{}", answer.text);
+    assert!(!answer.text.contains(SECRET), "{}", answer.text);
     for error in answer.body["errors"].as_array().unwrap() {
         assert!((10..200).contains(&error["detail"].as_str().unwrap().len()), "{error}");
     }

@@ -29,8 +29,20 @@ async fn names_that_cannot_be_seen_or_turn_the_direction_of_text_are_refused() {
     user.conversation("c", &["x"]).await;
     let before = user.get("/api/conversations").await.expect(200).body;
     let bad = [
-        " ", "\u{a0}\u{3000}", "\u{200b}", "\u{200d}\u{2060}", "\u{feff}", "\u{ad}", "\u{3164}", "\u{2800}", "\u{e0041}", "\u{fe0f}",
-        "a\u{202e}b", "\u{202a}a", "a\u{2066}b\u{2069}", "\u{2067}",
+        " ",
+        "\u{a0}\u{3000}",
+        "\u{200b}",
+        "\u{200d}\u{2060}",
+        "\u{feff}",
+        "\u{ad}",
+        "\u{3164}",
+        "\u{2800}",
+        "\u{e0041}",
+        "\u{fe0f}",
+        "a\u{202e}b",
+        "\u{202a}a",
+        "a\u{2066}b\u{2069}",
+        "\u{2067}",
     ];
     for place in PLACES {
         for bad in bad {

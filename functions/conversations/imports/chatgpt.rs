@@ -62,8 +62,7 @@ struct Conversation<'a> {
 pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
     let entry: Conversation<'_> = json::parse_part(SUBJECT, text)?;
     let created_at = entry.create_time.map_or(now, |time| time.0);
-    let tree =
-        Tree { field: "mapping", nodes: entry.mapping.0, current: entry.current_node, created_at };
+    let tree = Tree { field: "mapping", nodes: entry.mapping.0, current: entry.current_node, created_at };
     let (messages, current) = tree.messages()?;
     let title = title(entry.title.as_ref().map(|title| title.0.as_ref())).unwrap_or_else(Title::untitled);
     let summary = Summary {
@@ -101,7 +100,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
                 while let Some((name, node)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     let place = nodes.len();
                     let unreadable = |_error| {
-                        serde::de::Error::custom(format!("has a text at position {place} that cannot be read"))
+                        serde::de::Error::custom(format!(
+                            "has a text at position {place} that cannot be read"
+                        ))
                     };
                     nodes.push(read(name, node).map_err(unreadable)?);
                 }

@@ -95,7 +95,10 @@ mod tests {
     fn names_and_links_are_shown() {
         let entity = "By \u{e200}entity\u{e202}[\"people\",\"Ada Lovelace\",0]\u{e201}, 1843";
         assert_eq!(shown(entity), "By Ada Lovelace, 1843");
-        assert_eq!(shown("See \u{e200}url\u{e202}Docs\u{e202}https://a.example/b\u{e201}."), "See [Docs](https://a.example/b).");
+        assert_eq!(
+            shown("See \u{e200}url\u{e202}Docs\u{e202}https://a.example/b\u{e201}."),
+            "See [Docs](https://a.example/b)."
+        );
         assert_eq!(shown("See \u{e200}url\u{e202}Docs\u{e202}turn0search1\u{e201}."), "See Docs.");
         assert_eq!(shown("By \u{e200}entity\u{e202}not JSON\u{e201}."), "By.");
     }

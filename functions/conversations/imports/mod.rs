@@ -59,7 +59,12 @@ type Following = (Message, Option<MessageId>);
 /// The id of a conversation that comes without one: what says the same gets the same.
 fn made_up_id(title: &Title, messages: &[Following]) -> Result<ConversationId> {
     let said = |message: &Message| {
-        format!("{} {} {}", message.id, message.role.as_str(), fingerprint(message.content.as_str().as_bytes()))
+        format!(
+            "{} {} {}",
+            message.id,
+            message.role.as_str(),
+            fingerprint(message.content.as_str().as_bytes())
+        )
     };
     let all = messages.iter().fold(title.to_string(), |all, (message, _)| all + "\n" + &said(message));
     format!("imported-{}", fingerprint(all.as_bytes())).parse().map_err(Error::internal)

@@ -100,7 +100,8 @@ pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
         title,
         created_at,
         updated_at: entry.updated_at.map_or(created_at, |time| time.0),
-        model: model(first_model.map(|model| model.0.as_ref())).unwrap_or_else(ModelName::default_of_contract),
+        model: model(first_model.map(|model| model.0.as_ref()))
+            .unwrap_or_else(ModelName::default_of_contract),
         system_prompt: chat.system,
         filing: Filing {
             pinned: entry.pinned.unwrap_or_default(),
@@ -173,7 +174,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut nodes = Vec::new();
                 while let Some((name, message)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    let (fields, said) = read(message).map_err(|_| unreadable(nodes.len()))?;
+                    let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
                     nodes.push(Node { name, parent: fields.parent, said });
                 }
                 Ok(Nodes(nodes))
@@ -182,9 +183,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let (mut nodes, mut before) = (Vec::<Node<'de>>::new(), None);
                 while let Some(message) = list.next_element::<&'de RawValue>()? {
-                    let (fields, said) = read(message).map_err(|_| unreadable(nodes.len()))?;
-                    let name =
-                        fields.id.unwrap_or_else(|| Text(format!("imported-{}", nodes.len()).into()));
+                    let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
+                    let name = fields.id.unwrap_or_else(|| Text(format!("imported-{}", nodes.len()).into()));
                     let parent = fields.parent.or(before);
                     before = Some(name.clone());
                     nodes.push(Node { name, parent, said });

@@ -50,7 +50,8 @@ impl Tree<'_> {
         let times = links.times(&nodes, created_at);
         let time = |place: usize| times.get(place).copied().flatten().unwrap_or(created_at);
         said.sort_by_key(|place| (time(*place), *place));
-        let current = current.and_then(|name| links.place(&name)).and_then(|place| links.nearest(Some(place)));
+        let current =
+            current.and_then(|name| links.place(&name)).and_then(|place| links.nearest(Some(place)));
         let current = current.or_else(|| links.last_leaf(&said));
         let ids: HashMap<usize, MessageId> =
             said.iter().filter_map(|place| Some((*place, id(nodes.get(*place)?)?))).collect();
@@ -107,9 +108,9 @@ impl Links {
             .map(|(place, node)| node.parent.as_ref().and_then(place_of).filter(|parent| *parent != place))
             .collect();
         let speaks = |place: usize| {
-            nodes.get(place).is_some_and(|node| {
-                node.said.is_some() && places.get(node.name.0.as_ref()) == Some(&place)
-            })
+            nodes
+                .get(place)
+                .is_some_and(|node| node.said.is_some() && places.get(node.name.0.as_ref()) == Some(&place))
         };
         let nearest = nearest(&before, speaks);
         let follows = |place: &usize| nearest.get(*place).copied().flatten();

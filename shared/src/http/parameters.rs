@@ -80,7 +80,10 @@ impl Request {
     /// [`crate::error::Code::Internal`] when it is not declared for the route.
     pub fn parameter(&self, name: &str) -> Result<Option<&str>> {
         if !self.declared.get().is_some_and(|declared| declared.names.contains(&name)) {
-            return Err(Error::internal(format!("the parameter {name} is not declared for {}", self.route_key())));
+            return Err(Error::internal(format!(
+                "the parameter {name} is not declared for {}",
+                self.route_key()
+            )));
         }
         Ok(self.inner.query_string_parameters_ref().and_then(|parameters| parameters.first(name)))
     }

@@ -77,7 +77,9 @@ fn rule(message: &str) -> String {
         return expected.map_or("must be of another type".to_owned(), |it| format!("must be {}", plain(it)));
     }
     // Field names of ours, or a rule of a type of ours.
-    message.replace("missing field", "must have the field").replace("duplicate field", "must not repeat the field")
+    message
+        .replace("missing field", "must have the field")
+        .replace("duplicate field", "must not repeat the field")
 }
 
 fn known_fields(message: &str) -> String {
@@ -142,7 +144,9 @@ mod tests {
         for role in ["7", "null", "[\"user\"]"] {
             assert_eq!(problem(&format!("{{\"role\":{role}}}")), "role: must be of another type");
         }
-        for role in ["s3cret, expected", "s3cret at line 1, expected s3cret at line ", "`, there are no fields"] {
+        for role in
+            ["s3cret, expected", "s3cret at line 1, expected s3cret at line ", "`, there are no fields"]
+        {
             let rule = "role: must be one of `user`, `assistant`, `system`";
             assert_eq!(problem(&format!(r#"{{"count":1,"role":"{role}"}}"#)), rule);
         }
@@ -155,7 +159,9 @@ mod tests {
 
     #[test]
     fn a_field_that_is_not_known_is_not_named() {
-        for name in ["s3cret", "s3cret, expected `s3cret`", "s3cret`, there are no fields", "s3cret at line 1"] {
+        for name in
+            ["s3cret", "s3cret, expected `s3cret`", "s3cret`, there are no fields", "s3cret at line 1"]
+        {
             let rule = "inner: must have no other fields than `one`, `two`";
             assert_eq!(problem(&format!(r#"{{"inner":{{"{name}":{{"deep":1}}}}}}"#)), rule);
             let strict = parse::<Strict>(format!("{{\"{name}\":1}}").as_bytes()).unwrap_err();

@@ -42,10 +42,17 @@ fn first_that_fits(said: &[Said], room: u64) -> usize {
     }
     let step = (room / STEPS).max(1);
     let must_go = (total - room).div_ceil(step) * step;
-    let turns = said.iter().enumerate().filter(|(_, message)| message.role == Role::User);
-    let turns: Vec<usize> = turns.map(|(place, _)| place).collect();
-    let enough = |first: &&usize| size(said.get(..**first).unwrap_or_default()) >= must_go;
-    turns.iter().find(enough).or(turns.last()).copied().unwrap_or_default()
+    let (mut first, mut before) = (0, 0);
+    for (place, message) in said.iter().enumerate() {
+        if message.role == Role::User {
+            first = place;
+            if before >= must_go {
+                break;
+            }
+        }
+        before += size(std::slice::from_ref(message));
+    }
+    first
 }
 
 /// How many tokens messages take, rather too many than too few.

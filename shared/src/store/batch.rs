@@ -38,8 +38,11 @@ impl Store {
             let put = |item| PutRequest::builder().set_item(Some(item)).build();
             let writes: Result<Vec<_>, _> = batch?.into_iter().map(put).collect();
             let writes = writes.map_err(Error::internal)?.into_iter();
-            self.write_batch(writes.map(|put| WriteRequest::builder().put_request(put).build()).collect(), deadline)
-                .await
+            self.write_batch(
+                writes.map(|put| WriteRequest::builder().put_request(put).build()).collect(),
+                deadline,
+            )
+            .await
         });
         batches.buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
@@ -88,7 +91,9 @@ impl Store {
 }
 
 /// The next items that go into one batch.
-fn next_batch(items: &mut std::iter::Peekable<impl Iterator<Item = Result<Item>>>) -> Option<Result<Vec<Item>>> {
+fn next_batch(
+    items: &mut std::iter::Peekable<impl Iterator<Item = Result<Item>>>,
+) -> Option<Result<Vec<Item>>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while let Some(next) = items.peek() {
         let weight = next.as_ref().map_or(0, weight);

@@ -76,7 +76,10 @@ impl Store {
         for _ in 0..MOST_TRIES {
             match self.standing(user, id).await? {
                 Standing::Conversation(_) => {
-                    let Some(stored) = self.find_stored_conversation(user, id, Texts::Beginnings).await? else { continue };
+                    let Some(stored) = self.find_stored_conversation(user, id, Texts::Beginnings).await?
+                    else {
+                        continue;
+                    };
                     match self.complete(user, stored, imported, deadline).await? {
                         Some(ImportOutcome::Unchanged | ImportOutcome::Completed) if created => {
                             return Ok(ImportOutcome::Created);
