@@ -147,6 +147,13 @@ async fn the_leaf_is_shown_where_the_current_node_is_missing() {
             json!({"o": node("", "user", &text("other"), &at(json!(1))), "u": node("x", "user", &text("q"), &at(json!(2))),
             "a": node("u", "assistant", &text("a"), &at(json!(3))), "x": {"parent": "y"}, "y": {"parent": "x"}}),
         ),
+        // Nodes that are named by the one before them alone.
+        (
+            "children",
+            json!({"u": {"message": node("", "user", &text("q"), &json!({}))["message"], "children": ["a", 7]},
+            "o": node("", "user", &text("other"), &json!({})), "a": {"message": node("", "assistant", &text("a"), &at(json!(1_700_000_009)))["message"]},
+            "r": {"children": ["u"]}, "x": {"children": ["a"], "parent": "x"}}),
+        ),
     ];
     for (name, mapping) in trees {
         for current in [json!(null), json!(7), json!("nowhere")] {

@@ -169,15 +169,17 @@ async fn the_largest_conversations_need_at_most_128_megabytes() {
         let more = json!([{"id": "large", "title": "T", "messages": large(part * 100)}]);
         user.post("/api/import", &more).await.expect(200);
     }
-    let turned = of(large(300).into_iter().rev().collect());
-    measured.check("15 MB stored, in another order", 200, (Method::PUT, path), &turned).await;
+    let mut changed = large(300);
+    changed[3]["content"] = json!("Changed");
+    let changed = of(changed);
+    measured.check("15 MB stored", 200, (Method::PUT, path), &changed).await;
     let more = format!("[{}]", of(large(400)));
     measured.check("15 MB stored", 200, (Method::POST, "/api/import"), &more).await;
     for path in ["/api/conversations", "/api/conversations/large?branch=all", "/api/export"] {
         measured.check("19 MB stored", 200, (Method::GET, path), "").await;
     }
     // What would have to be in memory whole is refused, and what needs an outline alone is not.
-    let refused = measured.check("19 MB stored", 422, (Method::PUT, path), &turned).await;
+    let refused = measured.check("19 MB stored", 422, (Method::PUT, path), &changed).await;
     assert!(refused.body["detail"].as_str().unwrap().contains("too large"), "{}", refused.text);
     let copy = json!({"messageId": "m200"}).to_string();
     measured.check("19 MB stored", 422, (Method::POST, "/api/conversations/large/fork"), &copy).await;

@@ -13,7 +13,7 @@ use shared::store::Imported;
 use utoipa::ToSchema;
 
 use super::citations::without_marks;
-use super::lenient::{Text, Time, lenient, model, text_of, title};
+use super::lenient::{Text, Time, fields, lenient, model, text_of, title};
 use super::tree::{Node, Said, Tree};
 use super::{SUBJECT, made_up_id};
 
@@ -116,34 +116,36 @@ impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
 
 #[derive(Default, Deserialize)]
 struct NodeFields<'a> {
-    #[serde(default, borrow, deserialize_with = "lenient")]
-    message: Option<MessageFields<'a>>,
+    #[serde(default, borrow)]
+    message: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "lenient")]
     parent: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    children: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct MessageFields<'a> {
-    #[serde(default, borrow, deserialize_with = "lenient")]
-    author: Option<Author<'a>>,
+    #[serde(default, borrow)]
+    author: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "lenient")]
     create_time: Option<Time>,
-    #[serde(default, borrow, deserialize_with = "lenient")]
-    content: Option<ContentFields<'a>>,
-    #[serde(default, borrow, deserialize_with = "lenient")]
-    metadata: Option<Metadata<'a>>,
+    #[serde(default, borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    metadata: Option<&'a RawValue>,
     /// Whom it is for: a tool that is called, or everybody.
     #[serde(default, borrow, deserialize_with = "lenient")]
     recipient: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Author<'a> {
     #[serde(default, borrow, deserialize_with = "lenient")]
     role: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct ContentFields<'a> {
     #[serde(default, borrow)]
     parts: Option<&'a RawValue>,
@@ -160,29 +162,37 @@ struct Metadata<'a> {
 }
 
 fn read<'a>(name: Text<'a>, node: &'a RawValue) -> serde_json::Result<Node<'a>> {
-    let fields = serde_json::from_str::<NodeFields<'_>>(node.get()).unwrap_or_default();
-    let said = fields.message.map(MessageFields::said).transpose()?.flatten();
-    Ok(Node { name, parent: fields.parent, said: said.map(Box::new) })
+    let NodeFields { message, parent, children } = fields(Some(node))?;
+    let said = fields::<MessageFields<'_>>(message)?.said()?;
+    Ok(Node { name, parent, children, said: said.map(Box::new) })
 }
 
 impl MessageFields<'_> {
     /// Who says what; nobody in the root, in calls of tools and their answers, and in what a user does not see.
     fn said(self) -> serde_json::Result<Option<Said>> {
-        let (Some(author), Some(content)) = (self.author, self.content) else { return Ok(None) };
+        let author: Author<'_> = fields(self.author)?;
         let is = |role: &Role| author.role.as_ref().is_some_and(|it| it.0 == role.as_str());
         let Some(role) = Role::ALL.into_iter().find(is) else { return Ok(None) };
-        let metadata = self.metadata.unwrap_or_default();
+        let metadata: Metadata<'_> = fields(self.metadata)?;
         let is_for_tool = self.recipient.is_some_and(|recipient| recipient.0 != "all");
         if is_for_tool || metadata.is_visually_hidden_from_conversation.unwrap_or_default() {
             return Ok(None);
         }
-        let mut text = content.parts.map(text_of).transpose()?.unwrap_or_default();
-        if text.is_empty() {
-            text = content.text.map(text_of).transpose()?.unwrap_or_default();
-        }
-        let text = without_marks(text);
+        let text = without_marks(text(self.content)?);
         let model = model(metadata.model_slug.as_ref().map(|slug| slug.0.as_ref()));
         let time = self.create_time.map(|time| time.0);
         Ok((!text.trim().is_empty()).then_some(Said { role, text, time, model }))
     }
+}
+
+/// What a content says: its parts, or where there are none its text.
+fn text(content: Option<&RawValue>) -> serde_json::Result<String> {
+    let ContentFields { parts, text } = fields(content)?;
+    for form in [parts, text, content.filter(|content| content.get().starts_with('"'))] {
+        let text = form.map(text_of).transpose()?.unwrap_or_default();
+        if !text.is_empty() {
+            return Ok(text);
+        }
+    }
+    Ok(String::new())
 }

@@ -17,6 +17,17 @@ pub(super) fn lenient<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(serde_json::from_str(raw.get()).ok())
 }
 
+/// The fields of an object; those of nothing where there is something else. An object that has a field twice is no object.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn fields<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> serde_json::Result<T> {
+    match raw.filter(|raw| raw.get().starts_with('{')) {
+        Some(raw) => serde_json::from_str(raw.get()),
+        None => Ok(T::default()),
+    }
+}
+
 /// A short text, borrowed where the file spells it without escapes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);

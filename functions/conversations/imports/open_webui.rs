@@ -1,7 +1,7 @@
 //! A chat in an export of Open WebUI: a tree of messages by their ids, and beside it the current branch as a list. In old exports
 //! the chat stands alone, without the account's fields around it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -16,7 +16,7 @@ use shared::json;
 use shared::store::Imported;
 use utoipa::ToSchema;
 
-use super::lenient::{Text, Time, lenient, model, text_of, title};
+use super::lenient::{Text, Time, fields, lenient, model, text_of, title};
 use super::tree::{Node, Said, Tree};
 use super::{SUBJECT, made_up_id};
 
@@ -175,19 +175,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
                 let mut nodes = Vec::new();
                 while let Some((name, message)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
-                    nodes.push(Node { name, parent: fields.parent, said });
+                    nodes.push(Node { name, parent: fields.parent, children: fields.children, said });
                 }
                 Ok(Nodes(nodes))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let (mut nodes, mut before) = (Vec::<Node<'de>>::new(), None);
+                let (mut nodes, mut before, mut names) = (Vec::<Node<'de>>::new(), None, HashSet::new());
                 while let Some(message) = list.next_element::<&'de RawValue>()? {
                     let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
-                    let name = fields.id.unwrap_or_else(|| Text(format!("imported-{}", nodes.len()).into()));
+                    // Two messages with one id are two messages all the same.
+                    let name = fields.id.filter(|id| names.insert(id.clone()));
+                    let name = name.unwrap_or_else(|| Text(format!("imported-{}", nodes.len()).into()));
                     let parent = fields.parent.or(before);
                     before = Some(name.clone());
-                    nodes.push(Node { name, parent, said });
+                    nodes.push(Node { name, parent, children: None, said });
                 }
                 Ok(Nodes(nodes))
             }
@@ -207,6 +209,8 @@ struct Fields<'a> {
     id: Option<Text<'a>>,
     #[serde(default, borrow, rename = "parentId", deserialize_with = "lenient")]
     parent: Option<Text<'a>>,
+    #[serde(default, borrow, rename = "childrenIds")]
+    children: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "lenient")]
     role: Option<Text<'a>>,
     #[serde(default, borrow)]
@@ -218,7 +222,7 @@ struct Fields<'a> {
 }
 
 fn read(message: &RawValue) -> serde_json::Result<(Fields<'_>, Option<Box<Said>>)> {
-    let fields = serde_json::from_str::<Fields<'_>>(message.get()).unwrap_or_default();
+    let fields: Fields<'_> = fields(Some(message))?;
     let is = |role: &Role| fields.role.as_ref().is_some_and(|it| it.0 == role.as_str());
     let role = Role::ALL.into_iter().find(is);
     let text = fields.content.map(text_of).transpose()?.unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::value::RawValue;
 use shared::Result;
 use shared::domain::{Content, Message, MessageId, Millis, ModelName, Role};
 use shared::error::Error;
@@ -22,6 +23,8 @@ pub(super) struct Said {
 pub(super) struct Node<'a> {
     pub(super) name: Text<'a>,
     pub(super) parent: Option<Text<'a>>,
+    /// The names of those that follow it, which count for those that name no parent.
+    pub(super) children: Option<&'a RawValue>,
     pub(super) said: Option<Box<Said>>,
 }
 
@@ -102,11 +105,19 @@ impl Links {
             nodes.iter().enumerate().map(|(place, node)| (node.name.0.as_ref().to_owned(), place)).collect();
         let place_of = |name: &Text<'_>| places.get(name.0.as_ref()).copied();
         // A node that follows itself follows nothing.
-        let before: Vec<Option<usize>> = nodes
+        let mut before: Vec<Option<usize>> = nodes
             .iter()
             .enumerate()
             .map(|(place, node)| node.parent.as_ref().and_then(place_of).filter(|parent| *parent != place))
             .collect();
+        for (place, node) in nodes.iter().enumerate() {
+            let children = node.children.and_then(|it| serde_json::from_str::<Vec<&RawValue>>(it.get()).ok());
+            for child in children.iter().flatten() {
+                let child = serde_json::from_str(child.get()).ok().and_then(|name: Text<'_>| place_of(&name));
+                let before = child.filter(|child| *child != place).and_then(|child| before.get_mut(child));
+                before.map(|before| before.get_or_insert(place));
+            }
+        }
         let speaks = |place: usize| {
             nodes
                 .get(place)
