@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{Data, Echo, Error, Options, Studio, secrets::check_signing, settings::Settings};
+use crate::{Data, Echo, Error, Options, Studio, placeholders, secrets::check_signing, settings::Settings};
 
 const HELP: &str = "\
 AI Chat Studio on this machine: every function, an HTTP API, a WebSocket API, DynamoDB and a mailbox.
@@ -75,7 +75,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
 
 async fn run(data: Data, echo: Echo) -> Result<(), Error> {
     let folder = env::current_dir().map_err(|error| Error::Setting(format!("no current folder: {error}")))?;
-    let settings = Settings::read(&folder)?;
+    let mut settings = Settings::read(&folder)?;
+    for line in placeholders::remove(&mut settings.variables) {
+        eprintln!("warning: {line}");
+    }
     settings.variables.get("SECRET_KEY").map_or(Ok(()), |secret| check_signing(secret))?;
     build(&settings.cargo)?;
     let options = Options {

@@ -13,10 +13,10 @@ use std::{
 use crate::{eventually, examples, processes::is_running};
 
 /// A folder with the command, an executable for each function of the product, and nothing else.
-struct Place(PathBuf);
+pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("local-command-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -36,7 +36,7 @@ impl Place {
         Self(folder)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.0.join("local"));
         command.current_dir(&self.0).env("CARGO", "true").env("PORT", "0").env_remove("HOST").args(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
@@ -49,7 +49,12 @@ impl Place {
 
     /// Runs the command until it has said where to go; answers its HTTP address, too.
     fn start(&self, arguments: &[&str]) -> (Running, String) {
-        let mut running = Running(self.command(arguments).spawn().unwrap());
+        Self::wait(self.command(arguments))
+    }
+
+    /// The same with a command of one's own.
+    pub(crate) fn wait(mut command: Command) -> (Running, String) {
+        let mut running = Running(command.spawn().unwrap());
         let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
         let address = loop {
             let Some(line) = lines.next() else { panic!("it has ended: {}", errors(&mut running.0)) };
@@ -88,7 +93,7 @@ fn place(executable: &Path, to: &Path) {
 }
 
 /// The command, killed when the test is done with it.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -97,7 +102,8 @@ impl Drop for Running {
     }
 }
 
-fn errors(child: &mut Child) -> String {
+/// What it has printed as errors by its end.
+pub(crate) fn errors(child: &mut Child) -> String {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     text
@@ -124,10 +130,10 @@ fn every_trouble_at_the_start_is_one_line_and_a_status() {
     expect(&["--data", "/proc/nowhere"], 1, "cannot write to the data folder /proc/nowhere");
     let (_running, address) = place.start(&[]);
     expect(&[], 1, "another studio is running on the data folder .studio");
-    fs::write(place.0.join(".env"), "PORT=1\nSECRET_KEY=a b c\n").unwrap();
+    fs::write(place.0.join(".env"), "PORT=1\na secret, pasted\n").unwrap();
     expect(&[], 1, ".env: line 2 is not NAME=value");
     fs::remove_file(place.0.join(".env")).unwrap();
-    for weak in ["short", "your-secret-key-change-in-production-0123456789", &"a".repeat(64)] {
+    for weak in ["short", "hunter2hunter2", &"a".repeat(64)] {
         let refused = place.command(&["--memory"]).env("SECRET_KEY", weak).output().unwrap();
         let (code, line) = ended(refused);
         assert_eq!((code, line.matches('\n').count()), (1, 1), "{line}");

@@ -11,6 +11,7 @@
 mod command;
 mod cors;
 mod database;
+mod dot_env;
 mod folder;
 mod functions;
 mod http;

@@ -1,0 +1,214 @@
+//! What documentation shows in the place of a secret, and people paste with the rest.
+
+use std::collections::BTreeMap;
+
+/// The variable of the secret that signs tokens.
+const SIGNING: &str = "SECRET_KEY";
+/// How the names of the providers' keys end.
+const KEY: &str = "_API_KEY";
+
+/// What marks a secret as an example even where it is long: functions refuse it.
+const EXAMPLES: [&str; 6] = ["secret-key", "secret_key", "changeme", "change-me", "your-", "example"];
+
+/// What placeholders are made of, in pieces of at least two letters.
+const WORDS: &str = "\
+    your you my our the this that these an is it be to in on of for from with and or not here there please must \
+    should put set use enter insert add paste fill type replace replaced change changed edit update generate make me new \
+    own real actual valid very super top really long strong secure safe random randomly unique unguessable private \
+    secret secrets s3cr3t key keys token tokens password passwd passphrase pass phrase string text value something anything \
+    whatever jwt auth hash signing sign session hmac hs256 sha256 base64 hex app application project server service client \
+    website studio ai api chat llm model openai open anthropic claude gpt chatgpt azure google gemini mistral deepseek \
+    provider sk pk ant proj api03 live org production prod dev devel development local localhost staging test testing \
+    tests demo sample example examples default defaults placeholder dummy fake mock foo bar baz todo fixme tbd none null \
+    nil undefined empty unset insecure unsafe weak temp tmp temporary only before after first deploy deploying deployment \
+    using minimum min at least characters character chars char bytes byte bits bit length name user admin com dot env file \
+    now do dont never commit openssl rand keep same as by yourself abc xyz asdf qwerty hello world required needed \
+    你的 您的 我的 密钥 秘钥 请 替换 填写 填入 输入 修改 更改 更换 设置 这里 此处 在 为 成 的 随机 字符串 一个 安全";
+
+/// Takes placeholders out of `variables`; gives a line about each, without the value.
+pub(crate) fn remove(variables: &mut BTreeMap<String, String>) -> Vec<String> {
+    let is_removed = |name: &str, value: &str| match name.strip_suffix(KEY) {
+        // A model server of one's own may take any key.
+        Some(provider) => is_placeholder(value) && !has_server_of_its_own(variables, provider),
+        None => name == SIGNING && is_placeholder(value),
+    };
+    let found: Vec<String> = variables
+        .iter()
+        .filter(|(name, value)| is_removed(name, value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    found
+        .into_iter()
+        .map(|name| {
+            variables.remove(&name);
+            match name.as_str() {
+                SIGNING => format!("{name} is a placeholder; a generated secret takes its place"),
+                _ => format!("{name} is a placeholder and counts as not set"),
+            }
+        })
+        .collect()
+}
+
+fn has_server_of_its_own(variables: &BTreeMap<String, String>, provider: &str) -> bool {
+    let base = variables.get(&format!("{provider}_BASE_URL"));
+    base.is_some_and(|base| !["api.openai.com", "api.anthropic.com"].iter().any(|host| base.contains(host)))
+}
+
+/// Whether somebody is meant to put a secret in the place of `value`.
+fn is_placeholder(value: &str) -> bool {
+    let lower = value.to_lowercase();
+    let is_example = EXAMPLES.iter().any(|example| lower.contains(example));
+    is_example || lower.split(|letter: char| !letter.is_alphanumeric()).all(is_filler)
+}
+
+/// Whether a piece between punctuation is nothing but words of placeholders, `xxx`, `123` and the like.
+fn is_filler(piece: &str) -> bool {
+    if piece.is_empty() || is_run(piece) {
+        return true;
+    }
+    let words = || WORDS.split_whitespace();
+    let mut reached = vec![false; piece.len() + 1];
+    for start in 0..=piece.len() {
+        let Some(rest) = piece.get(start..) else { continue };
+        if start > 0 && !reached.get(start).copied().unwrap_or_default() {
+            continue;
+        }
+        // A few digits, but no number that could be a secret.
+        let digits = rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+        let is_within =
+            piece.get(..start).is_some_and(|before| before.ends_with(|it: char| it.is_ascii_digit()));
+        let number = (!is_within && (1..=4).contains(&digits)).then_some(digits);
+        let ends = words().filter(|word| rest.starts_with(word)).map(str::len);
+        for length in ends.chain(number) {
+            if let Some(end) = reached.get_mut(start + length) {
+                *end = true;
+            }
+        }
+    }
+    reached.last().copied().unwrap_or_default()
+}
+
+/// Whether a piece is one character, nothing but `x` or `0`, or letters or digits in their order.
+fn is_run(piece: &str) -> bool {
+    let bytes = piece.as_bytes();
+    let follows = |pair: &[u8]| {
+        let [before, after] = pair else { return false };
+        before.checked_add(1) == Some(*after) || matches!((before, after), (b'9', b'0' | b'a') | (b'0', b'a'))
+    };
+    let is_in_order = bytes.len() != 2 && bytes.windows(2).all(follows);
+    is_in_order || bytes.iter().all(|byte| *byte == b'x') || bytes.iter().all(|byte| *byte == b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOWN: &[&str] = &[
+        "your-secret-key",
+        "your-secret-key-here",
+        "your_secret_key_here",
+        "YOUR_SECRET_KEY",
+        "your-super-secret-key-change-in-production",
+        "your-super-secret-jwt-key-change-this-in-production-min-32-chars",
+        "change-me",
+        "changeme",
+        "CHANGE_ME",
+        "change this",
+        "please-change-this-to-a-very-long-random-string-of-32-characters",
+        "replace-me-with-a-random-string",
+        "secret",
+        "supersecret",
+        "super-secret",
+        "mysecretkey",
+        "my_secret_key_123",
+        "example-secret",
+        "an-example-of-a-secret-that-is-long-enough-1f",
+        "dev-secret",
+        "test",
+        "password",
+        "TODO",
+        "<secret>",
+        "<generate with openssl>",
+        "xxxxxxxx",
+        "...",
+        "***",
+        "1234567890",
+        "你的密钥",
+        "请替换为随机字符串",
+        "sk-your-openai-key",
+        "sk-your-openai-api-key-here",
+        "sk-...",
+        "sk-xxx",
+        "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "sk-1234567890",
+        "sk-1234567890abcdef",
+        "sk-proj-your-key",
+        "sk-ant-your-key",
+        "sk-ant-api03-xxxxxxxx",
+        "sk-ant-…",
+        "your-anthropic-api-key",
+        "your anthropic key",
+        "<your key>",
+        "${OPENAI_API_KEY}",
+        "{{ OPENAI_API_KEY }}",
+        "xxx",
+        "none",
+    ];
+
+    #[test]
+    fn what_documentation_shows_is_a_placeholder() {
+        for value in SHOWN {
+            assert!(is_placeholder(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_somebody_chose_is_none() {
+        for value in [
+            "short",
+            "hunter2",
+            "correct horse battery staple",
+            "4f1d0f0c9e8b7a6d5c4b3a29181706f5",
+            "Zm9vYmFyYmF6cXV4LXNlY3JldC1rZXk",
+            "sk-proj-9fTq2LmXv71",
+            "sk-ant-api03-Rk3vQ9",
+            "sk-or-v1-0c9e8b7a6d5c",
+            "AIzaSyD3f9",
+            "ollama",
+            "92837465",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_placeholder(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_taken_out_and_told_of_without_their_value() {
+        let mut variables: BTreeMap<String, String> = [
+            ("SECRET_KEY", "your-secret-key-here"),
+            ("OPENAI_API_KEY", "sk-your-openai-key"),
+            ("ANTHROPIC_API_KEY", "sk-ant-api03-Rk3vQ9"),
+            ("LOG_LEVEL", "test"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let lines = remove(&mut variables);
+        assert_eq!(variables.keys().collect::<Vec<_>>(), ["ANTHROPIC_API_KEY", "LOG_LEVEL"]);
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines[0].starts_with("OPENAI_API_KEY is") && lines[1].starts_with("SECRET_KEY is"),
+            "{lines:?}"
+        );
+        assert!(!lines.concat().contains("your"));
+    }
+
+    #[test]
+    fn a_model_server_of_ones_own_takes_any_key() {
+        let with = |base: &str| {
+            let set = [("OPENAI_API_KEY", "none"), ("OPENAI_BASE_URL", base)];
+            let mut variables = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            remove(&mut variables).len()
+        };
+        assert_eq!((with("http://127.0.0.1:11434/v1"), with("https://api.openai.com/v1")), (0, 1));
+    }
+}
