@@ -39,10 +39,11 @@ pub fn offer(variables: &mut Variables) -> Result<Offer, StartError> {
     let catalogue = variables.optional("MODELS", models);
     let default = variables.optional("DEFAULT_MODEL", ModelName::try_from);
     let fallback = variables.optional("FALLBACK_MODEL", ModelName::try_from);
+    // A function that may read a key knows where it is; any other is only told whether there is one.
+    let is_set = |key: &str| ["ARN", "SET"].iter().any(|how| variables.is_set(&format!("{key}_{how}")));
     let has_key = |provider| match provider {
-        Provider::OpenAi => variables.is_set("OPENAI_API_KEY_ARN"),
-        Provider::Anthropic => variables.is_set("ANTHROPIC_API_KEY_ARN"),
-
+        Provider::OpenAi => is_set("OPENAI_API_KEY"),
+        Provider::Anthropic => is_set("ANTHROPIC_API_KEY"),
         Provider::Offline => false,
     };
     Ok(Offer::new(catalogue, default, fallback, has_key)?)

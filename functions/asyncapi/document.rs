@@ -80,7 +80,7 @@ fn channel(messages: &Map<String, Value>) -> Value {
         "properties": {
             "ticket": text("From `POST /api/auth/ws-ticket`: good once, for 30 s. The best way, since addresses end up in logs."),
             "token": text("An access token, or an API key."),
-            "user_id": text("Only this user's credentials open the connection. Locally, `/ws/{user_id}` says the same."),
+            "user_id": text("Only this user's credentials authenticate the connection, which opens with any text. Locally, `/ws/{user_id}` says the same."),
         },
     });
     json!({

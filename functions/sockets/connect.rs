@@ -3,6 +3,7 @@
 use shared::Result;
 use shared::auth::{TICKET_PREFIX, UserSecret};
 use shared::clock;
+use shared::domain::ClaimedUser;
 use shared::error::{Code, Error};
 use shared::replies::Task;
 use shared::store::{Connection, Owner};
@@ -28,7 +29,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     let mut connection = Connection {
         id: event.connection().clone(),
         connected_at: event.connected_at(),
-        claimed_user: event.query("user_id").map(|id| id.parse().map_err(|_rule| forbidden())).transpose()?,
+        claimed_user: event.query("user_id").filter(|id| !id.is_empty()).map(ClaimedUser::from),
         open: false,
         owner: None,
     };
@@ -79,8 +80,8 @@ async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
     Ok(Some(caller.into()))
 }
 
-/// A browser says from which page a connection comes; pages of others may not use a user's token. Other clients say
-/// nothing.
+/// A browser says from which page a connection comes; pages of others may not use a user's token. The studio's own pages may
+/// always connect. Other clients say nothing.
 fn check_origin(sockets: &Sockets, event: &Event) -> Result<()> {
     let Some(origin) = event.header("origin") else { return Ok(()) };
     let allowed = sockets.allowed_origins.iter().any(|allowed| allowed == origin);

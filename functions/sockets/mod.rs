@@ -63,7 +63,8 @@ impl Sockets {
         let (connections, function) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
-        let allowed_origins = variables.list("ALLOWED_ORIGINS");
+        let mut allowed_origins = variables.list("ALLOWED_ORIGINS");
+        allowed_origins.extend(variables.list("OWN_ORIGINS"));
         let (offer, limits) = (start::offer(&mut variables)?, start::limits(&mut variables));
         let base = Foundation::lay(variables, connections).await?;
         let push = Push::connect(&base.aws.sdk, endpoint, base.store.clone());

@@ -46,6 +46,7 @@ mod mails;
 mod matrix;
 mod memory;
 mod names;
+mod old_clients;
 mod outside;
 mod pages;
 mod parameters;

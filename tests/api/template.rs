@@ -106,6 +106,53 @@ fn a_function_may_use_what_its_variables_name_and_nothing_else() {
     }
 }
 
+/// What a resource needs before CloudFormation can make it. SAM makes an HTTP API of the functions that it invokes, and
+/// what invokes a function is no part of that function.
+fn needs(template: &Value, id: &str) -> BTreeSet<String> {
+    let mut resource = template["Resources"][id].clone();
+    if let Some(properties) = resource["Properties"].as_object_mut() {
+        properties.remove("Events");
+    }
+    let invoked = functions(template).filter(|(_, function)| {
+        let events = function["Events"].as_object().into_iter().flat_map(Map::values);
+        events.into_iter().any(|event| event["Properties"]["ApiId"]["Ref"] == id)
+    });
+    let invoked: BTreeSet<String> = invoked.map(|(function, _)| function.to_owned()).collect();
+    ids(&resource).into_iter().chain(invoked).collect()
+}
+
+#[test]
+fn no_resource_needs_itself() {
+    let template = template();
+    for id in template["Resources"].as_object().unwrap().keys() {
+        let mut reached = BTreeSet::new();
+        let mut ahead = vec![id.clone()];
+        while let Some(next) = ahead.pop() {
+            ahead.extend(needs(&template, &next).into_iter().filter(|found| reached.insert(found.clone())));
+        }
+        assert!(!reached.contains(id), "{id} needs itself, which CloudFormation refuses");
+    }
+}
+
+#[test]
+fn only_functions_that_ask_models_may_read_the_keys_of_providers() {
+    let template = template();
+    let may_read = |function: &Value| {
+        statements(function).flat_map(|it| ids(&it["Resource"])).any(|id| id.ends_with("ApiKeyArn"))
+    };
+    let readers: Vec<&str> =
+        functions(&template).filter(|(_, function)| may_read(function)).map(|(id, _)| id).collect();
+    assert_eq!(readers, ["ChatFunction", "RepliesFunction"]);
+}
+
+#[test]
+fn sockets_open_for_the_pages_of_the_http_api() {
+    let template = template();
+    let variables = &template["Resources"]["SocketsFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(variables["OWN_ORIGINS"], template["Outputs"]["ApiUrl"]["Value"]);
+    assert_eq!(ids(&variables["ALLOWED_ORIGINS"]), BTreeSet::from(["AllowedOrigins".to_owned()]));
+}
+
 #[test]
 fn a_secret_is_in_no_variable_and_in_no_output() {
     let template = template();

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod branch;
+pub mod claimed_user;
 pub mod conversation;
 pub mod id;
 pub mod limit;
@@ -16,6 +17,7 @@ mod visible;
 
 pub use account::{ApiKey, DisplayName, Email, KeyName, SecondFactor, Totp, User, Username};
 pub use branch::Branch;
+pub use claimed_user::ClaimedUser;
 pub use conversation::{Conversation, Filing, Folder, Summary, Tag, Tags};
 pub use id::{ConnectionId, ConversationId, Credential, KeyId, MessageId, SessionId, UserId};
 pub use limit::{Allowance, FREE_FAILURES, Failures, Network, Rate, Requester};

@@ -8,7 +8,7 @@ use super::items::item_at;
 use super::query::Stretch;
 use super::transaction::{failed, from_item, to_item};
 use super::{Store, key};
-use crate::domain::{ConnectionId, Credential, Millis, UserId};
+use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};
 
 /// Rows outlive their connection at most by this.
@@ -85,7 +85,7 @@ pub struct Connection {
     pub connected_at: Millis,
     /// The user that the address named (`/ws/{user_id}`): nobody else may authenticate here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claimed_user: Option<UserId>,
+    pub claimed_user: Option<ClaimedUser>,
     /// Whether it is known to be open. Before its connect route has answered, it looks as if it were gone.
     #[serde(default)]
     pub open: bool,
@@ -98,7 +98,7 @@ impl Connection {
     /// Whether its address is open to `user`.
     #[must_use]
     pub fn claims_allow(&self, user: UserId) -> bool {
-        self.claimed_user.is_none_or(|claimed| claimed == user)
+        self.claimed_user.is_none_or(|claimed| claimed.allows(user))
     }
 
     /// Whether a token of `user` may authenticate it.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::Error, private_files as private};
+use crate::{error::Error, options::Data, private_files as private};
 
 const DATABASE: &str = "studio.db";
 const LOCK: &str = "lock";
@@ -29,8 +29,16 @@ impl Drop for DataFolder {
 }
 
 impl DataFolder {
+    /// The folder that these data live in, where they live in one.
+    pub(crate) fn of(data: &Data) -> Result<Option<Self>, Error> {
+        match data {
+            Data::Memory => Ok(None),
+            Data::Directory(path) => Self::take(path).map(Some),
+        }
+    }
+
     /// Makes the folder if it is absent, takes it, and closes it to everybody but its owner.
-    pub(crate) fn take(path: &Path) -> Result<Self, Error> {
+    fn take(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::DataFolder { path: path.to_owned(), source };
         private::make_folder(path).map_err(failed)?;
         let lock = private::open(&path.join(LOCK)).map_err(failed)?;

@@ -1,6 +1,9 @@
 //! Listening on an address, and how a client gets there.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+};
 
 use tokio::net::TcpListener;
 
@@ -20,4 +23,51 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
         return SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port());
     }
     address
+}
+
+/// The origins of the pages that are served on `address`, which was listened on as `host`.
+pub(crate) fn origins(host: &str, address: SocketAddr) -> Vec<String> {
+    let ip = address.ip();
+    let mut hosts: BTreeSet<String> = BTreeSet::new();
+    if ip.is_loopback() || ip.is_unspecified() {
+        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    }
+    if ip.is_unspecified() {
+        hosts.extend(address_in_network().map(in_url));
+    } else {
+        hosts.insert(in_url(ip));
+        // A name, where it is not the address again.
+        hosts.extend(host.parse::<IpAddr>().is_err().then(|| host.to_ascii_lowercase()));
+    }
+    let port = if address.port() == 80 { String::new() } else { format!(":{}", address.port()) };
+    hosts.into_iter().map(|host| format!("http://{host}{port}")).collect()
+}
+
+/// The address that others in the network know this machine by. To connect a UDP socket sends nothing.
+fn address_in_network() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+fn in_url(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origins;
+
+    #[test]
+    fn pages_have_the_origin_of_each_name_of_their_address() {
+        let of = |host: &str, address: &str| origins(host, address.parse().unwrap());
+        let loopback = ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost:8000"];
+        assert_eq!(of("127.0.0.1", "127.0.0.1:8000"), loopback);
+        assert_eq!(of("localhost", "[::1]:8000"), loopback);
+        assert!(loopback.iter().all(|origin| of("0.0.0.0", "0.0.0.0:8000").contains(&(*origin).to_owned())));
+        assert_eq!(of("Studio.example", "192.0.2.7:80"), ["http://192.0.2.7", "http://studio.example"]);
+    }
 }

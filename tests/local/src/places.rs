@@ -11,6 +11,8 @@ use crate::{
 pub(crate) struct Places {
     pub(crate) public: SocketAddr,
     pub(crate) internal: SocketAddr,
+    /// The origins of the pages that are served at the public address.
+    pub(crate) origins: Vec<String>,
     pub(crate) secrets: Secrets,
 }
 
@@ -31,11 +33,14 @@ impl Places {
         (functions, routes)
     }
 
-    /// A value with the local secret for a reference to the stored one (none for one that is not there), and a
-    /// local address for a deployed API's.
+    /// A value with the local secret for a reference to the stored one (none for one that is not there), whether there is one,
+    /// and a local address for a deployed API's: all of them where origins are listed (`X_ORIGINS`).
     fn local(&self, name: &str, value: &str, template: &Template) -> String {
         if let Some(secret) = template.secret_named_by(name, value) {
             return self.secrets.arn(&secret.name).unwrap_or_default();
+        }
+        if let Some(secret) = template.secret_told_of_by(name) {
+            return self.secrets.arn(&secret.name).map_or_else(String::new, |_arn| "true".to_owned());
         }
         let deployed = |scheme: &str, api: &str| {
             let rest = value.strip_prefix(scheme)?.strip_prefix(api)?.strip_prefix(".execute-api.")?;
@@ -50,6 +55,10 @@ impl Places {
             }
         }
         let http = template.http_apis.iter().find_map(|api| deployed("https://", api));
-        http.map_or_else(|| value.to_owned(), |path| format!("http://{}{path}", self.public))
+        match http {
+            Some(path) if path.is_empty() && name.ends_with("_ORIGINS") => self.origins.join(","),
+            Some(path) => format!("http://{}{path}", self.public),
+            None => value.to_owned(),
+        }
     }
 }

@@ -18,9 +18,9 @@ use crate::{
     http1::{self, Answer, Body, Serving},
     internal::Internal,
     lambda::{Asynchronous, Functions, Guardian, InvokeError, Surroundings},
-    listener::{listen, reachable},
+    listener::{listen, origins, reachable},
     mailbox::{Mail, Mailbox},
-    options::{Data, Options},
+    options::Options,
     places::Places,
     progress::Patience,
     queues::Queues,
@@ -68,14 +68,10 @@ impl Studio {
         let template = Template::read(&options)?;
         let (public, address) = listen(&options.host, options.port).await?;
         let (private, internal) = listen("127.0.0.1", 0).await?;
-        let folder = match &options.data {
-            Data::Memory => None,
-            Data::Directory(path) => Some(DataFolder::take(path)?),
-        };
+        let folder = DataFolder::of(&options.data)?;
         let guards = Guards::default();
         let keys = AccessKeys::new(&template.functions)?;
         let secrets = Secrets::provide(&template, &options.variables, folder.as_ref())?;
-        let mailbox = Mailbox::new(&guards)?;
         let database =
             dynamodb::open(folder.as_ref().map(DataFolder::database).as_deref(), &template.tables)?;
         let (for_data, dynamodb) = listen("127.0.0.1", 0).await?;
@@ -86,7 +82,12 @@ impl Studio {
             keys: &keys,
             group: guardian.as_ref().and_then(Guardian::group),
         };
-        let places = Places { public: reachable(address), internal, secrets: secrets.clone() };
+        let places = Places {
+            public: reachable(address),
+            internal,
+            origins: origins(&options.host, address),
+            secrets: secrets.clone(),
+        };
         let (definitions, routes) = places.settle(&template);
         let functions = Arc::new(Functions::new(definitions, &surroundings, &options)?);
         let studio = Self {
@@ -98,7 +99,7 @@ impl Studio {
             connections: Connections::new(&guards, template.websocket.as_ref()),
             functions,
             secrets,
-            mailbox,
+            mailbox: Mailbox::new(&guards)?,
             queues: Queues::new(template.queues.clone()),
             guards,
             closing: CancellationToken::new(),

@@ -122,7 +122,11 @@ impl Resolver {
                 [index, list] => self.select(index, list),
                 _ => Err(bad_argument(name)),
             },
-            ("Ref" | "GetAtt" | "Sub" | "Join" | "Split" | "Select", _) => Err(bad_argument(name)),
+            // What holds where the condition does: only a deployment knows whether it does.
+            ("If", Node::List(items)) => {
+                items.get(1).map_or_else(|| Err(bad_argument(name)), |then| self.value(then))
+            }
+            ("Ref" | "GetAtt" | "Sub" | "Join" | "Split" | "Select" | "If", _) => Err(bad_argument(name)),
             _ => Err(TemplateError(format!("the function !{name} is not known here"))),
         }
     }

@@ -32,6 +32,12 @@ impl Template {
         Some(SecretName { name: name.to_owned(), is_made, reference: value.to_owned() })
     }
 
+    /// The secret that a variable tells of: one called `X_SET` says whether there is an `X`.
+    pub(crate) fn secret_told_of_by(&self, variable: &str) -> Option<SecretName> {
+        let name = variable.strip_suffix("_SET")?;
+        self.secret_names().into_iter().find(|secret| secret.name == name)
+    }
+
     /// Every secret that a function's variable names, once.
     pub(crate) fn secret_names(&self) -> Vec<SecretName> {
         let variables = self.functions.iter().flat_map(|function| &function.variables);

@@ -117,6 +117,9 @@ async fn the_environment_is_lambdas_and_the_templates_and_nothing_else() {
     assert_eq!(environment["TABLE"], "Table");
     assert_eq!(environment["ORIGINS"], "https://one.example,https://two.example");
     assert_eq!(environment["PUSH"], studio.management_url());
+    let port = studio.url().rsplit(':').next().unwrap().to_owned();
+    let origins = ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("http://{host}:{port}"));
+    assert_eq!(environment["OWN_ORIGINS"], origins.join(","));
     assert_eq!(environment["SECOND"], "b");
     assert_eq!(environment["ARN"], "arn:aws:lambda:us-east-1:000000000000:function:Impatient");
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_NAME"], "Web");

@@ -96,12 +96,14 @@ async fn what_is_not_there_is_refused_as_aws_does() {
 #[tokio::test]
 async fn a_variable_of_the_studio_sets_a_secret_and_without_one_the_function_has_no_arn() {
     let without = environment(&studio().await).await;
-    assert_eq!(without["PROVIDER_KEY_ARN"], "");
+    assert_eq!((&without["PROVIDER_KEY_ARN"], &without["PROVIDER_KEY_SET"]), (&"".into(), &"".into()));
     assert_eq!(without["ARN"], "arn:aws:lambda:us-east-1:000000000000:function:Impatient");
     let set = options().variable("PROVIDER_KEY", "sk-1").variable("SIGNING_KEY", SET);
     let studio = Studio::start(set).await.unwrap();
     assert_eq!(values(&studio).await, [Some(SET.to_owned()), None]);
-    let arn = environment(&studio).await["PROVIDER_KEY_ARN"].clone();
+    let with = environment(&studio).await;
+    assert_eq!(with["PROVIDER_KEY_SET"], "true");
+    let arn = with["PROVIDER_KEY_ARN"].clone();
     assert_eq!(get(&studio, &json!({ "SecretId": arn })).await.1["SecretString"], "sk-1");
     let empty = Studio::start(options().variable("PROVIDER_KEY", "")).await.unwrap();
     assert_eq!(environment(&empty).await["PROVIDER_KEY_ARN"], "");

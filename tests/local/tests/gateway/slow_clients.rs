@@ -21,7 +21,8 @@ async fn studio() -> Studio {
 
 /// The `HOST:PORT` of each listener.
 fn listeners(studio: &Studio) -> [String; 3] {
-    [studio.url(), studio.lambda_url(), studio.dynamodb_url()].map(|url| url["http://".len()..].to_owned())
+    [studio.url(), studio.lambda_url(), studio.dynamodb_url()]
+        .map(|url| url.trim_start_matches("http://").to_owned())
 }
 
 /// Sends `first`, then `more` again and again, until the other side ends the connection; answers how long that took.
