@@ -55,7 +55,7 @@ impl Chat {
         Ok(Self {
             replies: Replies::new(store.clone(), push.clone()),
             answers: Answers::new(models.clone(), turns.clone()),
-            worker: Worker::new(store, models.clone(), push),
+            worker: Worker::new(store, models.clone(), turns.clone(), push),
             handover: Handover::connect(&base.aws.sdk, function),
             base,
             models,

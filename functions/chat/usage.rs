@@ -110,7 +110,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
             reserved_tokens: today.held.tokens.saturating_sub(used.input_tokens + used.output_tokens),
             reserved_micro_dollars: today.held.micro_dollars.saturating_sub(used.micro_dollars),
             running: today.running,
-            resets_in: 86_400 - now.seconds() % 86_400,
+            resets_in: now.left_of_day(),
         },
         limits: Limits {
             daily_tokens: budget.tokens,

@@ -63,9 +63,9 @@ impl Replies {
         let store = Store::connect(&aws.sdk, studio, connections);
         let push = Push::connect(&aws.sdk, endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;
-        let worker = Worker::new(store.clone(), models.clone(), push.clone());
         let replies = shared::replies::Replies::new(store.clone(), push.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
+        let worker = Worker::new(store.clone(), models.clone(), turns.clone(), push.clone());
         let titles = Titles::new(store.clone(), models, turns, push.clone());
         Ok(Self { store, push, worker, replies, titles })
     }

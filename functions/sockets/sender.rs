@@ -18,10 +18,8 @@ const MOST_FRAMES: u64 = 5;
 const TOO_MANY: u64 = MOST_FRAMES + 1;
 /// So long after the connect, no frame but `auth` is answered before that.
 const AUTHENTICATES_WITHIN_SECONDS: u64 = 30;
-/// Frames can overtake each other: how long one waits for the end of an `auth` frame that is being handled.
+/// Frames can overtake each other: how long one waits for an `auth` frame, from when the handling of that began, if it has.
 const PATIENCE_MILLIS: u64 = 500;
-/// How long one waits for an `auth` frame whose handling has not begun.
-const PATIENCE_UNSEEN_MILLIS: u64 = 250;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Who sent a frame, on a connection that has authenticated.
@@ -110,7 +108,7 @@ async fn owner_soon(sockets: &Sockets, event: &Event, stranger: Stranger) -> Res
             if !may_wait(sockets, event, now).await? {
                 return Ok(None);
             }
-            after(now, PATIENCE_UNSEEN_MILLIS)
+            after(now, PATIENCE_MILLIS)
         }
     };
     while clock::now() < until {

@@ -235,6 +235,12 @@ impl Error {
         Self::new(Code::NotFound, "Conversation not found")
     }
 
+    /// The limits of a day allow no more; the next one begins in so many seconds.
+    #[must_use]
+    pub fn over_the_day(seconds: u64) -> Self {
+        Self::new(Code::LimitReached, "Today's limit is reached").after(Some(seconds))
+    }
+
     /// What went wrong, for programs.
     #[must_use]
     pub fn code(&self) -> Code {

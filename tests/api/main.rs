@@ -59,6 +59,7 @@ mod realtime;
 mod regenerate;
 mod repair;
 mod replies;
+mod reservations;
 mod restart;
 mod resume;
 mod revoked;

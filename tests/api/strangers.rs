@@ -93,16 +93,12 @@ async fn half_a_minute_after_the_connect_every_frame_but_auth_closes_an_unauthen
 async fn frames_that_overtake_their_auth_frame_work_on_many_connections_at_once() {
     let studio = studio_with(|options| options).await;
     let alice = studio.user("alice").await;
-    let windows = join_all((0..8).map(|_| studio.window())).await;
+    let windows = join_all((0..3).map(|_| studio.window())).await;
     join_all(windows.into_iter().map(async |mut window| {
         window.send(&json!({"type": "auth", "token": alice.token})).await;
-        for _ in 0..3 {
-            window.send_text(PING).await;
-        }
+        window.send_text(PING).await;
         window.next("auth_success").await;
-        for _ in 0..3 {
-            window.next("pong").await;
-        }
+        window.next("pong").await;
         assert!(!window.unasked().iter().any(|frame| frame["type"] == "error"), "{:?}", window.unasked());
     }))
     .await;

@@ -32,7 +32,7 @@ pub struct Allowance {
 
 impl Rate {
     /// How often in a second a frame from one network waits for an `auth` frame that has not been seen.
-    pub const WAITS: Self = Self { most: 5, window_seconds: 1 };
+    pub const WAITS: Self = Self { most: 3, window_seconds: 1 };
     /// As many requests a minute as there are.
     pub const UNLIMITED: Self = Self { most: u64::MAX, window_seconds: 60 };
 

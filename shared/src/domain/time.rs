@@ -20,6 +20,12 @@ pub struct Millis(u64);
 const LAST: u64 = 253_402_207_200_000;
 
 impl Millis {
+    /// In how many seconds another day begins, in UTC.
+    #[must_use]
+    pub fn left_of_day(self) -> u64 {
+        86_400 - self.seconds() % 86_400
+    }
+
     /// The point in time, or the last one there is.
     #[must_use]
     pub fn saturating(millis: u64) -> Self {

@@ -71,7 +71,8 @@ impl Offer {
     }
 
     /// The model to ask when `entry` does not begin.
-    pub(super) fn fallback_of(&self, entry: &Entry) -> Option<Entry> {
+    #[must_use]
+    pub fn fallback_of(&self, entry: &Entry) -> Option<Entry> {
         let fallback = self.fallback.as_ref().filter(|fallback| **fallback != entry.id)?;
         self.catalogue.find(fallback).cloned()
     }

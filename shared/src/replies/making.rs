@@ -95,6 +95,7 @@ impl Making {
         Ending {
             status,
             content: Content::of_reply(&self.so_far.text),
+            past_tokens: self.so_far.past_after(&charge.usage),
             charge: Some(charge),
             model: self.model(lease).clone(),
             seq: self.seq(),

@@ -1,5 +1,6 @@
 //! What a model has said so far, and what was counted of it.
 
+use super::turns::read_by;
 use crate::domain::usage::estimated_tokens;
 use crate::domain::{ModelName, Usage};
 use crate::error::{Error, Result};
@@ -71,7 +72,7 @@ impl SoFar {
 
     /// Remembers roughly how much the model reads, for a provider that does not count, or has no time to.
     pub(super) fn reads(&mut self, question: &Question) {
-        self.read = question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
+        self.read = read_by(question);
     }
 
     /// What was used: as the provider counts it, and by estimate as far as it had no time to.
@@ -81,6 +82,13 @@ impl SoFar {
             Some(usage) => Usage { output: usage.output.max(self.tokens), ..usage },
             None => Usage { input: self.read, output: self.tokens, ..Usage::default() },
         }
+    }
+
+    /// About how many tokens the next question has before what the user says then: this question and its reply, as the provider
+    /// counts them or as we do, whichever is more. None when no model was asked.
+    pub(super) fn past_after(&self, usage: &Usage) -> Option<u64> {
+        let estimate = self.read + estimated_tokens(&self.text);
+        Some(usage.total().max(estimate)).filter(|tokens| *tokens > 0)
     }
 
     /// What went wrong: a model that ends without a word has failed too.

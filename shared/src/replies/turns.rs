@@ -8,7 +8,8 @@ use crate::domain::{ConversationId, MessageId, ModelName, Prompt, Usage, User, U
 use crate::error::{Code, Error, Result};
 use crate::models::{Entry, Offer, Question};
 use crate::store::{
-    Charge, Follows, Held, LooseTurn, Regeneration, ReplyPlace, Reservation, StartedTurn, Store, StoredTurn,
+    Charge, Follows, Held, Lease, LooseTurn, Raised, Regeneration, ReplyPlace, Reservation, StartedTurn,
+    Store, StoredTurn,
 };
 
 use super::{check_max_tokens, check_temperature, title_of};
@@ -129,12 +130,33 @@ impl Turns {
         if !self.limits.models_enabled {
             return Err(Error::new(Code::ModelsOff, "Models are switched off at the moment"));
         }
+        Ok(Reservation { most: self.most(model, read, max_tokens)?, budget: self.budget_of(user) })
+    }
+
+    /// What a reply of this model to so many tokens uses at most.
+    fn most(&self, model: &ModelName, read: u64, max_tokens: u32) -> Result<Spending> {
         let entry = self.offer.find(model)?;
         let input = read.min(entry.context_window);
         let output = u64::from(max_tokens.min(entry.max_output));
         let usage = Usage { input, output, ..Usage::default() };
-        let most = Spending { tokens: usage.total(), micro_dollars: entry.price.of(&usage) };
-        Ok(Reservation { most, budget: self.budget_of(user) })
+        // Whichever of the two answers in the end.
+        let fallback = self.offer.fallback_of(&entry).map_or(0, |fallback| fallback.price.of(&usage));
+        let micro_dollars = entry.price.of(&usage).max(fallback);
+        Ok(Spending { tokens: usage.total(), micro_dollars })
+    }
+
+    /// Sees to it that what a stored question takes is reserved, now that it is known in full.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub(super) async fn raise(&self, lease: &mut Lease, question: &Question) -> Result<Raised> {
+        let most = self.most(&question.model, read_by(question), question.max_tokens)?;
+        if lease.holds(most) {
+            return Ok(Raised::Held);
+        }
+        let Some(user) = self.store.find_user(lease.place.user).await? else { return Ok(Raised::Lost) };
+        let wanted = Reservation { most, budget: self.budget_of(&user) };
+        self.store.raise_reservation(lease, &wanted, clock::now()).await
     }
 
     /// Reserves for a question whose reply is stored nowhere.
@@ -142,8 +164,7 @@ impl Turns {
     /// # Errors
     /// As [`Self::start`].
     pub async fn reserve(&self, user: &Arc<User>, question: &Question) -> Result<Held> {
-        let read = question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
-        let reservation = self.reservation(user, &question.model, read, question.max_tokens)?;
+        let reservation = self.reservation(user, &question.model, read_by(question), question.max_tokens)?;
         self.store.reserve(user.id, &reservation, clock::now()).await
     }
 
@@ -154,6 +175,11 @@ impl Turns {
     pub async fn settle(&self, user: UserId, held: &Held, charge: Option<&Charge>) -> Result<()> {
         self.store.settle(user, held, charge).await
     }
+}
+
+/// Roughly how many tokens a model reads of a question.
+pub(super) fn read_by(question: &Question) -> u64 {
+    question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum()
 }
 
 /// What `usage` of a model comes to. All names that the offline model answers to are booked on it.

@@ -10,14 +10,14 @@ use super::fit::{Fitted, fit};
 use super::making::Making;
 use super::outlets::Outlets;
 use super::so_far::Ended;
-use super::turns::charge;
+use super::turns::{Turns, charge};
 use crate::clock;
 use crate::domain::{Content, Millis, ModelName, ReplyStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::models::{FailureKind, Models, Pieces, Question, Said};
 use crate::sockets::frame::{Part, ServerFrame};
 use crate::sockets::{Push, parts};
-use crate::store::{Charge, Farewell, Flags, Found, Lease, ReplyPlace, Store};
+use crate::store::{Charge, Farewell, Flags, Found, Lease, Raised, ReplyPlace, Store};
 
 /// How long a lease lasts beyond its last renewal.
 const LEASE_SECONDS: u64 = 10;
@@ -31,6 +31,7 @@ const MOST_LAST_WISHES: u32 = 5;
 pub struct Worker {
     store: Store,
     models: Models,
+    turns: Turns,
     push: Push,
 }
 
@@ -69,13 +70,15 @@ enum Heard {
     Stopped,
     TimeIsOver,
     LeaseLost,
+    /// No model was asked, since the question takes more than the day's limits leave.
+    OverLimit,
 }
 
 impl Worker {
     /// A worker over these.
     #[must_use]
-    pub fn new(store: Store, models: Models, push: Push) -> Self {
-        Self { store, models, push }
+    pub fn new(store: Store, models: Models, turns: Turns, push: Push) -> Self {
+        Self { store, models, turns, push }
     }
 
     /// Makes the reply at `place` within `time`. None for a duplicate or late delivery, which does nothing, and for a reply
@@ -90,7 +93,8 @@ impl Worker {
             tracing::info!("a reply was begun or ended by another delivery");
             return Ok(None);
         };
-        let (question, watchers) = tokio::join!(self.question(&lease), self.push.watchers(place.user, now));
+        let (question, watchers) =
+            tokio::join!(self.question(&mut lease), self.push.watchers(place.user, now));
         // Without its windows, a reply is still made, and read later.
         let watchers = watchers.unwrap_or_else(|error| {
             tracing::error!(?error, "a reply is made without its windows");
@@ -123,6 +127,7 @@ impl Worker {
             }
             // The conversation was deleted before the reply began.
             Err(error) if error.code() == Code::NotFound => Ok(Heard::LeaseLost),
+            Err(error) if error.code() == Code::LimitReached => Ok(Heard::OverLimit),
             Err(error) => Err(error),
         };
         let heard = heard.unwrap_or_else(|error| {
@@ -132,8 +137,9 @@ impl Worker {
         self.end(lease, flags, heard, making).await
     }
 
-    /// What the model is asked: as much of the conversation before the reply as it has room for.
-    async fn question(&self, lease: &Lease) -> Result<(Question, usize)> {
+    /// What the model is asked: as much of the conversation before the reply as it has room for. What it takes is reserved: when
+    /// the turn began, there was but an estimate of it.
+    async fn question(&self, lease: &mut Lease) -> Result<(Question, usize)> {
         let mut messages = Vec::new();
         if lease.place.within.is_some() {
             let history = self.store.find_history(&lease.place).await?;
@@ -148,7 +154,12 @@ impl Worker {
         let entry = self.models.offer().find(&lease.model)?;
         let Fitted { messages, left_out, max_tokens } = fit(messages, &entry, lease.max_tokens);
         let (model, temperature) = (lease.model.clone(), lease.temperature);
-        Ok((Question { model, messages, temperature, max_tokens }, left_out))
+        let question = Question { model, messages, temperature, max_tokens };
+        match self.turns.raise(lease, &question).await? {
+            Raised::Held => Ok((question, left_out)),
+            Raised::Refused(error) => Err(error),
+            Raised::Lost => Err(Error::no_conversation()),
+        }
     }
 
     /// What the reply has used so far.
@@ -274,6 +285,7 @@ fn outcome(heard: &Heard, making: &Making) -> (ReplyStatus, &'static str, Option
     let (finish_reason, failure) = match heard {
         Heard::Stopped => return (ReplyStatus::Stopped, "stopped", None),
         Heard::TooMuch => ("length", None),
+        Heard::OverLimit => ("interrupted", Some(Error::over_the_day(clock::now().left_of_day()))),
         Heard::TimeIsOver | Heard::LeaseLost => {
             ("deadline", Some(Error::new(Code::Interrupted, "There was no more time for the reply.")))
         }

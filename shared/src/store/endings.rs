@@ -28,6 +28,8 @@ pub struct Ending {
     pub charge: Option<Charge>,
     /// The number of the last chunk.
     pub seq: Option<u64>,
+    /// About how many tokens the next question has before what the user says then; none when that is not known.
+    pub past_tokens: Option<u64>,
 }
 
 impl Ending {
@@ -101,8 +103,14 @@ impl Store {
     ) -> Result<bool> {
         let Some(item) = self.find_item::<ReplyItem>(place.key()).await? else { return Ok(false) };
         let waits = Expression::default().when_equal("status", text(ReplyStatus::Pending.as_str()));
-        let ending =
-            Ending { status, content: Content::of_reply(""), model: item.model, charge: None, seq: None };
+        let ending = Ending {
+            status,
+            content: Content::of_reply(""),
+            model: item.model,
+            charge: None,
+            seq: None,
+            past_tokens: None,
+        };
         let (asked_at, held) = (item.asked_at, item.held.as_ref());
         Ok(self.end(Ended { place, asked_at, held, ending: &ending }, waits, now).await?.is_committed())
     }
@@ -139,6 +147,7 @@ impl Store {
             status: ReplyStatus::Interrupted,
             content,
             model: item.model,
+            past_tokens: item.charge.as_ref().map(|charge| charge.usage.total()),
             charge: item.charge,
             seq: item.seq,
         };
@@ -181,8 +190,8 @@ impl Store {
             .remove("running")
             .add("version", 1)
             .when_equal("running", number(message_number));
-        let idle = match &ending.charge {
-            Some(charge) => idle.set("past_tokens", number(charge.usage.total())),
+        let idle = match ending.past_tokens {
+            Some(tokens) => idle.set("past_tokens", number(tokens)),
             None => idle,
         };
         // As a rule the reply is the last message, and the list shows how it begins.

@@ -51,12 +51,14 @@ pub struct Held {
     /// The reply's name among those that are being made. It tells what is held, so that this comes back even when nothing else
     /// is left of the reply.
     slot: String,
+    /// What is held besides, since the question turned out to be larger than expected. The day names it too, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    raised: Option<Spending>,
 }
 
 impl Held {
     pub(super) fn new(day: Day, spending: Spending, reply: &str) -> Self {
-        let slot = format!("{}.{}#{reply}", spending.tokens, spending.micro_dollars);
-        Self { day, spending, slot }
+        Self { day, spending, slot: slot_of(spending, reply), raised: None }
     }
 
     /// For a reply that stands here.
@@ -68,13 +70,64 @@ impl Held {
         Self::new(day, spending, &reply)
     }
 
-    /// What is held for a reply of this name, and the rest of the name.
-    fn named(day: Day, slot: &str) -> Option<(Self, &str)> {
-        let (held, reply) = slot.split_once('#')?;
-        let (tokens, micro_dollars) = held.split_once('.')?;
-        let spending = Spending { tokens: tokens.parse().ok()?, micro_dollars: micro_dollars.parse().ok()? };
-        Some((Self { day, spending, slot: slot.to_owned() }, reply))
+    /// What is held for a reply of this name, and the rest of the name. `raised` are the names of what is held besides.
+    fn named<'a>(day: Day, slot: &'a str, raised: &[String]) -> Option<(Self, &'a str)> {
+        let (spending, reply) = read_slot(slot)?;
+        let more = raised.iter().filter_map(|raised| read_slot(raised)).find(|(_, of)| *of == reply);
+        let raised = more.map(|(spending, _)| spending);
+        Some((Self { day, spending, slot: slot.to_owned(), raised }, reply))
     }
+
+    pub(super) fn day(&self) -> Day {
+        self.day
+    }
+
+    pub(super) fn slot(&self) -> &str {
+        &self.slot
+    }
+
+    /// What is held besides what was held at first.
+    pub(super) fn extra(&self) -> Spending {
+        self.raised.unwrap_or_default()
+    }
+
+    /// The name under which the day holds it.
+    pub(super) fn raised_slot(&self) -> Option<String> {
+        let (_, reply) = read_slot(&self.slot)?;
+        self.raised.map(|raised| slot_of(raised, reply))
+    }
+
+    /// All that is held.
+    fn all(&self) -> Spending {
+        let (Spending { tokens, micro_dollars }, extra) = (self.spending, self.extra());
+        Spending { tokens: tokens + extra.tokens, micro_dollars: micro_dollars + extra.micro_dollars }
+    }
+
+    /// Whether so much is held.
+    pub(super) fn covers(&self, wanted: Spending) -> bool {
+        let held = self.all();
+        wanted.tokens <= held.tokens && wanted.micro_dollars <= held.micro_dollars
+    }
+
+    /// The same with so much held.
+    pub(super) fn raised_to(&self, wanted: Spending) -> Self {
+        let extra = Spending {
+            tokens: wanted.tokens.saturating_sub(self.spending.tokens),
+            micro_dollars: wanted.micro_dollars.saturating_sub(self.spending.micro_dollars),
+        };
+        Self { raised: Some(extra), ..self.clone() }
+    }
+}
+
+/// The name of a reply among those for which something is held: it tells how much.
+fn slot_of(spending: Spending, reply: &str) -> String {
+    format!("{}.{}#{reply}", spending.tokens, spending.micro_dollars)
+}
+
+fn read_slot(slot: &str) -> Option<(Spending, &str)> {
+    let (held, reply) = slot.split_once('#')?;
+    let (tokens, micro_dollars) = held.split_once('.')?;
+    Some((Spending { tokens: tokens.parse().ok()?, micro_dollars: micro_dollars.parse().ok()? }, reply))
 }
 
 /// What one model has used on a day, or in several.
@@ -186,8 +239,7 @@ impl Store {
         if !left(tokens, day.held.tokens, most.tokens)
             || !left(micro_dollars, day.held.micro_dollars, most.micro_dollars)
         {
-            let wait = 86_400 - now.seconds() % 86_400;
-            return Err(Error::new(Code::LimitReached, "Today's limit is reached").after(Some(wait)));
+            return Err(Error::over_the_day(now.left_of_day()));
         }
         if day.running >= replies { Err(too_many()) } else { Ok(()) }
     }
@@ -197,21 +249,18 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn free_abandoned(&self, user: UserId, now: Millis) -> Result<()> {
-        for slot in self.running(user, now.day()).await? {
-            self.free(user, &slot, now).await?;
+        let item = self.day_item(user, now.day()).await?.unwrap_or_default();
+        let names = |set: &str| item.get(set).and_then(|set| set.as_ss().ok()).cloned().unwrap_or_default();
+        let raised = names("raised");
+        for slot in names("running") {
+            self.free(user, &slot, &raised, now).await?;
         }
         Ok(())
     }
 
-    async fn running(&self, user: UserId, day: Day) -> Result<Vec<String>> {
-        let item = self.day_item(user, day).await?;
-        let running = item.as_ref().and_then(|item| item.get("running")?.as_ss().ok());
-        Ok(running.cloned().unwrap_or_default())
-    }
-
     /// Takes a reply out of those that are being made when it is not.
-    async fn free(&self, user: UserId, slot: &str, now: Millis) -> Result<()> {
-        let Some((held, reply)) = Held::named(now.day(), slot) else { return Ok(()) };
+    async fn free(&self, user: UserId, slot: &str, raised: &[String], now: Millis) -> Result<()> {
+        let Some((held, reply)) = Held::named(now.day(), slot, raised) else { return Ok(()) };
         let until = reply.strip_prefix('@').and_then(|rest| rest.split('#').next()?.parse::<u64>().ok());
         match (until, ReplyPlace::named(user, reply)) {
             (Some(until), _) if until >= now.seconds() => Ok(()),
@@ -264,11 +313,14 @@ impl Store {
 /// Settles: what was held and not used is free again, and so is the reply's place among those that are
 /// being made.
 fn settling(held: &Held, charge: Option<&Charge>) -> Expression {
-    let used = charge.map(Charge::spending).unwrap_or_default();
+    let (used, all) = (charge.map(Charge::spending).unwrap_or_default(), held.all());
     let mut expression = Expression::default()
-        .add("held_tokens", signed(used.tokens) - signed(held.spending.tokens))
-        .add("held_micro_dollars", signed(used.micro_dollars) - signed(held.spending.micro_dollars))
+        .add("held_tokens", signed(used.tokens) - signed(all.tokens))
+        .add("held_micro_dollars", signed(used.micro_dollars) - signed(all.micro_dollars))
         .delete_from_set("running", ids([held.slot.clone()]));
+    if let Some(raised) = held.raised_slot() {
+        expression = expression.delete_from_set("raised", ids([raised]));
+    }
     if let Some(Charge { model, usage, micro_dollars }) = charge {
         for (name, count) in [("n", 1), ("i", usage.input), ("o", usage.output), ("c", *micro_dollars)] {
             expression = expression.add(&format!("{name}:{model}"), signed(count));
@@ -288,7 +340,7 @@ fn too_many() -> Error {
     Error::new(Code::TooManyReplies, detail).after(Some(5))
 }
 
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
