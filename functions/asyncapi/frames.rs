@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::sockets::ServerFrame;
-use shared::sockets::frame::{AboutReply, Auth, Chat, Typing};
+use shared::sockets::frame::{AboutReply, Auth, Chat, Regenerate, Typing};
 
 use super::schemas::{Schemas, without_null};
 
@@ -42,7 +42,8 @@ const ASKED: [(&str, &str, &[&str]); 7] = [
     ),
     (
         "regenerate",
-        "Another reply beside this one, on a branch of its own, which becomes the current one.",
+        "Another reply beside this one, on a branch of its own, which becomes the current one. It may be asked of another \
+         `model`, and with another `temperature` or `max_tokens`.",
         &["chat_accepted", "chat_error", "error"],
     ),
     (
@@ -66,13 +67,11 @@ pub(super) fn from_clients(schemas: &mut Schemas) -> Vec<Asked> {
                 (schemas.of::<Chat>(), said)
             }
             "typing" => (schemas.of::<Typing>(), json!({"conversationId": "travel-plans"})),
-            _ => {
-                let mut about = schemas.of::<AboutReply>();
-                if kind == "regenerate" {
-                    about["required"].as_array_mut().unwrap().push("conversationId".into());
-                }
-                (about, json!({"messageId": REPLY, "conversationId": "travel-plans"}))
+            "regenerate" => {
+                let again = json!({"messageId": REPLY, "conversationId": "travel-plans", "temperature": 1});
+                (schemas.of::<Regenerate>(), again)
             }
+            _ => (schemas.of::<AboutReply>(), json!({"messageId": REPLY, "conversationId": "travel-plans"})),
         };
         example["type"] = json!(kind);
         let payload = schemas.frame(kind, description, &schema);
@@ -112,8 +111,10 @@ fn example(kind: &str) -> Value {
         "chat_snapshot" => json!({"seq": 3, "content": "你好! 我是AI助手"}),
         "chat_complete" => json!({"seq": 5, "content": "你好! 我是AI助手，很高兴为你服务!", "tokens": 15,
             "model": "offline", "status": "complete"}),
-        "chat_error" => json!({"code": "model_timeout", "detail": "The model fell silent", "retryable": true,
-            "retry": "new", "seq": 3, "content": "你好! 我是AI助手", "status": "interrupted"}),
+        "chat_error" => {
+            json!({"code": "model_timeout", "detail": "The model stopped responding", "retryable": true,
+            "retry": "new", "seq": 3, "content": "你好! 我是AI助手", "status": "interrupted"})
+        }
         "chat_title" => json!({"title": "A greeting"}),
         "user_typing" => {
             json!({"user_id": "user_01KAN7T5X1Q8ZJ4W6Y9B3C2D0E", "conversationId": "travel-plans"})

@@ -6,7 +6,7 @@ use shared::Result;
 use shared::domain::{Content, ConversationId, MessageId, ModelName, Prompt, Role};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::models::{Question, Said};
+use shared::models::{Offer, Question, Said};
 use shared::replies::{Wish, check_max_tokens, check_temperature};
 use shared::store::Follows;
 
@@ -27,6 +27,7 @@ struct ChatBody {
     model: Option<ModelName>,
     #[schema(minimum = 0, maximum = 2, default = 0.7)]
     temperature: Option<f64>,
+    /// Without it, a model that reasons may use 16,384, since it spends most of them on that.
     #[schema(minimum = 1, maximum = 131_072, default = 2048)]
     max_tokens: Option<u32>,
 }
@@ -52,12 +53,16 @@ impl ChatBody {
         Err(Error::invalid_field("messages", "must hold a message of the user that is not blank"))
     }
 
-    fn question(self, default: &ModelName) -> Result<Question> {
+    fn question(self, offer: &Offer) -> Result<Question> {
+        let temperature = check_temperature(self.temperature)?;
+        let max_tokens = check_max_tokens(self.max_tokens)?;
+        let model = self.model.unwrap_or_else(|| offer.default_model().clone());
+        let entry = offer.find(&model)?;
         Ok(Question {
-            model: self.model.unwrap_or_else(|| default.clone()),
+            model,
             messages: self.messages.into_iter().map(|m| Said { role: m.role, content: m.content }).collect(),
-            temperature: check_temperature(self.temperature)?,
-            max_tokens: check_max_tokens(self.max_tokens)?,
+            temperature,
+            max_tokens: max_tokens.unwrap_or_else(|| entry.default_max_tokens()),
         })
     }
 
@@ -84,7 +89,7 @@ impl ChatBody {
 ///
 /// Without `conversationId`, answers to the messages in the request, and nothing is stored. With it, the last of `messages` is a
 /// turn of that conversation, which is created if it is not there: its `id` makes it idempotent, and the conversation's own history
-/// is what the model is told. After 25 s the answer is what had come by then; with `Prefer: respond-async`, a stored turn is answered
+/// is what the model is told. After 25 s the answer is what had come by then, or 504 if nothing had; with `Prefer: respond-async`, a stored turn is answered
 /// at once with 202, and its reply made afterwards.
 #[utoipa::path(
     post,
@@ -102,7 +107,7 @@ impl ChatBody {
             headers(("Location"), ("Preference-Applied"))
         )
     ),
-    extensions(("x-codes" = json!([Code::NotFound, Code::ConversationDeleted, Code::ReplyRunning, Code::Conflict, Code::LimitReached, Code::TooManyReplies, Code::UnknownModel, Code::ModelRefused, Code::ContentFiltered, Code::ModelsOff, Code::ModelOverloaded, Code::ModelUnavailable, Code::ModelMisconfigured, Code::EmptyReply, Code::Interrupted, Code::ModelTimeout]))),
+    extensions(("x-codes" = json!([Code::NotFound, Code::ConversationDeleted, Code::ReplyRunning, Code::Conflict, Code::LimitReached, Code::TooManyReplies, Code::UnknownModel, Code::ModelRefused, Code::ContentFiltered, Code::ModelsOff, Code::ModelOverloaded, Code::ModelUnavailable, Code::ModelMisconfigured, Code::EmptyReply, Code::MaxTokensReached, Code::Interrupted, Code::ModelTimeout]))),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (_, user) = chat.base.admit(request).await?;
@@ -111,7 +116,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     if body.conversation.is_some() {
         return stored::handle(chat, request, &user, body.wish()?).await;
     }
-    let question = body.question(chat.models.offer().default_model())?;
+    let question = body.question(chat.models.offer())?;
     let answered = chat.answers.answer(&user, question).await?;
     Answer::ok(&ReplyAnswer {
         conversation_id: None,

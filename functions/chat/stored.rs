@@ -99,6 +99,9 @@ async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answ
         }
     }
     let so_far = store.find_reply_so_far(place).await?.ok_or_else(Error::no_conversation)?;
+    if so_far.content.as_str().is_empty() {
+        return Err(Error::new(Code::ModelTimeout, "Nothing of the reply has come yet."));
+    }
     let (content, model) = (so_far.content.as_str().to_owned(), so_far.model);
     let status = ReplyStatus::Running;
     answer(

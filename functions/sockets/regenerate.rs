@@ -3,17 +3,22 @@
 use shared::Result;
 use shared::error::Error;
 use shared::json;
+use shared::replies::Again;
 use shared::sockets::ServerFrame;
-use shared::sockets::frame::AboutReply;
+use shared::sockets::frame::Regenerate;
 use shared::store::StartedTurn;
 
 use super::chat::accept;
 use super::{Event, Sender, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
-    let about: AboutReply = json::parse(event.frame())?;
-    let started = match about.conversation_id {
-        Some(conversation) => sockets.turns.regenerate(&sender.user, conversation, about.message_id).await,
+    let frame: Regenerate = json::parse(event.frame())?;
+    let Regenerate { conversation_id, message_id: message, model, temperature, max_tokens } = frame;
+    let started = match conversation_id {
+        Some(conversation) => {
+            let again = Again { conversation, message, model, temperature, max_tokens };
+            sockets.turns.regenerate(&sender.user, again).await
+        }
         None => Err(Error::invalid_field("conversationId", "must say where the reply stands")),
     };
     let handled = match started {

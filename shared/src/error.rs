@@ -76,6 +76,8 @@ pub enum Code {
     ModelRefused,
     /// The model ended without a word.
     EmptyReply,
+    /// The model used up its tokens before the first word of its answer, on thoughts as a rule.
+    MaxTokensReached,
     /// The provider's rules forbid the answer.
     ContentFiltered,
     /// A reply broke off; what had come is kept.
@@ -123,6 +125,7 @@ impl Code {
             Self::ModelMisconfigured => "model_misconfigured",
             Self::ModelRefused => "model_refused",
             Self::EmptyReply => "empty_reply",
+            Self::MaxTokensReached => "max_tokens_reached",
             Self::ContentFiltered => "content_filtered",
             Self::Interrupted => "interrupted",
             Self::Unavailable => "unavailable",

@@ -187,7 +187,7 @@ impl Provider {
 }
 
 /// Reads one request; what follows it stays in the buffer.
-async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
+pub(crate) async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
@@ -330,7 +330,7 @@ pub(crate) fn refusal(status: u16, headers: Vec<(&'static str, String)>) -> Act 
 }
 
 /// What the user said last.
-fn said(asked: &Asked) -> String {
+pub(crate) fn said(asked: &Asked) -> String {
     let last =
         asked.body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
     let content = &last["content"];

@@ -18,6 +18,7 @@ pub(super) fn status(code: Code) -> StatusCode {
         | Code::IdempotencyKeyReused
         | Code::UnknownModel
         | Code::ModelRefused
+        | Code::MaxTokensReached
         | Code::ContentFiltered => StatusCode::UNPROCESSABLE_ENTITY,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -1,15 +1,15 @@
 //! Anthropic's messages.
 
 use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::{Capability, Entry};
-use super::failure::{Failure, FailureKind};
+use super::course::Course;
+use super::loose::Json;
 use super::settings::Account;
+use super::speech::Voice;
 use super::upstream::Protocol;
-use super::{Finish, Piece, Question, Said};
-use crate::domain::usage::Estimate;
+use super::{Piece, Question, Said, provider_error};
 use crate::domain::{Role, Usage};
 
 /// Where Anthropic is.
@@ -31,10 +31,10 @@ fn body(entry: &Entry, question: &Question) -> Value {
         "model": entry.upstream(),
         "max_tokens": question.max_tokens.min(entry.max_output),
         "stream": true,
-        "messages": messages(&question.messages),
+        "messages": messages(question.said()),
     });
     let Some(fields) = body.as_object_mut() else { return body };
-    let instructions: Vec<&str> = of_the_system(&question.messages).collect();
+    let instructions: Vec<&str> = of_the_system(question.said()).collect();
     if !instructions.is_empty() {
         fields.insert("system".to_owned(), json!([cached(&instructions.join("\n\n"))]));
     }
@@ -45,27 +45,28 @@ fn body(entry: &Entry, question: &Question) -> Value {
     body
 }
 
-fn of_the_system(messages: &[Said]) -> impl Iterator<Item = &str> {
-    let system = messages.iter().filter(|said| said.role == Role::System && !said.content.is_blank());
-    system.map(|said| said.content.as_str())
+fn of_the_system<'a>(said: impl Iterator<Item = &'a Said>) -> impl Iterator<Item = &'a str> {
+    said.filter(|said| said.role == Role::System).map(|said| said.content.as_str())
 }
 
-/// Messages of one role in a row are one, blank ones are none, and the user begins: Anthropic takes nothing else. What
-/// comes next time begins like this, so the provider is asked to remember all of it.
-fn messages(messages: &[Said]) -> Vec<Value> {
-    let mut turns: Vec<(Role, Vec<Value>)> = Vec::new();
-    for said in messages.iter().filter(|said| said.role != Role::System && !said.content.is_blank()) {
-        let block = json!({"type": "text", "text": said.content.as_str()});
+/// Messages of one role in a row are one, the user begins, and what the assistant said last does not end in white space:
+/// Anthropic accepts nothing else. What comes next time begins like this, so the provider is asked to remember all of it.
+fn messages<'a>(said: impl Iterator<Item = &'a Said>) -> Vec<Value> {
+    let mut turns: Vec<(Role, Vec<&str>)> = Vec::new();
+    for said in said.filter(|said| said.role != Role::System) {
+        let text = said.content.as_str();
         match turns.last_mut() {
-            Some((role, blocks)) if *role == said.role => blocks.push(block),
+            Some((role, texts)) if *role == said.role => texts.push(text),
             None if said.role == Role::Assistant => {}
-            _ => turns.push((said.role, vec![block])),
+            _ => turns.push((said.role, vec![text])),
         }
     }
-    if let Some(last) = turns.last_mut().and_then(|(_, blocks)| blocks.last_mut())
-        && let Some(text) = last.get("text").and_then(Value::as_str)
-    {
-        *last = cached(text);
+    let last = turns.last_mut().and_then(|(role, texts)| Some((*role, texts.pop()?)));
+    let block = |text: &&str| json!({"type": "text", "text": text});
+    let mut turns: Vec<(Role, Vec<Value>)> =
+        turns.into_iter().map(|(role, texts)| (role, texts.iter().map(block).collect())).collect();
+    if let (Some((role, text)), Some((_, blocks))) = (last, turns.last_mut()) {
+        blocks.push(cached(if role == Role::Assistant { text.trim_end() } else { text }));
     }
     turns.into_iter().map(|(role, content)| json!({"role": role, "content": content})).collect()
 }
@@ -77,134 +78,67 @@ fn cached(text: &str) -> Value {
 /// What has been understood of a stream.
 #[derive(Default)]
 pub(super) struct Messages {
-    estimate: Estimate,
-    usage: Option<Usage>,
-    finish: Option<Finish>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event {
-    MessageStart {
-        message: Started,
-    },
-    ContentBlockStart {
-        content_block: Block,
-    },
-    ContentBlockDelta {
-        delta: Block,
-    },
-    MessageDelta {
-        delta: Stopped,
-        usage: Option<Counted>,
-    },
-    MessageStop,
-    Error {
-        error: ErrorObject,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Started {
-    usage: Option<Counted>,
-}
-
-#[derive(Deserialize)]
-struct Block {
-    text: Option<String>,
-    thinking: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Stopped {
-    stop_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ErrorObject {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Counted {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
+    course: Course,
 }
 
 impl Protocol for Messages {
-    fn take(&mut self, data: &str) -> Vec<Piece> {
-        let Ok(event) = serde_json::from_str::<Event>(data) else {
-            return vec![Piece::Failed(FailureKind::BrokeOff.into())];
-        };
-        match event {
-            Event::MessageStart { message } => self.count(message.usage),
-            Event::ContentBlockStart { content_block: block } | Event::ContentBlockDelta { delta: block } => {
-                self.block(block)
+    fn event(&mut self, event: Json<'_>) -> Vec<Piece> {
+        if let Some(failure) = provider_error::in_event(event) {
+            return self.course.fail(failure);
+        }
+        match event.get("type").and_then(Json::text).as_deref() {
+            Some("message_start") => {
+                event.get("message").map(|message| self.message(message)).unwrap_or_default()
             }
-            Event::MessageDelta { delta, usage } => {
-                let counted = self.count(usage);
-                self.finish = delta.stop_reason.map(|reason| finish(&reason)).or(self.finish);
-                counted
+            // All of it at once, from a server that does not stream.
+            Some("message") => {
+                let pieces = self.message(event);
+                pieces.into_iter().chain(self.course.done()).collect()
             }
-            Event::MessageStop => vec![self.end_with(Finish::Stop)],
-            Event::Error { error } => {
-                vec![Piece::Failed(Failure::of_name(error.kind.as_deref().unwrap_or_default()))]
+            Some("content_block_start") => self.course.take(event.get("content_block"), Voice::Aloud),
+            Some("content_block_delta") => self.course.take(event.get("delta"), Voice::Aloud),
+            Some("message_delta") => {
+                self.course.finish(event.get("delta").and_then(|delta| delta.get("stop_reason")));
+                self.count(event).into_iter().collect()
             }
-            Event::Other => Vec::new(),
+            Some("message_stop") => self.course.done(),
+            // There may be more types than we know of.
+            Some(_) => Vec::new(),
+            None if event.is_empty() => Vec::new(),
+            None => {
+                self.course.note_oddity();
+                Vec::new()
+            }
         }
     }
 
-    fn end(&mut self) -> Piece {
-        match self.finish {
-            Some(finish) => self.end_with(finish),
-            None => Piece::Failed(FailureKind::BrokeOff.into()),
-        }
-    }
-}
-
-fn finish(reason: &str) -> Finish {
-    match reason {
-        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-        "refusal" => Finish::Filtered,
-        _ => Finish::Stop,
+    fn course(&mut self) -> &mut Course {
+        &mut self.course
     }
 }
 
 impl Messages {
-    fn end_with(&self, finish: Finish) -> Piece {
-        Piece::End { finish: self.finish.unwrap_or(finish), usage: self.usage }
-    }
-
-    /// Counts are told at the beginning, and again, higher, at the end. What was read is known from the beginning, and has
-    /// to be paid even when the stream breaks off.
-    fn count(&mut self, counted: Option<Counted>) -> Vec<Piece> {
-        let Some(counted) = counted else { return Vec::new() };
-        let before = self.usage.unwrap_or_default();
-        let cached = counted.cache_read_input_tokens.unwrap_or(before.cached);
-        let cache_written = counted.cache_creation_input_tokens.unwrap_or(before.cache_written);
-        let plain = counted.input_tokens.unwrap_or(before.input - before.cached - before.cache_written);
-        let input = plain.saturating_add(cached).saturating_add(cache_written);
-        let output = counted.output_tokens.unwrap_or(before.output).max(before.output);
-        let usage = Usage { input, cached, cache_written, output };
-        self.usage = Some(usage);
-        vec![Piece::Counted(usage)]
-    }
-
-    fn block(&mut self, block: Block) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        if let Some(text) = block.thinking.filter(|text| !text.is_empty()) {
-            let tokens = self.estimate.take(&text);
-            pieces.push(Piece::Reasoning { text, tokens });
-        }
-        if let Some(text) = block.text.filter(|text| !text.is_empty()) {
-            let tokens = self.estimate.take(&text);
-            pieces.push(Piece::Text { text, tokens });
-        }
+    /// Takes a message as it begins, or all of it.
+    fn message(&mut self, message: Json<'_>) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = self.count(message).into_iter().collect();
+        pieces.extend(self.course.take(message.get("content"), Voice::Aloud));
+        self.course.finish(message.get("stop_reason"));
         pieces
+    }
+
+    /// Counts are told at the beginning, and again at the end. What was read is known from the beginning, and has to be paid
+    /// even when the stream breaks off.
+    fn count(&mut self, event: Json<'_>) -> Option<Piece> {
+        let usage = event.get("usage").filter(|usage| usage.is_object())?;
+        let count = |name: &str| usage.get(name).and_then(Json::count);
+        let before = self.course.usage();
+        let cached = count("cache_read_input_tokens").unwrap_or_default().max(before.cached);
+        let cache_written =
+            count("cache_creation_input_tokens").unwrap_or_default().max(before.cache_written);
+        let plain_before = before.input.saturating_sub(before.cached).saturating_sub(before.cache_written);
+        let plain = count("input_tokens").unwrap_or_default().max(plain_before);
+        let output = count("output_tokens").unwrap_or_default();
+        let input = plain.saturating_add(cached).saturating_add(cache_written);
+        Some(self.course.count(Usage { input, cached, cache_written, output }))
     }
 }

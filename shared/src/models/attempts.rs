@@ -1,6 +1,7 @@
 //! Asking until a model begins: a failure that passes is tried again, and then another model may answer. Once the first
 //! word is there, nothing is asked a second time.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -23,35 +24,58 @@ pub(super) fn first_to_begin<A>(models: Vec<A>) -> Pieces
 where
     A: Fn() -> Pieces + Send + Sync + 'static,
 {
-    let begun = async move {
-        let mut failure = None;
-        for ask in models {
-            match begin(&ask).await {
-                Ok(pieces) => return pieces,
-                Err(failed) if failed.is_the_providers() => failure = Some(failed),
-                Err(failed) => return Box::pin(stream::iter([Piece::Failed(failed)])) as Pieces,
-            }
-        }
-        Box::pin(stream::iter(failure.map(Piece::Failed))) as Pieces
-    };
-    Box::pin(stream::once(begun).flatten())
+    let attempts =
+        Attempts { models: models.into(), tries: 0, wait: Duration::ZERO, asked: None, begun: None };
+    Box::pin(stream::unfold(attempts, |mut attempts| async {
+        let piece = attempts.next().await?;
+        Some((piece, attempts))
+    }))
 }
 
-/// Asks until the first word is there.
-async fn begin<A: Fn() -> Pieces>(ask: &A) -> Result<Pieces, Failure> {
-    let mut attempt = 0;
-    loop {
-        let failure = match until_first_word(ask()).await {
-            Ok(pieces) => return Ok(pieces),
-            Err(failure) => failure,
-        };
-        attempt += 1;
-        let wait = pause(failure, attempt);
-        let Some(wait) = wait.filter(|_| failure.is_passing() && attempt < MOST_TRIES) else {
-            return Err(failure);
-        };
-        tracing::warn!(kind = ?failure.kind, attempt, "a model is asked again");
-        sleep(wait).await;
+struct Attempts<A> {
+    /// Those that have not failed yet; the first is the one to ask.
+    models: VecDeque<A>,
+    /// How often it was asked.
+    tries: u32,
+    /// How long it is left alone first.
+    wait: Duration,
+    asked: Option<Pieces>,
+    begun: Option<Pieces>,
+}
+
+impl<A: Fn() -> Pieces> Attempts<A> {
+    async fn next(&mut self) -> Option<Piece> {
+        if let Some(pieces) = self.asked.take() {
+            match until_first_word(pieces).await {
+                Ok(pieces) => self.begun = Some(pieces),
+                Err(failure) => return Some(self.failed(failure)),
+            }
+        }
+        if let Some(pieces) = &mut self.begun {
+            return pieces.next().await;
+        }
+        let ask = self.models.front()?;
+        sleep(self.wait).await;
+        self.asked = Some(ask());
+        Some(Piece::Asked)
+    }
+
+    /// Decides who is asked next, if anybody is.
+    fn failed(&mut self, failure: Failure) -> Piece {
+        self.tries += 1;
+        let wait = pause(failure, self.tries);
+        if let Some(wait) = wait.filter(|_| failure.is_passing() && self.tries < MOST_TRIES) {
+            tracing::warn!(kind = ?failure.kind, attempt = self.tries, "a model is asked again");
+            self.wait = wait;
+            return Piece::Refused;
+        }
+        self.models.pop_front();
+        if self.models.is_empty() || !failure.is_the_providers() {
+            self.models.clear();
+            return Piece::Failed(failure);
+        }
+        (self.tries, self.wait) = (0, Duration::ZERO);
+        Piece::Refused
     }
 }
 
@@ -62,7 +86,7 @@ async fn until_first_word(mut pieces: Pieces) -> Result<Pieces, Failure> {
         if let Piece::Failed(failure) = piece {
             return Err(failure);
         }
-        let is_beginning = matches!(piece, Piece::Model(_) | Piece::Counted(_));
+        let is_beginning = matches!(piece, Piece::Model { .. } | Piece::Counted(_));
         first.push(piece);
         if !is_beginning {
             break;

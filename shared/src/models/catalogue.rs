@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::upstream::Patience;
 use crate::domain::{ModelName, Usage};
 
 /// The models that come with the studio.
@@ -13,7 +16,20 @@ const SHIPPED: &str = include_str!("catalogue.json");
 /// Of a model that configuration names and says no more of.
 const MODEST_WINDOW: u64 = 8192;
 const MODEST_OUTPUT: u32 = 4096;
+/// The same of one that reasons, which takes room.
+const WINDOW_WITH_THOUGHTS: u64 = 65_536;
+const OUTPUT_WITH_THOUGHTS: u32 = 32_768;
 const MILLION: u64 = 1_000_000;
+/// The most tokens of a reply when a client names no number.
+const MAX_TOKENS: u32 = 2048;
+const MAX_TOKENS_WITH_THOUGHTS: u32 = 16_384;
+/// How long until a provider sends the first byte of its stream, and how long it may be silent after that.
+const FIRST_BYTE: Duration = Duration::from_secs(20);
+const BETWEEN: Duration = Duration::from_secs(15);
+/// How long a model may be silent that reasons: some think for minutes, and do not tell what.
+const WHILE_THINKING: Duration = Duration::from_secs(300);
+/// No reply takes longer, in seconds.
+const LONGEST_TIMEOUT: u64 = 890;
 
 /// Whose interface a model is asked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -101,6 +117,10 @@ pub struct Entry {
     /// What it can do.
     #[serde(default = "plain")]
     pub capabilities: Vec<Capability>,
+    /// For how many seconds it may be silent, before its first word and after it. Where nothing is said, that depends on
+    /// whether it reasons.
+    #[serde(default, skip_serializing)]
+    pub timeout_seconds: Option<u64>,
 }
 
 fn modest_window() -> u64 {
@@ -120,6 +140,22 @@ impl Entry {
     #[must_use]
     pub fn can(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
+    }
+
+    /// The most tokens of a reply when a client names no number. A model that reasons spends most of them on that.
+    #[must_use]
+    pub fn default_max_tokens(&self) -> u32 {
+        if self.can(Capability::Reasoning) { MAX_TOKENS_WITH_THOUGHTS } else { MAX_TOKENS }
+    }
+
+    /// How long it may be silent.
+    pub(super) fn patience(&self) -> Patience {
+        let all = |time| Patience { first: time, between: time };
+        match self.timeout_seconds {
+            Some(seconds) => all(Duration::from_secs(seconds.clamp(1, LONGEST_TIMEOUT))),
+            None if self.can(Capability::Reasoning) => all(WHILE_THINKING),
+            None => Patience { first: FIRST_BYTE, between: BETWEEN },
+        }
     }
 
     /// The name under which its usage is booked. All names that the offline model answers to are one, since a client may make
@@ -150,6 +186,7 @@ impl Entry {
             max_output: 131_072,
             price: Price::default(),
             capabilities: Vec::new(),
+            timeout_seconds: None,
         }
     }
 }
@@ -194,19 +231,43 @@ impl Default for Catalogue {
     }
 }
 
-/// The models that come with the studio, and those of a JSON list like the shipped one, which come on top or take the place
-/// of one of the same name.
+/// The models that come with the studio, and those of a JSON list like the shipped one, which come on top or change one of the
+/// same name and provider: what they do not say stays as it was shipped.
 impl FromStr for Catalogue {
     type Err = serde_json::Error;
 
     fn from_str(more: &str) -> Result<Self, Self::Err> {
         let mut catalogue = Self::default();
-        let more: Vec<Entry> = serde_json::from_str(more)?;
-        more.into_iter()
-            .filter(|entry| entry.provider != Provider::Offline)
-            .for_each(|entry| catalogue.add(entry));
+        let shipped: Vec<Fields> = serde_json::from_str(SHIPPED)?;
+        for fields in serde_json::from_str::<Vec<Fields>>(more)? {
+            let mut entry = base_of(&fields, &shipped);
+            entry.extend(fields);
+            let entry: Entry = serde_json::from_value(Value::Object(entry))?;
+            if entry.provider != Provider::Offline {
+                catalogue.add(entry);
+            }
+        }
         Ok(catalogue)
     }
+}
+
+/// An entry as it is written.
+type Fields = Map<String, Value>;
+
+/// What holds for an entry where it says nothing.
+fn base_of(fields: &Fields, shipped: &[Fields]) -> Fields {
+    let is_alike =
+        |other: &&Fields| ["id", "provider"].iter().all(|name| other.get(*name) == fields.get(*name));
+    let reasons = || fields.get("capabilities")?.as_array().map(|list| list.contains(&json!("reasoning")));
+    if let Some(shipped) = shipped.iter().find(is_alike) {
+        return shipped.clone();
+    }
+    let mut base = Fields::new();
+    if reasons() == Some(true) {
+        base.insert("context_window".to_owned(), json!(WINDOW_WITH_THOUGHTS));
+        base.insert("max_output".to_owned(), json!(OUTPUT_WITH_THOUGHTS));
+    }
+    base
 }
 
 #[cfg(test)]
@@ -219,10 +280,30 @@ mod tests {
         let catalogue = more.parse::<Catalogue>().unwrap();
         let llama = catalogue.find(&"llama3".parse().unwrap()).unwrap();
         assert_eq!((llama.context_window, llama.max_output, llama.upstream()), (8192, 4096, "llama3"));
-        assert_eq!(catalogue.find(&"gpt-4o".parse().unwrap()).unwrap().upstream(), "mine");
+        let known = catalogue.find(&"gpt-4o".parse().unwrap()).unwrap();
+        assert_eq!(
+            (known.upstream(), known.context_window, known.price.output),
+            ("mine", 128_000, 10_000_000)
+        );
         assert!(catalogue.entries().all(|entry| u64::from(entry.max_output) < entry.context_window));
         assert!(catalogue.entries().count() > 15);
         assert!("[{}]".parse::<Catalogue>().is_err() && "{".parse::<Catalogue>().is_err());
+    }
+
+    #[test]
+    fn a_model_that_reasons_gets_room_and_time_for_it() {
+        let more = r#"[{"id": "r1", "provider": "openai", "capabilities": ["reasoning"]},
+            {"id": "slow", "provider": "openai", "timeout_seconds": 120},
+            {"id": "o3", "provider": "openai", "timeout_seconds": 100000, "max_output": 9}]"#;
+        let catalogue = more.parse::<Catalogue>().unwrap();
+        let find = |id: &str| catalogue.find(&id.parse().unwrap()).unwrap();
+        let seconds = |id: &str| (find(id).patience().first.as_secs(), find(id).patience().between.as_secs());
+        assert_eq!((seconds("gpt-4o"), seconds("gpt-5")), ((20, 15), (300, 300)));
+        assert_eq!((seconds("r1"), seconds("slow"), seconds("o3")), ((300, 300), (120, 120), (890, 890)));
+        let tokens = |id: &str| (find(id).default_max_tokens(), find(id).max_output);
+        assert_eq!((tokens("gpt-4o"), tokens("r1")), ((2048, 16_384), (16_384, 32_768)));
+        assert!(find("o3").can(Capability::Reasoning) && find("o3").max_output == 9);
+        assert!(r#"[{"id": "x", "provider": "openai", "timeout": 1}]"#.parse::<Catalogue>().is_err());
     }
 
     #[test]

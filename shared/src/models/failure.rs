@@ -11,16 +11,18 @@ pub enum FailureKind {
     Overloaded,
     /// It is out of reach, or failed (5xx, resets).
     Unavailable,
-    /// It fell silent.
+    /// It stopped responding.
     TimedOut,
-    /// It does not take our key, or does not know the model: whoever runs the studio must see to it.
+    /// It does not accept our key, is not paid, or does not know the model: whoever runs the studio must see to it.
     Misconfigured,
-    /// It does not take the question: too long for the model, for instance.
+    /// It rejected the question: too long for the model, for instance.
     Refused,
     /// It broke off, or said what cannot be understood.
     BrokeOff,
     /// It ended without a word.
     Empty,
+    /// It used up all of its tokens before the first word of the answer.
+    OutOfTokens,
     /// It says that its rules forbid the answer.
     Filtered,
 }
@@ -32,48 +34,45 @@ pub struct Failure {
     pub kind: FailureKind,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// Whether the same model may answer the same question a moment later.
+    is_passing: bool,
+    /// Whether the provider had the question when we gave it up, and may charge for it.
+    may_cost: bool,
 }
 
 impl From<FailureKind> for Failure {
     fn from(kind: FailureKind) -> Self {
-        Self { kind, retry_after: None }
+        use FailureKind::{BrokeOff, Overloaded, Unavailable};
+        let is_passing = matches!(kind, Overloaded | Unavailable | BrokeOff);
+        Self { kind, retry_after: None, is_passing, may_cost: false }
     }
 }
 
 impl Failure {
-    /// What an answer of the provider with this status means.
-    pub(super) fn of_status(status: u16, retry_after: Option<Duration>) -> Self {
-        let kind = match status {
-            429 | 503 | 529 => FailureKind::Overloaded,
-            401 | 403 | 404 => FailureKind::Misconfigured,
-            408 => FailureKind::TimedOut,
-            400..=499 => FailureKind::Refused,
-            _ => FailureKind::Unavailable,
-        };
-        Self { kind, retry_after }
+    /// The provider did not answer in time.
+    pub(super) fn silence() -> Self {
+        Self { may_cost: true, ..Self::from(FailureKind::TimedOut) }
     }
 
-    /// What an error object means that names its kind, in an answer or in the middle of a stream.
-    pub(super) fn of_name(name: &str) -> Self {
-        let kind = match name {
-            "overloaded_error" | "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" => {
-                FailureKind::Overloaded
-            }
-            "authentication_error" | "permission_error" | "not_found_error" | "invalid_api_key" => {
-                FailureKind::Misconfigured
-            }
-            "invalid_request_error" | "request_too_large" | "context_length_exceeded" => FailureKind::Refused,
-            "timeout_error" => FailureKind::TimedOut,
-            "content_filter" => FailureKind::Filtered,
-            _ => FailureKind::Unavailable,
-        };
-        Self::from(kind)
+    /// The same, to be tried again after this time.
+    pub(super) fn after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// The same, of which nothing says that it passes.
+    pub(super) fn for_good(self) -> Self {
+        Self { is_passing: false, ..self }
     }
 
     /// Whether the same model may answer the same question a moment later.
     pub(super) fn is_passing(self) -> bool {
-        use FailureKind::{BrokeOff, Overloaded, Unavailable};
-        matches!(self.kind, Overloaded | Unavailable | BrokeOff)
+        self.is_passing
+    }
+
+    /// Whether the provider may charge for the question, though nothing came.
+    #[must_use]
+    pub fn may_cost(self) -> bool {
+        self.may_cost
     }
 
     /// Whether another model may answer the same question.
@@ -88,11 +87,15 @@ impl From<Failure> for Error {
         let (code, detail) = match failure.kind {
             FailureKind::Overloaded => (Code::ModelOverloaded, "The model has too much to do at the moment."),
             FailureKind::Unavailable => (Code::ModelUnavailable, "The model is out of reach."),
-            FailureKind::TimedOut => (Code::ModelTimeout, "The model fell silent."),
+            FailureKind::TimedOut => (Code::ModelTimeout, "The model stopped responding."),
             FailureKind::Misconfigured => (Code::ModelMisconfigured, "The model is not set up."),
-            FailureKind::Refused => (Code::ModelRefused, "The model does not take this question."),
+            FailureKind::Refused => (Code::ModelRefused, "The model rejected the request."),
             FailureKind::BrokeOff => (Code::Interrupted, "The model broke off."),
             FailureKind::Empty => (Code::EmptyReply, "The model gave no answer."),
+            FailureKind::OutOfTokens => {
+                let detail = "The model used up `max_tokens` before the first word of its answer.";
+                (Code::MaxTokensReached, detail)
+            }
             FailureKind::Filtered => (Code::ContentFiltered, "The model may not answer this."),
         };
         let seconds = failure.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));

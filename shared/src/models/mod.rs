@@ -2,12 +2,19 @@
 
 mod anthropic;
 mod attempts;
+mod body;
 mod catalogue;
+mod course;
+mod cut_text;
 mod failure;
+mod fit;
+mod loose;
 mod offer;
 mod offline;
 mod openai;
+mod provider_error;
 mod settings;
+mod speech;
 mod sse;
 mod upstream;
 
@@ -19,11 +26,13 @@ use futures_util::stream::{self, BoxStream};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
+use crate::domain::usage::estimated_tokens;
 use crate::domain::{Content, ModelName, Role, Usage};
 use crate::tls;
 
 pub use catalogue::{Capability, Catalogue, Entry, Price, Provider};
 pub use failure::{Failure, FailureKind};
+pub use fit::{Fitted, fit};
 pub use offer::{NotOnOffer, Offer};
 pub use offline::Offline;
 pub use settings::{Account, ApiKey, BaseUrl, Settings};
@@ -44,6 +53,25 @@ pub struct Question {
     pub max_tokens: u32,
 }
 
+impl Question {
+    /// What is said in it. Blank messages, as replies that failed leave them, are none: most providers refuse them.
+    pub(super) fn said(&self) -> impl Iterator<Item = &Said> {
+        self.messages.iter().filter(|said| !said.content.is_blank())
+    }
+
+    /// Roughly how many tokens a model reads.
+    #[must_use]
+    pub fn estimated_tokens(&self) -> u64 {
+        self.said().map(|said| estimated_tokens(said.content.as_str())).sum()
+    }
+
+    /// As much of it as this model has room for, and how many messages that leaves out.
+    fn fitted_to(&self, entry: &Entry) -> (Self, usize) {
+        let Fitted { messages, left_out, max_tokens } = fit(self.messages.clone(), entry, self.max_tokens);
+        (Self { messages, max_tokens, ..self.clone() }, left_out)
+    }
+}
+
 /// One message of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -56,8 +84,19 @@ pub struct Said {
 /// A piece of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
+    /// A provider is asked, and may charge for the question from now on.
+    Asked,
+    /// It refused, or was not reached: what was asked so far is free.
+    Refused,
     /// Another model answers than the one that was asked.
-    Model(ModelName),
+    Model {
+        /// Which.
+        id: ModelName,
+        /// How many more of the oldest messages it was not sent, for lack of room.
+        left_out: usize,
+        /// How many tokens it reads, roughly.
+        read: u64,
+    },
     /// The next text, never empty: one token, or a few.
     Text {
         /// The text.
@@ -141,28 +180,41 @@ impl Models {
             return self.inner.offline.ask(question);
         }
         let fallback = self.inner.offer.fallback_of(&entry);
-        let asked = [Some(entry), fallback].into_iter().flatten().enumerate().map(|(place, entry)| {
-            let (inner, question) = (Arc::clone(&self.inner), question.clone());
-            move || {
-                let announced = (place > 0).then(|| Piece::Model(entry.id.clone()));
-                Box::pin(stream::iter(announced).chain(inner.ask(&entry, &question))) as Pieces
-            }
+        let fallback = fallback.map(|entry| {
+            let (question, left_out) = question.fitted_to(&entry);
+            let model = Piece::Model { id: entry.id.clone(), left_out, read: question.estimated_tokens() };
+            self.inner.asking(entry, question, Some(model))
         });
-        attempts::first_to_begin(asked.collect())
+        let first = self.inner.asking(entry, question.clone(), None);
+        attempts::first_to_begin([Some(first), fallback].into_iter().flatten().collect())
     }
 }
 
 impl Inner {
+    /// Asks one model whenever it is called. What is `announced` comes before the model's pieces.
+    fn asking(
+        self: &Arc<Self>,
+        entry: Entry,
+        question: Question,
+        announced: Option<Piece>,
+    ) -> impl Fn() -> Pieces + Send + Sync + use<> {
+        let inner = Arc::clone(self);
+        move || {
+            let pieces = inner.ask(&entry, &question);
+            Box::pin(stream::iter(announced.clone()).chain(pieces))
+        }
+    }
+
     /// Asks one model once.
     fn ask(&self, entry: &Entry, question: &Question) -> Pieces {
         match (entry.provider, &self.openai, &self.anthropic) {
             (Provider::OpenAi, Some(account), _) => {
                 let request = openai::request(&self.client, account, entry, question);
-                upstream::read(request, openai::Chunks::default())
+                upstream::read(request, openai::Chunks::default(), entry.patience())
             }
             (Provider::Anthropic, _, Some(account)) => {
                 let request = anthropic::request(&self.client, account, entry, question);
-                upstream::read(request, anthropic::Messages::default())
+                upstream::read(request, anthropic::Messages::default(), entry.patience())
             }
             _ => self.offline.ask(question),
         }

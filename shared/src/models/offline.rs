@@ -9,10 +9,12 @@ use futures_util::stream;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Finish, Piece, Pieces, Question};
-use crate::domain::usage::{estimated_tokens, is_wide};
+use crate::domain::usage::is_wide;
 use crate::domain::{Role, Usage};
 
 const GREETING: &str = "你好! 我是AI助手，很高兴为你服务!";
+/// Comes before the other one where the user wrote English.
+const ENGLISH_GREETING: &str = "Hello! I am your AI assistant, glad to help.";
 const HELP: &str = "我可以帮助你：\n1. 回答问题 / answer questions\n2. 写作和修改 / write and edit text\n\
     3. 翻译 / translate\n4. 解释代码 / explain code\n请告诉我你需要什么。Tell me what you need.";
 
@@ -30,7 +32,7 @@ impl Offline {
     }
 
     pub(super) fn ask(&self, question: &Question) -> Pieces {
-        let read = question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum();
+        let read = question.estimated_tokens();
         let asked = question.messages.iter().rev().find(|said| said.role == Role::User);
         let text = reply(asked.map_or("", |said| said.content.as_str()));
         let limit = usize::try_from(question.max_tokens).unwrap_or(usize::MAX);
@@ -64,7 +66,9 @@ fn reply(asked: &str) -> String {
     if let Some(count) = asked.trim().strip_prefix("/tokens ").and_then(|count| count.trim().parse().ok()) {
         return counted(count);
     }
-    if lower.contains("你好") || lower.contains("hello") {
+    if lower.contains("hello") {
+        format!("{ENGLISH_GREETING} {GREETING}")
+    } else if lower.contains("你好") {
         GREETING.to_owned()
     } else if lower.contains("帮助") || lower.contains("help") {
         HELP.to_owned()
@@ -124,8 +128,9 @@ mod tests {
 
     #[tokio::test]
     async fn it_greets_helps_and_repeats_in_both_languages() {
-        for hello in ["HELLO there", "你好吗"] {
-            assert_eq!(ask(hello, 100).await.0, GREETING);
+        assert_eq!(ask("你好吗", 100).await.0, GREETING);
+        for hello in ["HELLO there", "你好, Hello"] {
+            assert_eq!(ask(hello, 100).await.0, format!("{ENGLISH_GREETING} {GREETING}"));
         }
         for help in ["I need Help", "请帮助我"] {
             assert_eq!(ask(help, 100).await.0, HELP);

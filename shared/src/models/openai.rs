@@ -1,16 +1,16 @@
 //! OpenAI's chat completions, as OpenAI, Ollama, vLLM, llama.cpp, OpenRouter, DeepSeek and others serve them.
 
 use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::{Capability, Entry};
-use super::failure::{Failure, FailureKind};
+use super::course::Course;
+use super::loose::Json;
 use super::settings::Account;
+use super::speech::Voice;
 use super::upstream::Protocol;
-use super::{Finish, Piece, Question};
+use super::{Piece, Question, provider_error};
 use crate::domain::Usage;
-use crate::domain::usage::Estimate;
 
 /// Where OpenAI itself is.
 pub(super) const HOME: &str = "https://api.openai.com/v1";
@@ -26,11 +26,8 @@ pub(super) fn request(
 }
 
 fn body(entry: &Entry, question: &Question) -> Value {
-    let messages: Vec<Value> = question
-        .messages
-        .iter()
-        .map(|said| json!({"role": said.role, "content": said.content.as_str()}))
-        .collect();
+    let messages: Vec<Value> =
+        question.said().map(|said| json!({"role": said.role, "content": said.content.as_str()})).collect();
     // Those that reason count that too, and so have another name for it.
     let limit = if entry.can(Capability::Reasoning) { "max_completion_tokens" } else { "max_tokens" };
     let mut body = json!({
@@ -51,132 +48,90 @@ fn body(entry: &Entry, question: &Question) -> Value {
 /// What has been understood of a stream.
 #[derive(Default)]
 pub(super) struct Chunks {
-    estimate: Estimate,
-    finish: Option<Finish>,
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Chunk {
-    error: Option<ErrorObject>,
-    #[serde(default)]
-    choices: Vec<Choice>,
-    usage: Option<Counted>,
-}
-
-#[derive(Deserialize)]
-struct ErrorObject {
-    code: Option<Value>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    index: u64,
-    delta: Option<Delta>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Delta {
-    content: Option<String>,
-    /// What the model refuses with is its answer.
-    refusal: Option<String>,
-    reasoning_content: Option<String>,
-    reasoning: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    prompt_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize)]
-struct Details {
-    cached_tokens: Option<u64>,
+    course: Course,
+    has_spoken: bool,
 }
 
 impl Protocol for Chunks {
-    fn take(&mut self, data: &str) -> Vec<Piece> {
-        if data.trim() == "[DONE]" {
-            return vec![self.end_with(Finish::Stop)];
+    fn event(&mut self, event: Json<'_>) -> Vec<Piece> {
+        if let Some(failure) = provider_error::in_event(event) {
+            return self.course.fail(failure);
         }
-        let Ok(chunk) = serde_json::from_str::<Chunk>(data) else {
-            return vec![Piece::Failed(FailureKind::BrokeOff.into())];
-        };
-        if let Some(error) = chunk.error {
-            return vec![Piece::Failed(error.failure())];
+        if !is_chunk(event) {
+            self.course.note_oddity();
+            return Vec::new();
         }
-        if let Some(usage) = chunk.usage {
-            let cached = usage.prompt_tokens_details.and_then(|details| details.cached_tokens);
-            self.usage = Some(Usage {
-                input: usage.prompt_tokens,
-                cached: cached.unwrap_or_default().min(usage.prompt_tokens),
-                cache_written: 0,
-                output: usage.completion_tokens,
-            });
+        let choices = event.get("choices").map(Json::items).unwrap_or_default();
+        let mut pieces = Vec::new();
+        for choice in choices.into_iter().filter(|choice| index(*choice) == 0) {
+            pieces.extend(self.choice(choice));
         }
-        chunk
-            .choices
-            .into_iter()
-            .filter(|choice| choice.index == 0)
-            .flat_map(|choice| self.choice(choice))
-            .collect()
+        let usage = event.get("usage").or_else(|| event.get("x_groq")?.get("usage"));
+        pieces.extend(usage.filter(|usage| usage.is_object()).map(|usage| self.count(usage)));
+        pieces
     }
 
-    fn end(&mut self) -> Piece {
-        // Without `[DONE]`, the reason to finish says that all has come.
-        match self.finish {
-            Some(finish) => self.end_with(finish),
-            None => Piece::Failed(FailureKind::BrokeOff.into()),
-        }
+    fn course(&mut self) -> &mut Course {
+        &mut self.course
     }
 }
 
 impl Chunks {
-    fn end_with(&self, finish: Finish) -> Piece {
-        Piece::End { finish: self.finish.unwrap_or(finish), usage: self.usage }
+    fn choice(&mut self, choice: Json<'_>) -> Vec<Piece> {
+        let delta = choice.get("delta").filter(|delta| !delta.is_empty());
+        if let Some(failure) = [Some(choice), delta].into_iter().flatten().find_map(provider_error::in_event)
+        {
+            return self.course.fail(failure);
+        }
+        let mut pieces = match delta {
+            Some(delta) => self.message(delta),
+            // At the end of a stream, some repeat all of it.
+            None if self.has_spoken => Vec::new(),
+            None => choice.get("message").map(|message| self.message(message)).unwrap_or_default(),
+        };
+        if !self.has_spoken {
+            pieces.extend(self.course.take(choice.get("text"), Voice::Aloud));
+        }
+        self.has_spoken |= pieces.iter().any(|piece| matches!(piece, Piece::Text { .. }));
+        self.course.finish(choice.get("finish_reason"));
+        pieces.extend(choice.get("usage").filter(|usage| usage.is_object()).map(|usage| self.count(usage)));
+        pieces
     }
 
-    fn choice(&mut self, choice: Choice) -> Vec<Piece> {
-        if let Some(reason) = choice.finish_reason {
-            self.finish = Some(match reason.as_str() {
-                "length" => Finish::Length,
-                "content_filter" => Finish::Filtered,
-                _ => Finish::Stop,
-            });
-        }
-        let Some(delta) = choice.delta else { return Vec::new() };
-        let reasoning = delta.reasoning_content.or(delta.reasoning);
-        let mut pieces = Vec::new();
-        if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
-            let tokens = self.estimate.take(&text);
-            pieces.push(Piece::Reasoning { text, tokens });
-        }
-        for text in [delta.content, delta.refusal].into_iter().flatten().filter(|text| !text.is_empty()) {
-            let tokens = self.estimate.take(&text);
-            pieces.push(Piece::Text { text, tokens });
-        }
+    fn message(&mut self, message: Json<'_>) -> Vec<Piece> {
+        let names = ["reasoning_content", "reasoning", "thinking", "reasoning_details"];
+        let thoughts = names.into_iter().filter_map(|name| message.get(name)).find(|said| !said.is_nothing());
+        let mut pieces = self.course.take(thoughts, Voice::Thought);
+        pieces.extend(self.course.take(message.get("content"), Voice::Aloud));
+        // What the model refuses with is its answer.
+        pieces.extend(self.course.take(message.get("refusal"), Voice::Aloud));
         pieces
+    }
+
+    fn count(&mut self, usage: Json<'_>) -> Piece {
+        let count = |names: [&str; 2]| names.into_iter().find_map(|name| usage.get(name)?.count());
+        let output = count(["completion_tokens", "output_tokens"]).unwrap_or_default();
+        let total = || usage.get("total_tokens")?.count().map(|total| total.saturating_sub(output));
+        let input = count(["prompt_tokens", "input_tokens"]).or_else(total).unwrap_or_default();
+        let details =
+            usage.get("prompt_tokens_details").and_then(|details| details.get("cached_tokens")?.count());
+        let cached = details.unwrap_or_default().min(input);
+        self.course.count(Usage { input, cached, cache_written: 0, output })
     }
 }
 
-impl ErrorObject {
-    fn failure(self) -> Failure {
-        // The code is a name, or a status.
-        match self.code {
-            Some(Value::Number(status)) => {
-                let status = status.as_u64().and_then(|status| u16::try_from(status).ok());
-                Failure::of_status(status.unwrap_or(500), None)
-            }
-            Some(Value::String(name)) => Failure::of_name(&name),
-            _ => Failure::of_name(self.kind.as_deref().unwrap_or_default()),
-        }
-    }
+fn index(choice: Json<'_>) -> u64 {
+    choice.get("index").and_then(Json::count).unwrap_or_default()
+}
+
+/// Whether an event is one that the protocol knows, or says nothing at all.
+fn is_chunk(event: Json<'_>) -> bool {
+    let is_named =
+        |name: &str, value: &str| event.get(name).and_then(Json::text).is_some_and(|text| text == value);
+    event.is_object()
+        && (event.has("choices")
+            || event.has("usage")
+            || event.is_empty()
+            || is_named("object", "chat.completion.chunk")
+            || is_named("type", "ping"))
 }

@@ -5,41 +5,73 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::body::Body;
+use super::course::Course;
 use super::failure::{Failure, FailureKind};
-use super::sse::Events;
-use super::{Piece, Pieces};
+use super::loose::Json;
+use super::sse::Malformed;
+use super::{Piece, Pieces, provider_error};
 
-/// How long until a provider sends the first byte of its stream.
-const FIRST_BYTE: Duration = Duration::from_secs(20);
-/// How long a provider may be silent after that.
-const SILENCE: Duration = Duration::from_secs(15);
+/// How long the usage may take that some send behind the reason to finish. Some never close the connection.
+const AFTER_FINISH: Duration = Duration::from_secs(1);
+/// How long the rest of an answer may take that is an error.
+const REST_OF_AN_ERROR: Duration = Duration::from_secs(5);
 /// More of an answer that is an error is not read.
 const MOST_OF_AN_ERROR: usize = 64 * 1024;
 
 /// Understands the events of one provider's stream.
 pub(super) trait Protocol: Send + 'static {
-    /// Takes the data of an event, and gives the pieces in it. After [`Piece::End`] or [`Piece::Failed`] nothing counts.
-    fn take(&mut self, data: &str) -> Vec<Piece>;
+    /// The pieces in an event. After [`Piece::End`] or [`Piece::Failed`] nothing counts.
+    fn event(&mut self, event: Json<'_>) -> Vec<Piece>;
 
-    /// What it means that nothing more comes.
-    fn end(&mut self) -> Piece;
+    /// How far the stream has come.
+    fn course(&mut self) -> &mut Course;
+
+    /// The pieces in the data of an event.
+    fn take(&mut self, data: &str) -> Vec<Piece> {
+        let data = data.trim();
+        if data.eq_ignore_ascii_case("[DONE]") {
+            return self.course().done();
+        }
+        if data.is_empty() {
+            return Vec::new();
+        }
+        match Json::parse(data) {
+            Ok(None) => Vec::new(),
+            // Some send several in one event.
+            Ok(Some(events)) => events.items().into_iter().flat_map(|event| self.event(event)).collect(),
+            Err(_no_json) if self.course().is_finished() => Vec::new(),
+            Err(_no_json) => self.course().fail(FailureKind::BrokeOff.into()),
+        }
+    }
+}
+
+/// How long a model may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// Before the first byte of its answer.
+    pub(super) first: Duration,
+    /// After that.
+    pub(super) between: Duration,
 }
 
 type Bytes = BoxStream<'static, reqwest::Result<Vec<u8>>>;
 
 /// Sends `request` and reads the stream of its answer as `protocol` understands it. The last piece is always
 /// [`Piece::End`] or [`Piece::Failed`]; dropping the stream ends the request.
-pub(super) fn read(request: RequestBuilder, protocol: impl Protocol) -> Pieces {
+pub(super) fn read(request: RequestBuilder, protocol: impl Protocol, patience: Patience) -> Pieces {
     let begun = async move {
-        let deadline = Instant::now() + FIRST_BYTE;
+        let deadline = Instant::now() + patience.first;
         match timeout_at(deadline, request.send()).await {
-            Ok(Ok(response)) if response.status() == StatusCode::OK => reading(response, protocol, deadline),
+            Ok(Ok(response)) if response.status().is_success() => {
+                reading(response, protocol, patience, deadline)
+            }
             Ok(Ok(response)) => failed(refusal(response).await),
-            Ok(Err(error)) => failed(kind(&error).into()),
-            Err(_late) => failed(FailureKind::TimedOut.into()),
+            Ok(Err(error)) => failed(failure(&error)),
+            Err(_late) => failed(Failure::silence()),
         }
     };
     Box::pin(stream::once(begun).flatten())
@@ -50,39 +82,35 @@ fn failed(failure: Failure) -> Pieces {
 }
 
 /// A provider that does not answer in time is silent, however far the connection got.
-fn kind(error: &reqwest::Error) -> FailureKind {
-    if error.is_timeout() && !error.is_connect() { FailureKind::TimedOut } else { FailureKind::Unavailable }
+fn failure(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() && !error.is_connect() {
+        Failure::silence()
+    } else {
+        FailureKind::Unavailable.into()
+    }
 }
 
 /// What an answer means that is no stream. Its text stays here: it may repeat the question, or the key.
 async fn refusal(response: Response) -> Failure {
     let status = response.status().as_u16();
     let retry_after = retry_after(&response);
-    let failure = Failure::of_status(status, retry_after);
-    let named =
-        timeout(SILENCE, error_name(response)).await.ok().flatten().map(|name| Failure::of_name(&name));
-    tracing::warn!(status, kind = ?failure.kind, "a provider refused");
-    match named {
-        // Some providers answer 400 for what is theirs to mend, 429 for an account without money.
-        Some(named) if named.kind == FailureKind::Filtered => named,
-        _ => failure,
-    }
+    let body = timeout(REST_OF_AN_ERROR, beginning(response)).await.unwrap_or_default();
+    let kind = provider_error::of_answer(status, &body);
+    tracing::warn!(status, ?kind, "a provider refused");
+    Failure::from(kind).after(retry_after)
 }
 
-/// The kind that an error object names.
-async fn error_name(response: Response) -> Option<String> {
+/// The text of an answer, as much of it as matters.
+async fn beginning(response: Response) -> String {
     let mut bytes = response.bytes_stream();
     let mut text = Vec::new();
     while let Some(Ok(more)) = bytes.next().await {
         text.extend_from_slice(&more);
         if text.len() > MOST_OF_AN_ERROR {
-            return None;
+            return String::new();
         }
     }
-    let body: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    let error = body.get("error")?;
-    let name = error.get("code").and_then(|code| code.as_str()).or_else(|| error.get("type")?.as_str())?;
-    Some(name.to_owned())
+    String::from_utf8_lossy(&text).trim_start_matches('\u{feff}').to_owned()
 }
 
 /// How long the provider asks to be left alone, when it says it in seconds or milliseconds.
@@ -97,17 +125,20 @@ fn retry_after(response: &Response) -> Option<Duration> {
 /// A stream that is being read.
 struct Reading<P> {
     bytes: Bytes,
-    events: Option<Events>,
+    body: Body,
     protocol: P,
     ready: VecDeque<Piece>,
+    patience: Patience,
     deadline: Instant,
+    /// Whether all of the text is there.
+    is_finished: bool,
     done: bool,
 }
 
-fn reading(response: Response, protocol: impl Protocol, deadline: Instant) -> Pieces {
+fn reading(response: Response, protocol: impl Protocol, patience: Patience, deadline: Instant) -> Pieces {
     let bytes = response.bytes_stream().map(|bytes| bytes.map(Vec::from)).boxed();
-    let events = Some(Events::default());
-    let reading = Reading { bytes, events, protocol, ready: VecDeque::new(), deadline, done: false };
+    let (body, ready, is_finished, done) = (Body::default(), VecDeque::new(), false, false);
+    let reading = Reading { bytes, body, protocol, ready, patience, deadline, is_finished, done };
     Box::pin(stream::unfold(reading, |mut reading| async {
         let piece = reading.next().await?;
         Some((piece, reading))
@@ -128,35 +159,52 @@ impl<P: Protocol> Reading<P> {
 
     /// Waits for more bytes, and makes pieces of them.
     async fn read(&mut self) {
-        let more = timeout_at(self.deadline, self.bytes.next()).await;
-        self.deadline = Instant::now() + SILENCE;
-        let events = match more {
-            Err(_late) => return self.ready.push_back(Piece::Failed(FailureKind::TimedOut.into())),
-            Ok(Some(Err(error))) => {
-                let kind = if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::BrokeOff };
-                return self.ready.push_back(Piece::Failed(kind.into()));
-            }
+        match timeout_at(self.deadline, self.bytes.next()).await {
             Ok(Some(Ok(bytes))) => {
-                self.events.as_mut().map(|events| events.take(&bytes)).unwrap_or(Ok(Vec::new()))
+                let events = self.body.take(&bytes);
+                self.take(events);
+                self.wait_for_more();
             }
-            Ok(None) => {
-                let last =
-                    self.events.take().unwrap_or_default().end().map(|last| last.into_iter().collect());
-                self.take(last);
-                return self.ready.push_back(self.protocol.end());
-            }
-        };
-        self.take(events);
+            Ok(None) => self.end(),
+            // All of the text is there, and nobody needs to know why nothing follows it.
+            _ if self.is_finished => self.end(),
+            Err(_late) => self.fail(Failure::silence()),
+            Ok(Some(Err(error))) if error.is_timeout() => self.fail(Failure::silence()),
+            Ok(Some(Err(_gone))) => self.fail(FailureKind::BrokeOff.into()),
+        }
     }
 
-    fn take(&mut self, events: Result<Vec<String>, super::sse::Malformed>) {
+    fn wait_for_more(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        self.is_finished = self.protocol.course().is_finished() || self.body.is_whole();
+        let patience = if self.is_finished { AFTER_FINISH } else { self.patience.between };
+        self.deadline = Instant::now() + patience;
+    }
+
+    fn end(&mut self) {
+        let body = std::mem::take(&mut self.body);
+        let is_document = body.is_document();
+        match body.end() {
+            Err(Malformed) if is_document => self.fail(Failure::from(FailureKind::BrokeOff).for_good()),
+            last => self.take(last),
+        }
+        self.ready.extend(self.protocol.course().end());
+    }
+
+    fn take(&mut self, events: Result<Vec<String>, Malformed>) {
         match events {
             Ok(events) => {
                 for data in events {
                     self.ready.extend(self.protocol.take(&data));
                 }
             }
-            Err(super::sse::Malformed) => self.ready.push_back(Piece::Failed(FailureKind::BrokeOff.into())),
+            Err(Malformed) => self.fail(FailureKind::BrokeOff.into()),
         }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.ready.push_back(Piece::Failed(failure));
     }
 }

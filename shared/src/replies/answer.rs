@@ -6,12 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::fit::{Fitted, fit};
 use super::so_far::{Ended, SoFar, Step};
 use super::turns::{Turns, charge};
 use crate::domain::{ModelName, User};
 use crate::error::Result;
-use crate::models::{FailureKind, Models, Question};
+use crate::models::{Failure, FailureKind, Fitted, Models, Question, fit};
 
 /// The HTTP API gives up after 30 s; this leaves room to answer.
 pub const LONGEST_ANSWER: Duration = Duration::from_secs(25);
@@ -57,6 +56,7 @@ impl Answers {
         let held = self.turns.reserve(user, &question).await?;
         let mut said = SoFar::default();
         said.reads(&question);
+        said.left_out = left_out;
         let finish_reason = self.listen(&question, &mut said, deadline).await;
         let model = said.model.clone().unwrap_or_else(|| question.model.clone());
         let charge = charge(self.models.offer(), &model, said.usage());
@@ -66,7 +66,7 @@ impl Answers {
             tokens: charge.usage.output,
             model,
             finish_reason: finish_reason?,
-            left_out: (left_out > 0).then_some(left_out),
+            left_out: (said.left_out > 0).then_some(said.left_out),
         })
     }
 
@@ -81,6 +81,7 @@ impl Answers {
                     }
                 }
                 Ok(None) => return said.finish_reason(Ended::Failed(FailureKind::BrokeOff.into())),
+                Err(_late) if said.text.is_empty() => return Err(Failure::from(FailureKind::TimedOut).into()),
                 Err(_late) => return Ok("deadline"),
             }
             if said.is_full() {

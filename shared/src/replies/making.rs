@@ -17,8 +17,6 @@ use crate::store::{Charge, Ending, Lease, ReplyPlace, Watcher};
 /// A reply while it is made.
 pub(super) struct Making {
     pub(super) so_far: SoFar,
-    /// How many of the oldest messages the model was not sent, for lack of room.
-    pub(super) left_out: usize,
     pacing: Pacing,
     thoughts: Pacing,
     outlets: Outlets,
@@ -29,7 +27,7 @@ impl Making {
     pub(super) fn new(place: &ReplyPlace, outlets: Outlets) -> Self {
         let now = Instant::now();
         let (pacing, thoughts) = (Pacing::new(now), Pacing::new(now));
-        Self { so_far: SoFar::default(), left_out: 0, pacing, thoughts, outlets, reply: Reply::at(place) }
+        Self { so_far: SoFar::default(), pacing, thoughts, outlets, reply: Reply::at(place) }
     }
 
     /// Takes the next piece; says so when it is the last.
@@ -108,7 +106,7 @@ impl Making {
 
     /// Tells every window how it ended.
     pub(super) fn tell(&mut self, ending: &Ending, failure: Option<&Error>) -> Result<()> {
-        self.outlets.send_all(&whole(&self.reply, ending, failure, self.left_out), true)
+        self.outlets.send_all(&whole(&self.reply, ending, failure, self.so_far.left_out), true)
     }
 
     pub(super) fn send_all(&mut self, frames: &[ServerFrame]) -> Result<()> {

@@ -2,13 +2,13 @@
 
 mod answer;
 mod control;
-mod fit;
 mod greeting;
 mod handover;
 mod making;
 mod outlets;
 mod pacing;
 mod so_far;
+mod title_text;
 mod titles;
 mod turns;
 mod worker;
@@ -17,21 +17,17 @@ pub use answer::{Answered, Answers, LONGEST_ANSWER};
 pub use control::{Replies, Wanted};
 pub use greeting::greet;
 pub use handover::Task;
+pub use title_text::title_of;
 pub use titles::Titles;
-pub use turns::{Limits, Turns, Wish};
+pub use turns::{Again, Limits, Turns, Wish};
 pub use worker::{Made, Time, Worker};
 
-use crate::domain::{Prompt, Title};
 use crate::error::{Error, Result};
 
 /// The temperature when a client names none.
 pub const DEFAULT_TEMPERATURE: f64 = 0.7;
-/// The most tokens of a reply when a client names no number.
-pub const DEFAULT_MAX_TOKENS: u32 = 2048;
 /// No model writes more at once.
 const MOST_TOKENS: u32 = 131_072;
-/// A title made of a message has at most so many characters.
-const TITLE_LENGTH: usize = 40;
 
 /// A temperature that models take.
 ///
@@ -45,22 +41,13 @@ pub fn check_temperature(temperature: Option<f64>) -> Result<f64> {
     Err(Error::invalid_field("temperature", "must be from 0 to 2"))
 }
 
-/// A number of tokens that a client may ask for.
+/// A number of tokens that a client may ask for. Without one, the model decides.
 ///
 /// # Errors
 /// The rule, when it is none.
-pub fn check_max_tokens(max_tokens: Option<u32>) -> Result<u32> {
-    let max_tokens = max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
-    if (1..=MOST_TOKENS).contains(&max_tokens) {
+pub fn check_max_tokens(max_tokens: Option<u32>) -> Result<Option<u32>> {
+    if max_tokens.is_none_or(|max_tokens| (1..=MOST_TOKENS).contains(&max_tokens)) {
         return Ok(max_tokens);
     }
     Err(Error::invalid_field("max_tokens", format!("must be from 1 to {MOST_TOKENS}")))
-}
-
-/// A title for a conversation that begins with this message: its first line, cut short.
-#[must_use]
-pub fn title_of(prompt: &Prompt) -> Title {
-    let line = prompt.as_str().lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let short: String = line.chars().filter(|c| !c.is_control()).take(TITLE_LENGTH).collect();
-    Title::try_from(short).unwrap_or_else(|_| Title::untitled())
 }

@@ -1,6 +1,5 @@
 //! What a model has said so far, and what was counted of it.
 
-use super::turns::read_by;
 use crate::domain::usage::estimated_tokens;
 use crate::domain::{ModelName, Usage};
 use crate::error::{Error, Result};
@@ -31,6 +30,10 @@ pub(super) struct SoFar {
     pub(super) text: String,
     /// The model that answers, when it is not the one that was asked.
     pub(super) model: Option<ModelName>,
+    /// How many of the oldest messages the model was not sent, for lack of room.
+    pub(super) left_out: usize,
+    /// Whether a provider may charge for the question.
+    is_asked: bool,
     /// Tokens read and written, roughly.
     read: u64,
     tokens: u64,
@@ -53,14 +56,23 @@ impl SoFar {
                 self.tokens += tokens;
                 return Step::Thought(text);
             }
-            Piece::Model(model) => self.model = Some(model),
+            Piece::Asked => self.is_asked = true,
+            Piece::Refused => self.is_asked = false,
+            Piece::Model { id, left_out, read } => {
+                self.model = Some(id);
+                self.left_out += left_out;
+                self.read = read;
+            }
             Piece::Counted(usage) => self.counted = Some(usage),
             Piece::End { finish, usage } => {
                 self.is_counted_to_the_end = usage.is_some();
                 self.counted = usage.or(self.counted);
                 return Step::Ended(Ended::Finished(finish));
             }
-            Piece::Failed(failure) => return Step::Ended(Ended::Failed(failure)),
+            Piece::Failed(failure) => {
+                self.is_asked &= failure.may_cost();
+                return Step::Ended(Ended::Failed(failure));
+            }
         }
         Step::Nothing
     }
@@ -72,16 +84,19 @@ impl SoFar {
 
     /// Remembers roughly how much the model reads, for a provider that does not count, or has no time to.
     pub(super) fn reads(&mut self, question: &Question) {
-        self.read = read_by(question);
+        self.read = question.estimated_tokens();
     }
 
-    /// What was used: as the provider counts it, and by estimate as far as it had no time to.
+    /// What was used: as the provider counts it, and by estimate as far as it did not. What came cannot have been free, and
+    /// what no provider accepted is.
     pub(super) fn usage(&self) -> Usage {
-        match self.counted {
-            Some(usage) if self.is_counted_to_the_end => usage,
-            Some(usage) => Usage { output: usage.output.max(self.tokens), ..usage },
-            None => Usage { input: self.read, output: self.tokens, ..Usage::default() },
-        }
+        let is_counted = self.counted.is_some();
+        let counted = self.counted.unwrap_or_default();
+        let must_be_paid = self.tokens > 0 || self.is_asked && !is_counted;
+        let input = if counted.input == 0 && must_be_paid { self.read } else { counted.input };
+        let is_final = self.is_counted_to_the_end && counted.output > 0;
+        let output = if is_final { counted.output } else { counted.output.max(self.tokens) };
+        Usage { input, output, ..counted }
     }
 
     /// About how many tokens the next question has before what the user says then: this question and its reply, as the provider
@@ -96,6 +111,7 @@ impl SoFar {
         match ended {
             Ended::Failed(failure) => Some(failure),
             Ended::Finished(Finish::Filtered) if self.text.is_empty() => Some(FailureKind::Filtered.into()),
+            Ended::Finished(Finish::Length) if self.text.is_empty() => Some(FailureKind::OutOfTokens.into()),
             Ended::Finished(_) if self.text.is_empty() => Some(FailureKind::Empty.into()),
             Ended::Finished(_) => None,
         }

@@ -5,25 +5,24 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::so_far::{SoFar, Step};
-use super::title_of;
+use super::so_far::{Ended, SoFar, Step};
+use super::title_text::{behind_thoughts, has_thoughts, title_in, title_of};
 use super::turns::{Turns, charge};
 use crate::clock;
 use crate::domain::{Content, Message, Prompt, ReplyStatus, Role, Summary, Title};
 use crate::error::Result;
-use crate::models::{Capability, Models, Provider, Question, Said};
+use crate::models::{Capability, Finish, Models, Provider, Question, Said};
 use crate::sockets::{Push, ServerFrame};
 use crate::store::{Found, ReplyPlace, Store};
 
-/// How long a title may take.
+/// How long a title may take, also of a model that thinks first.
 const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST_WITH_THOUGHTS: Duration = Duration::from_secs(60);
 /// So much of each message is shown to the model.
 const SHOWN: usize = 1000;
 /// The most tokens of an answer, also of a model that thinks first.
-const MOST_TOKENS: u32 = 32;
+const MOST_TOKENS: u32 = 64;
 const MOST_TOKENS_WITH_THOUGHTS: u32 = 1024;
-/// The most characters of a title.
-const LONGEST_TITLE: usize = 80;
 const INSTRUCTIONS: &str = "Give the conversation that follows a title of at most six words, in its own language. \
     Answer with the title alone: no quotation marks, no full stop.";
 
@@ -59,10 +58,12 @@ impl Titles {
         let Some((first_words, question)) = self.question(&summary, &history, &reply)? else { return Ok(()) };
         let Some(user) = self.store.find_user(user).await?.map(std::sync::Arc::new) else { return Ok(()) };
         let held = self.turns.reserve(&user, &question).await?;
-        let said = self.ask(&question).await;
-        let charge = charge(self.models.offer(), &question.model, said.usage());
+        let (said, is_whole) = self.ask(&question).await;
+        let model = said.model.as_ref().unwrap_or(&question.model);
+        let charge = charge(self.models.offer(), model, said.usage());
         self.turns.settle(user.id, &held, Some(&charge)).await?;
-        let Some(title) = title(&said.text) else { return Ok(()) };
+        // The beginning of something else, a refusal perhaps, is no title.
+        let Some(title) = title_in(&said.text).filter(|_| is_whole) else { return Ok(()) };
         if self.store.retitle_conversation(user.id, id, &first_words, &title).await? {
             let frame = ServerFrame::ChatTitle { conversation_id: id.clone(), title };
             self.push.to_all(user.id, &frame, clock::now()).await?;
@@ -86,46 +87,29 @@ impl Titles {
         if entry.provider == Provider::Offline || summary.title != first_words {
             return Ok(None);
         }
-        let shown = |content: &Content| content.as_str().chars().take(SHOWN).collect::<String>();
-        let text = format!("User: {}\n\nAssistant: {}", shown(&asked.content), shown(&answered.content));
+        let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
+        let answer = answered.content.as_str();
+        let spoken = behind_thoughts(answer).unwrap_or(answer);
+        let text = format!("User: {}\n\nAssistant: {}", shown(asked.content.as_str()), shown(spoken));
         let said = |role, text: &str| Said { role, content: Content::of_reply(text) };
         let messages = vec![said(Role::System, INSTRUCTIONS), said(Role::User, &text)];
-        let thinks = entry.can(Capability::Reasoning);
+        let thinks = entry.can(Capability::Reasoning) || has_thoughts(answer);
         let max_tokens = if thinks { MOST_TOKENS_WITH_THOUGHTS } else { MOST_TOKENS };
         Ok(Some((first_words, Question { model: entry.id, messages, temperature: 0.2, max_tokens })))
     }
 
-    async fn ask(&self, question: &Question) -> SoFar {
-        let deadline = Instant::now() + LONGEST;
+    /// What a model says, and whether it said all it wanted to.
+    async fn ask(&self, question: &Question) -> (SoFar, bool) {
+        let patience = if question.max_tokens > MOST_TOKENS { LONGEST_WITH_THOUGHTS } else { LONGEST };
+        let deadline = Instant::now() + patience;
         let mut said = SoFar::default();
         said.reads(question);
         let mut pieces = self.models.ask(question);
         while let Ok(Some(piece)) = timeout_at(deadline, pieces.next()).await {
-            if matches!(said.take(piece), Step::Ended(_)) {
-                break;
+            if let Step::Ended(ended) = said.take(piece) {
+                return (said, ended == Ended::Finished(Finish::Stop));
             }
         }
-        said
-    }
-}
-
-/// The first line of what a model said, as far as it is fit for a title.
-fn title(said: &str) -> Option<Title> {
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let line = line.trim_matches(['"', '\'', '“', '”', '「', '」', '*', '#', ' ', '.']);
-    let short: String = line.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect();
-    Title::try_from(short.trim().to_owned()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_is_one_line_without_ornaments() {
-        let text = |said: &str| title(said).map(String::from);
-        assert_eq!(text("\n \"A trip to Lisbon.\"\nMore").unwrap(), "A trip to Lisbon");
-        assert_eq!(text(&"x".repeat(500)).unwrap().len(), LONGEST_TITLE);
-        assert_eq!(text(" \n\"\""), None);
+        (said, false)
     }
 }

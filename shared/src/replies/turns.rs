@@ -8,11 +8,12 @@ use crate::domain::{ConversationId, MessageId, ModelName, Prompt, Usage, User, U
 use crate::error::{Code, Error, Result};
 use crate::models::{Entry, Offer, Question};
 use crate::store::{
-    Charge, Follows, Held, Lease, LooseTurn, Raised, Regeneration, ReplyPlace, Reservation, StartedTurn,
-    Store, StoredTurn,
+    Charge, Follows, Granted, Held, Lease, LooseTurn, Raised, Regeneration, ReplyPlace, Reservation,
+    StartedTurn, Store, StoredTurn,
 };
 
-use super::{check_max_tokens, check_temperature, title_of};
+use super::title_text::title_of;
+use super::{check_max_tokens, check_temperature};
 
 /// What a user wishes for.
 #[derive(Debug)]
@@ -30,6 +31,21 @@ pub struct Wish {
     /// From 0 to 2.
     pub temperature: Option<f64>,
     /// The most tokens of the reply.
+    pub max_tokens: Option<u32>,
+}
+
+/// Another reply that a user wishes for, beside one that is there.
+#[derive(Debug)]
+pub struct Again {
+    /// Where the reply stands.
+    pub conversation: ConversationId,
+    /// The reply that is there.
+    pub message: MessageId,
+    /// The model to ask; without one, the one that made the reply.
+    pub model: Option<ModelName>,
+    /// From 0 to 2.
+    pub temperature: Option<f64>,
+    /// The most tokens of the new one.
     pub max_tokens: Option<u32>,
 }
 
@@ -72,17 +88,17 @@ impl Turns {
             ));
         }
         let said = estimated_tokens(wish.content.as_str());
-        let terms = |model: &ModelName, past: u64| self.reservation(user, model, past + said, max_tokens);
+        let terms = |model: &ModelName, past: u64| self.terms(user, model, past + said, max_tokens);
         let (store, now) = (&self.store, clock::now());
         let model = wish.model.map(|model| self.offer.find(&model)).transpose()?.map(|entry| entry.id);
         let default_model = self.offer.default_model().clone();
         let Some(conversation) = wish.conversation else {
             let model = model.unwrap_or(default_model);
-            let reservation = terms(&model, 0)?;
-            let turn = LooseTurn { content: wish.content.into(), model, temperature, max_tokens };
+            let granted = terms(&model, 0)?;
+            let turn = LooseTurn { content: wish.content.into(), model, temperature };
             // It belongs to no conversation, so its number means nothing.
             let id = MessageId::new(clock::new_ulid(), 0);
-            return store.start_loose_turn(user.id, &turn, &reservation, id, now).await.map(StartedTurn::New);
+            return store.start_loose_turn(user.id, &turn, &granted, id, now).await.map(StartedTurn::New);
         };
         let turn = StoredTurn {
             conversation,
@@ -93,7 +109,6 @@ impl Turns {
             model,
             default_model,
             temperature,
-            max_tokens,
         };
         store.start_turn(user.id, &turn, &terms, [clock::new_ulid(), clock::new_ulid()], now).await
     }
@@ -102,15 +117,11 @@ impl Turns {
     ///
     /// # Errors
     /// As [`Self::start`]; [`Code::NotFound`].
-    pub async fn regenerate(
-        &self,
-        user: &Arc<User>,
-        conversation: ConversationId,
-        message: MessageId,
-    ) -> Result<ReplyPlace> {
-        let (temperature, max_tokens) = (check_temperature(None)?, check_max_tokens(None)?);
-        let terms = |model: &ModelName, past: u64| self.reservation(user, model, past, max_tokens);
-        let wanted = Regeneration { conversation, message, temperature, max_tokens };
+    pub async fn regenerate(&self, user: &Arc<User>, again: Again) -> Result<ReplyPlace> {
+        let Again { conversation, message, model, temperature, max_tokens } = again;
+        let (temperature, max_tokens) = (check_temperature(temperature)?, check_max_tokens(max_tokens)?);
+        let terms = |model: &ModelName, past: u64| self.terms(user, model, past, max_tokens);
+        let wanted = Regeneration { conversation, message, model, temperature };
         self.store.start_regeneration(user.id, &wanted, &terms, clock::new_ulid(), clock::now()).await
     }
 
@@ -125,12 +136,17 @@ impl Turns {
         }
     }
 
-    /// What a reply of this model to so many tokens may use.
-    fn reservation(&self, user: &User, model: &ModelName, read: u64, max_tokens: u32) -> Result<Reservation> {
+    /// What a reply of this model to so many tokens may use, and how long it may become.
+    fn terms(&self, user: &User, model: &ModelName, read: u64, max_tokens: Option<u32>) -> Result<Granted> {
         if !self.limits.models_enabled {
             return Err(Error::new(Code::ModelsOff, "Models are switched off at the moment"));
         }
-        Ok(Reservation { most: self.most(model, read, max_tokens)?, budget: self.budget_of(user) })
+        let max_tokens = match max_tokens {
+            Some(max_tokens) => max_tokens,
+            None => self.offer.find(model)?.default_max_tokens(),
+        };
+        let most = self.most(model, read, max_tokens)?;
+        Ok(Granted { reservation: Reservation { most, budget: self.budget_of(user) }, max_tokens })
     }
 
     /// What a reply of this model to so many tokens uses at most.
@@ -150,7 +166,7 @@ impl Turns {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub(super) async fn raise(&self, lease: &mut Lease, question: &Question) -> Result<Raised> {
-        let most = self.most(&question.model, read_by(question), question.max_tokens)?;
+        let most = self.most(&question.model, question.estimated_tokens(), question.max_tokens)?;
         if lease.holds(most) {
             return Ok(Raised::Held);
         }
@@ -164,7 +180,8 @@ impl Turns {
     /// # Errors
     /// As [`Self::start`].
     pub async fn reserve(&self, user: &Arc<User>, question: &Question) -> Result<Held> {
-        let reservation = self.reservation(user, &question.model, read_by(question), question.max_tokens)?;
+        let (read, most) = (question.estimated_tokens(), Some(question.max_tokens));
+        let Granted { reservation, .. } = self.terms(user, &question.model, read, most)?;
         self.store.reserve(user.id, &reservation, clock::now()).await
     }
 
@@ -175,11 +192,6 @@ impl Turns {
     pub async fn settle(&self, user: UserId, held: &Held, charge: Option<&Charge>) -> Result<()> {
         self.store.settle(user, held, charge).await
     }
-}
-
-/// Roughly how many tokens a model reads of a question.
-pub(super) fn read_by(question: &Question) -> u64 {
-    question.messages.iter().map(|said| estimated_tokens(said.content.as_str())).sum()
 }
 
 /// What `usage` of a model comes to. All names that the offline model answers to are booked on it.

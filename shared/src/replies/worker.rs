@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
-use super::fit::{Fitted, fit};
 use super::making::Making;
 use super::outlets::Outlets;
 use super::so_far::Ended;
@@ -14,7 +13,7 @@ use super::turns::{Turns, charge};
 use crate::clock;
 use crate::domain::{Content, Millis, ModelName, ReplyStatus, Role};
 use crate::error::{Code, Error, Result};
-use crate::models::{FailureKind, Models, Pieces, Question, Said};
+use crate::models::{FailureKind, Fitted, Models, Pieces, Question, Said, fit};
 use crate::sockets::frame::{Part, ServerFrame};
 use crate::sockets::{Push, parts};
 use crate::store::{Charge, Farewell, Flags, Found, Lease, Raised, ReplyPlace, Store};
@@ -103,7 +102,7 @@ impl Worker {
         let mut making = Making::new(place, Outlets::open(&self.push, watchers));
         let question = question.map(|(question, left_out)| {
             making.so_far.reads(&question);
-            making.left_out = left_out;
+            making.so_far.left_out = left_out;
             question
         });
         let made = self.make(&mut lease, question, &mut making, time.stop_at).await;
@@ -241,7 +240,7 @@ impl Worker {
                     making.tell(&ending, failure.as_ref())?;
                     let content = ending.content.as_str().to_owned();
                     let model = ending.model;
-                    let (left_out, is_first) = (making.left_out, lease.is_first);
+                    let (left_out, is_first) = (making.so_far.left_out, lease.is_first);
                     let made = Made { content, tokens, model, left_out, is_first, status, finish_reason };
                     return failure.filter(|_| status == ReplyStatus::Failed).map_or(Ok(Some(made)), Err);
                 }
@@ -286,9 +285,7 @@ fn outcome(heard: &Heard, making: &Making) -> (ReplyStatus, &'static str, Option
         Heard::Stopped => return (ReplyStatus::Stopped, "stopped", None),
         Heard::TooMuch => ("length", None),
         Heard::OverLimit => ("interrupted", Some(Error::over_the_day(clock::now().left_of_day()))),
-        Heard::TimeIsOver | Heard::LeaseLost => {
-            ("deadline", Some(Error::new(Code::Interrupted, "There was no more time for the reply.")))
-        }
+        Heard::TimeIsOver | Heard::LeaseLost => ("deadline", Some(no_more_time(making))),
         Heard::Ended(ended) => {
             let failure = making.so_far.failure(*ended).map(Error::from);
             (making.so_far.finish_reason(*ended).unwrap_or("interrupted"), failure)
@@ -300,6 +297,12 @@ fn outcome(heard: &Heard, making: &Making) -> (ReplyStatus, &'static str, Option
         Some(_) => ReplyStatus::Interrupted,
     };
     (status, finish_reason, failure)
+}
+
+/// The model was too slow: for all of its reply, or for any of it.
+fn no_more_time(making: &Making) -> Error {
+    let code = if making.so_far.text.is_empty() { Code::ModelTimeout } else { Code::Interrupted };
+    Error::new(code, "There was no more time for the reply.")
 }
 
 /// The last frame of a reply of which no more is known.

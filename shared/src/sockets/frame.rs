@@ -50,6 +50,26 @@ pub struct AboutReply {
     pub message_id: MessageId,
 }
 
+/// `{"type": "regenerate", …}`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Regenerate {
+    /// The conversation.
+    #[schema(required = true, nullable = false)]
+    pub conversation_id: Option<ConversationId>,
+    /// The id of the assistant's message.
+    pub message_id: MessageId,
+    /// The model to ask; without one, the model that made the reply.
+    pub model: Option<ModelName>,
+    /// From 0 to 2.
+    #[schema(minimum = 0, maximum = 2)]
+    pub temperature: Option<f64>,
+    /// The most tokens of the new reply.
+    #[serde(rename = "max_tokens")]
+    #[schema(minimum = 1, maximum = 131_072)]
+    pub max_tokens: Option<u32>,
+}
+
 /// `{"type": "typing", …}`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]

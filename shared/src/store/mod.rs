@@ -82,7 +82,7 @@ pub use sessions::{Begun, NewSession, Proof};
 pub use statistics::Statistics;
 pub use strangers::Stranger;
 pub use totals::Totals;
-pub use turns::{LooseTurn, StartedTurn, StoredTurn, Terms};
+pub use turns::{Granted, LooseTurn, StartedTurn, StoredTurn, Terms};
 pub use usage::{Booked, Charge, DayUsage, Held, Reservation};
 pub use users::{Account, NameAndGuesses, NewUser};
 pub use version::{Expected, Version};

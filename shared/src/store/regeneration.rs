@@ -5,11 +5,13 @@ use super::conversations::{kept_changing, reply_running};
 use super::expression::Write;
 use super::items::item_at;
 use super::replies::{ReplyItem, ReplyPlace};
-use super::turns::Terms;
+use super::turns::{Granted, Terms};
 use super::usage::Held;
 use super::{Store, key};
 use crate::domain::statistics::Tally;
-use crate::domain::{Content, ConversationId, Message, MessageId, Millis, ReplyStatus, Role, UserId};
+use crate::domain::{
+    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, Role, UserId,
+};
 use crate::error::{Code, Error, Result};
 
 /// How often it starts anew when the conversation changes under it.
@@ -22,10 +24,10 @@ pub struct Regeneration {
     pub conversation: ConversationId,
     /// The reply that is there.
     pub message: MessageId,
+    /// The model to ask; without one, the one that made the reply.
+    pub model: Option<ModelName>,
     /// From 0 to 2.
     pub temperature: f64,
-    /// The most tokens of the new one.
-    pub max_tokens: u32,
 }
 
 impl Store {
@@ -54,15 +56,15 @@ impl Store {
             let (Role::Assistant, Some(asked)) = (there.message.role, there.parent) else {
                 return Err(Error::invalid_field("messageId", "must be a reply of this conversation"));
             };
-            let model = there.message.model.unwrap_or_else(|| seen.model.clone());
-            let reservation = terms(&model, seen.past())?;
+            let model = wanted.model.clone().or(there.message.model).unwrap_or_else(|| seen.model.clone());
+            let Granted { reservation, max_tokens } = terms(&model, seen.past())?;
             let number = seen.next_number;
             let message = MessageId::new(id, number);
             let place = ReplyPlace::stored(user, wanted.conversation.clone(), message.clone(), number);
             let held = Held::at(&place, now.day(), reservation.most);
             let reply = ReplyItem {
                 held: Some(held.clone()),
-                ..ReplyItem::pending(&message, &model, wanted.temperature, wanted.max_tokens, now)
+                ..ReplyItem::pending(&message, &model, wanted.temperature, max_tokens, now)
             };
             let stored = StoredMessage {
                 number,
@@ -92,7 +94,7 @@ fn no_reply() -> Error {
     Error::new(Code::NotFound, "Reply not found")
 }
 
-fn pending(id: MessageId, model: crate::domain::ModelName, now: Millis) -> Message {
+fn pending(id: MessageId, model: ModelName, now: Millis) -> Message {
     Message {
         id,
         role: Role::Assistant,

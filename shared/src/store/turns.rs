@@ -40,8 +40,6 @@ pub struct StoredTurn {
     pub default_model: ModelName,
     /// From 0 to 2.
     pub temperature: f64,
-    /// The most tokens of a reply.
-    pub max_tokens: u32,
     /// The title of the conversation, should it be created.
     pub title: Title,
 }
@@ -55,12 +53,19 @@ pub struct LooseTurn {
     pub model: ModelName,
     /// From 0 to 2.
     pub temperature: f64,
-    /// The most tokens of a reply.
+}
+
+/// What is granted to a reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Granted {
+    /// What it may use.
+    pub reservation: Reservation,
+    /// The most tokens of the reply, which depends on the model.
     pub max_tokens: u32,
 }
 
-/// Says what a reply may use: of which model, after a past of how many tokens.
-pub type Terms<'a> = dyn Fn(&ModelName, u64) -> Result<Reservation> + Send + Sync + 'a;
+/// Says what is granted to a reply: of which model, after a past of how many tokens.
+pub type Terms<'a> = dyn Fn(&ModelName, u64) -> Result<Granted> + Send + Sync + 'a;
 
 /// A turn that is stored.
 #[derive(Clone, Debug)]
@@ -97,8 +102,8 @@ impl Store {
             }
             let model = turn.model.as_ref().or(seen.as_ref().map(|seen| &seen.model));
             let past = seen.as_ref().map_or(0, ConversationItem::past);
-            let reservation = match terms(model.unwrap_or(&turn.default_model), past) {
-                Ok(reservation) => reservation,
+            let granted = match terms(model.unwrap_or(&turn.default_model), past) {
+                Ok(granted) => granted,
                 // What was begun before is answered, whatever has changed since.
                 Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
             };
@@ -106,9 +111,9 @@ impl Store {
                 Ok(behind) => behind,
                 Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
             };
-            let start = TurnStart::new(user, turn, seen, behind, &reservation, ids, now);
+            let start = TurnStart::new(user, turn, seen, behind, &granted, ids, now);
             let mut writes = self.turn_writes(user, turn, &start)?;
-            writes.push(self.reserving(user, &start.held, reservation.budget));
+            writes.push(self.reserving(user, &start.held, granted.reservation.budget));
             let last = writes.len() - 1;
             let outcome = self.transact(writes).await?;
             if outcome.is_committed() {
@@ -118,7 +123,7 @@ impl Store {
                 return Ok(known);
             }
             if outcome.refused() == [last] {
-                self.make_room(user, &reservation, now).await?;
+                self.make_room(user, &granted.reservation, now).await?;
             }
         }
         Err(kept_changing())
@@ -204,7 +209,7 @@ impl Store {
         &self,
         user: UserId,
         turn: &LooseTurn,
-        reservation: &Reservation,
+        Granted { reservation, max_tokens }: &Granted,
         id: MessageId,
         now: Millis,
     ) -> Result<ReplyPlace> {
@@ -214,7 +219,7 @@ impl Store {
             prompt: Some(turn.content.clone()),
             held: Some(held.clone()),
             expires_at: Some(now.plus_seconds(LOOSE_KEPT_SECONDS).seconds()),
-            ..ReplyItem::pending(&id, &turn.model, turn.temperature, turn.max_tokens, now)
+            ..ReplyItem::pending(&id, &turn.model, turn.temperature, *max_tokens, now)
         };
         let item = item_at(key::loose_reply(user, &id), "reply", &reply)?;
         let there = Expression::default().when_exists("pk");
@@ -260,7 +265,7 @@ impl TurnStart {
         turn: &StoredTurn,
         seen: Option<ConversationItem>,
         Behind { parent, count }: Behind,
-        reservation: &Reservation,
+        granted: &Granted,
         ids: [ulid::Ulid; 2],
         now: Millis,
     ) -> Self {
@@ -281,11 +286,11 @@ impl TurnStart {
         item.updated_at = now;
         item.updated = key::place_in_list(now, &item.id);
         let place = ReplyPlace::stored(user, turn.conversation.clone(), answered.clone(), first + 1);
-        let held = Held::at(&place, now.day(), reservation.most);
+        let held = Held::at(&place, now.day(), granted.reservation.most);
         let reply = ReplyItem {
             held: Some(held.clone()),
             is_first: creates,
-            ..ReplyItem::pending(&answered, &model, turn.temperature, turn.max_tokens, now)
+            ..ReplyItem::pending(&answered, &model, turn.temperature, granted.max_tokens, now)
         };
         Self { item, creates, first, messages, parent, held, reply, place }
     }

@@ -1,8 +1,8 @@
 //! What of a conversation a model is sent: as much of the recent past as it has room for.
 
+use super::{Entry, Said};
 use crate::domain::Role;
 use crate::domain::usage::estimated_tokens;
-use crate::models::{Entry, Said};
 
 /// What stands around a message, in tokens.
 const AROUND_MESSAGE: u64 = 8;
@@ -12,18 +12,19 @@ const STEPS: u64 = 4;
 
 /// What is sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fitted {
+pub struct Fitted {
     /// Instructions first, then the latest messages.
-    pub(super) messages: Vec<Said>,
+    pub messages: Vec<Said>,
     /// How many older ones are not among them.
-    pub(super) left_out: usize,
+    pub left_out: usize,
     /// The most tokens of the reply.
-    pub(super) max_tokens: u32,
+    pub max_tokens: u32,
 }
 
 /// Instructions, and as many of the latest turns as fit the model's window beside the reply. A turn, which is what the user
 /// says and all that follows until the user speaks again, is sent whole or not at all; the last one always is.
-pub(super) fn fit(messages: Vec<Said>, entry: &Entry, max_tokens: u32) -> Fitted {
+#[must_use]
+pub fn fit(messages: Vec<Said>, entry: &Entry, max_tokens: u32) -> Fitted {
     let half = u32::try_from(entry.context_window / 2).unwrap_or(u32::MAX);
     let max_tokens = max_tokens.min(entry.max_output).min(half);
     let (instructions, said): (Vec<_>, Vec<_>) =
