@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
-use local::Studio;
+use local::{Limits, Studio};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -48,6 +48,11 @@ async fn drip(address: &str, first: &str, more: &str) -> Duration {
     .await
     .expect("the connection ends");
     start.elapsed()
+}
+
+#[test]
+fn a_request_has_ten_seconds_to_become_complete() {
+    assert_eq!(Limits::default().request, Duration::from_secs(10));
 }
 
 #[tokio::test]
