@@ -94,7 +94,12 @@ fn ends() -> Vec<Variant> {
     variants.extend(
         good.map(|name| (Expected { content: HALF, ..all(name) }, half_and(&[finish(&json!(name))]))),
     );
-    variants.extend([
+    variants
+}
+
+fn errors() -> Vec<Variant> {
+    let done = || DONE.to_owned();
+    vec![
         (Expected { content: HALF, ..all("typed reason") }, half_and(&[finish(&json!({"type": "stop"}))])),
         (Expected { content: HALF, ..all("done alone") }, half_and(&[done()])),
         (half("bad then good"), half_and(&[finish(&json!("error")), finish(&json!("stop")), done()])),
@@ -132,8 +137,7 @@ fn ends() -> Vec<Variant> {
             Expected { content: HALF, ..all("malformed after its end") },
             half_and(&[finish(&json!("stop")), "data: {\"usage\": \n\n".to_owned()]),
         ),
-    ]);
-    variants
+    ]
 }
 
 fn odd_values() -> Vec<Variant> {
@@ -297,7 +301,7 @@ fn anthropic() -> Vec<Variant> {
 
 #[tokio::test]
 async fn what_is_like_those_cases_is_taken_alike() {
-    let variants = [ends(), odd_values(), cut_text(), documents(), anthropic()].concat();
+    let variants = [ends(), errors(), odd_values(), cut_text(), documents(), anthropic()].concat();
     let cases = variants
         .iter()
         .map(|(expected, answer)| (expected.name.to_owned(), Case { answer: answer.clone(), title: None }));

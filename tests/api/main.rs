@@ -58,6 +58,7 @@ mod profile;
 mod property;
 mod provider;
 mod providers;
+mod questions;
 mod realtime;
 mod regenerate;
 mod repair;

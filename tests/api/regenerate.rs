@@ -45,6 +45,44 @@ async fn another_reply_stands_beside_the_first_and_is_the_one_that_shows() {
 }
 
 #[tokio::test]
+async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
+    let provider = Provider::start().await;
+    let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
+    let user = studio.user("alice").await;
+    let mut window = user.window().await;
+    let (_, first) = window.chat(&json!({"type": "chat", "conversationId": "c", "content": "tell me"})).await;
+    let mut again = json!({"type": "regenerate", "conversationId": "c", "messageId": first["messageId"],
+        "model": "claude-sonnet-4-5", "temperature": 0.25, "max_tokens": 77});
+    provider.asked();
+    let (_, second) = window.chat(&again).await;
+    assert_eq!(second["model"], "claude-sonnet-4-5");
+    let asked = provider.asked().into_iter().find(|asked| asked.path.ends_with("/messages")).unwrap().body;
+    let sent = ["model", "temperature", "max_tokens"].map(|name| asked[name].clone());
+    assert_eq!(sent, [json!("claude-sonnet-4-5"), json!(0.25), json!(77)]);
+    assert_eq!(messages(&user).await[1]["model"], "claude-sonnet-4-5");
+    // Without them, it is the model of the reply that is there, and the rest as ever.
+    let plain = json!({"type": "regenerate", "conversationId": "c", "messageId": second["messageId"]});
+    window.chat(&plain).await;
+    let asked = &provider.asked()[0].body;
+    let sent = ["model", "temperature", "max_tokens"].map(|name| asked[name].clone());
+    assert_eq!(sent, [json!("claude-sonnet-4-5"), json!(0.7), json!(2048)]);
+    let before = messages(&user).await;
+    for (name, value, code) in [
+        ("model", json!("made-up"), "unknown_model"),
+        ("temperature", json!(2.5), "invalid"),
+        ("max_tokens", json!(0), "invalid"),
+    ] {
+        let good = std::mem::replace(&mut again[name], value);
+        window.send(&again).await;
+        let refused = window.next("chat_error").await;
+        assert_eq!(refused["code"], code, "{refused}");
+        assert!(refused["detail"].as_str().unwrap().starts_with(name), "{refused}");
+        again[name] = good;
+    }
+    assert_eq!(messages(&user).await, before);
+}
+
+#[tokio::test]
 async fn only_replies_of_ones_own_are_made_again() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::actors::{TestStudio, User, eventually, eventually_each, studio, studio_with};
 use crate::left_over::conversation_items;
-use crate::provider::{Act, Ending, Protocol, Provider, proper};
+use crate::provider::{Act, Ending, Protocol, Provider, proper, refusal};
 use crate::providers::studio_of;
 
 async fn limited(change: impl FnOnce(Options) -> Options) -> TestStudio {
@@ -62,6 +62,53 @@ async fn what_a_provider_counts_is_booked_by_day_and_model_at_its_price() {
         usage["limits"],
         json!({"daily_tokens": 1_000_000, "daily_micro_dollars": 5_000_000, "replies_at_once": 3})
     );
+}
+
+#[tokio::test]
+async fn what_no_provider_accepted_costs_nothing() {
+    let provider = Provider::start().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let studio = studio_of(&provider, &[("ANTHROPIC_BASE_URL", &nowhere), ("DAILY_TOKENS", "20000")]).await;
+    let question = "word ".repeat(8000);
+    let gpt = || json!({"messages": [{"role": "user", "content": question}], "model": "gpt-4o"});
+    let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
+    let protocol = Protocol::OpenAi;
+    for (act, times) in [
+        (refusal(400, Vec::new()), 1),
+        (refusal(402, Vec::new()), 1),
+        (refusal(500, Vec::new()), 3),
+        (Act::Reset, 3),
+        (proper([protocol.begin(7), protocol.error("overloaded_error")]), 3),
+        (proper([protocol.error("invalid_request_error")]), 1),
+    ] {
+        provider.script((0..times).map(|_| act.clone()));
+        let answer = alice.post("/api/chat", &gpt()).await;
+        assert!(answer.status >= 400 && answer.status != 429, "{}", answer.text);
+    }
+    let mut window = alice.window().await;
+    provider.script([refusal(400, Vec::new())]);
+    let chat =
+        json!({"type": "chat", "content": "word ".repeat(4000), "model": "gpt-4o", "conversationId": "c"});
+    window.send(&chat).await;
+    window.next("chat_error").await;
+    let unreached =
+        json!({"messages": [{"role": "user", "content": question}], "model": "claude-sonnet-4-5"});
+    bob.post("/api/chat", &unreached).await.expect(502);
+    for user in [&alice, &bob] {
+        let today = settled(user).await["today"].clone();
+        let used = ["input_tokens", "output_tokens", "micro_dollars"].map(|name| today[name].clone());
+        assert_eq!(used, [json!(0), json!(0), json!(0)], "{today}");
+    }
+    // Whoever is left alone in the middle of a question may have to pay for it, and so may we.
+    provider.script([Act::Stream(
+        vec![protocol.text("Half").into_bytes()],
+        std::time::Duration::ZERO,
+        Ending::Cut,
+    )]);
+    alice.post("/api/chat", &gpt()).await.expect(200);
+    assert!(usage(&alice).await["today"]["input_tokens"].as_u64() > Some(9000));
 }
 
 #[tokio::test]
