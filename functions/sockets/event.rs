@@ -42,6 +42,16 @@ struct Identity {
     source_ip: Option<String>,
 }
 
+/// The types of frames that have a route.
+const TYPES: [&str; 7] = ["auth", "ping", "chat", "stop", "resume", "regenerate", "typing"];
+
+/// What is read of any frame.
+#[derive(Deserialize)]
+struct Typed {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
 /// What is read of a turn that is refused.
 #[derive(Deserialize)]
 struct Numbered {
@@ -59,6 +69,18 @@ impl Event {
 
     pub(super) fn route_key(&self) -> &str {
         &self.request_context.route_key
+    }
+
+    /// The type of the frame, where there is a route for it. API Gateway may read less than we do, and send a frame to `$default`
+    /// whose type says otherwise: one with half a character in a field, for example.
+    pub(super) fn kind(&self) -> &str {
+        let route = self.route_key();
+        if route != "$default" {
+            return route;
+        }
+        let typed = serde_json::from_slice::<Typed>(self.frame());
+        let named = typed.ok().and_then(|typed| TYPES.iter().find(|kind| **kind == typed.kind));
+        named.copied().unwrap_or(route)
     }
 
     pub(super) fn request_id(&self) -> &str {
@@ -95,7 +117,7 @@ impl Event {
 
     /// How a client is told that a frame was refused: of a turn, in the words of turns.
     pub(super) fn refusal(&self, error: &Error) -> ServerFrame {
-        if self.route_key() != "chat" {
+        if self.kind() != "chat" {
             return ServerFrame::refusal(error);
         }
         let numbered = serde_json::from_slice::<Numbered>(self.frame());

@@ -169,7 +169,7 @@ impl Sockets {
     /// [`Code::RateLimited`].
     async fn admit(&self, event: &Event) -> Result<bool> {
         // A ping costs nothing else, and turns are bounded by what they may spend: those that are refused are told of.
-        let how = if matches!(event.route_key(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
+        let how = if matches!(event.kind(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
         match self.frames.count(event.connection(), how).await? {
             Pace::Kept => Ok(true),
             Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
@@ -184,7 +184,7 @@ impl Sockets {
     async fn route_frame(&self, event: &Event) -> Result<()> {
         // A connection keeps its owner, so once it is known, a ping costs no look.
         let lasts = self.knows(&self.authenticated, event).is_some_and(|ends| ends > clock::now().seconds());
-        match event.route_key() {
+        match event.kind() {
             "auth" => auth::handle(self, event).await,
             "ping" if lasts => ping::handle(self, event).await,
             _ => match sender::find(self, event).await? {
@@ -201,7 +201,7 @@ impl Sockets {
     }
 
     async fn route_frame_of(&self, sender: &Sender, event: &Event) -> Result<()> {
-        match event.route_key() {
+        match event.kind() {
             "ping" => ping::handle(self, event).await,
             "chat" => chat::handle(self, event, sender).await,
             "stop" => stop::handle(self, event, sender).await,

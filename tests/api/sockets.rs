@@ -267,10 +267,40 @@ async fn a_chat_that_breaks_a_rule_is_refused_and_stores_nothing() {
         let is_refusal = answer["type"] == "error" || answer["type"] == "chat_error";
         assert!(is_refusal && answer["code"] == "invalid", "{frame}: {answer}");
     }
-    window.send_text(r#"{"type":"chat","content":"\ud800"}"#).await;
-    assert_eq!(window.next_any().await["type"], "error");
     window.is_quiet().await;
     assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
+}
+
+#[tokio::test]
+async fn half_a_character_in_a_field_is_refused_by_the_fields_name_and_ignored_elsewhere() {
+    let studio = studio().await;
+    let mut window = studio.user("alice").await.window().await;
+    let bad = [
+        ("content", r#"{"type":"chat","content":"\ud800"}"#),
+        ("content", r#"{"type":"chat","content":"a\udc00b","conversationId":"c"}"#),
+        ("id", r#"{"type":"chat","content":"x","conversationId":"c","id":"\ud83d"}"#),
+        ("conversationId", r#"{"type":"chat","content":"x","conversationId":"\ud83d\u0041"}"#),
+        ("model", r#"{"content":"x","model":"\udfff","type":"chat"}"#),
+        ("messageId", r#"{"type":"stop","messageId":"\ud800"}"#),
+        ("messageId", r#"{"type":"resume","messageId":"\ud800"}"#),
+        ("messageId", r#"{"type":"regenerate","conversationId":"c","messageId":"\ud800"}"#),
+        ("conversationId", r#"{"type":"typing","conversationId":"\ud800"}"#),
+    ];
+    for (field, frame) in bad {
+        window.send_text(frame).await;
+        let answer = window.next_any().await;
+        assert_eq!(
+            (&answer["type"], &answer["code"]),
+            (&json!("error"), &json!("invalid")),
+            "{frame}: {answer}"
+        );
+        assert!(answer["message"].as_str().unwrap().starts_with(&format!("{field}: ")), "{frame}: {answer}");
+    }
+    window.send_text(r#"{"type":"ping","data":"\ud800"}"#).await;
+    assert_eq!(window.next_any().await, json!({"type": "pong"}));
+    let mut window = studio.window().await;
+    window.send_text(r#"{"type":"auth","token":"\ud800"}"#).await;
+    assert_cast_out(window).await;
 }
 
 #[tokio::test]

@@ -181,3 +181,35 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_message_id_that_comes_again_is_the_same_turn_or_with_other_words_refused() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    let ask = |content: &str| json!({"messages": [{"id": "m1", "role": "user", "content": content}], "conversationId": "c"});
+    let first = user.post("/api/chat", &ask("hello")).await.expect(200).body;
+    let again = user.post("/api/chat", &ask("hello")).await.expect(200).body;
+    assert_eq!(again["messageId"], first["messageId"]);
+    assert_eq!(user.post("/api/chat", &ask("goodbye")).await.expect(409).body["code"], "message_exists");
+    let mut window = user.window().await;
+    let say = |content: &str| json!({"type": "chat", "content": content, "conversationId": "c", "id": "m1"});
+    window.send(&say("hello")).await;
+    assert_eq!(window.next("chat_accepted").await["messageId"], first["messageId"]);
+    window.next("chat_complete").await;
+    window.send(&say("goodbye")).await;
+    let refused = window.next_any().await;
+    assert_eq!(
+        (&refused["type"], &refused["code"]),
+        (&json!("chat_error"), &json!("message_exists")),
+        "{refused}"
+    );
+    // While its reply is made, too.
+    let say = |content: &str| json!({"type": "chat", "content": content, "conversationId": "d", "id": "m1"});
+    window.send(&say("/tokens 300")).await;
+    window.next("chat_accepted").await;
+    window.send(&say("/tokens 301")).await;
+    assert_eq!(window.next("chat_error").await["code"], "message_exists");
+    window.next("chat_complete").await;
+    let shown = user.get("/api/conversations/d").await.expect(200).body;
+    assert_eq!(shown["messages"].as_array().unwrap().len(), 2);
+}

@@ -80,6 +80,10 @@ pub(super) fn no_message() -> Error {
     Error::new(Code::NotFound, "Message not found")
 }
 
+pub(super) fn message_exists() -> Error {
+    Error::new(Code::MessageExists, "The conversation has another message with this id")
+}
+
 pub(super) fn no_parent() -> Error {
     Error::invalid_field("parentId", "must be a message of this conversation")
 }
@@ -193,7 +197,7 @@ impl Store {
         };
         let Some(there) = self.find_message(user, seen, id).await? else { return Ok(None) };
         if there.message.role != message.role || there.message.content != message.content {
-            return Err(Error::new(Code::MessageExists, "The conversation has another message with this id"));
+            return Err(message_exists());
         }
         let parent_id = Some(self.id_of(user, seen, there.parent).await?);
         Ok(Some(ShownMessage { message: there.message, parent_id }))
