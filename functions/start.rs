@@ -15,7 +15,7 @@ use shared::http::Request;
 use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Models, Offer, Provider, Settings};
 use shared::replies::Limits;
 use shared::secrets::Secrets;
-use shared::store::Store;
+use shared::store::{Costs, Store};
 use shared::telemetry;
 
 /// Why a function cannot start. Lambda logs it.
@@ -206,6 +206,9 @@ impl Foundation {
         request: &Request,
         admitted: Result<(Caller, Arc<User>), Refusal>,
     ) -> Result<(Caller, Arc<User>), Refusal> {
+        if let Ok((caller, _)) = &admitted {
+            Costs::are_of(caller.user);
+        }
         match &admitted {
             Ok((caller, _)) if request.is_write() => {
                 self.count(request, &Requester::User(caller.user)).await.map_err(Refusal::Failed)?;

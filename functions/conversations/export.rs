@@ -59,6 +59,7 @@ impl Archive {
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
+    group.check_reader(request, user).await?;
     let id = named(request)?;
     let format = request.query("format")?.unwrap_or(ExportFormat::Json);
     let repeat = repeated(request, &["format"])?;

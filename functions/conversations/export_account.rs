@@ -53,6 +53,7 @@ enum Place {
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let caller = group.base.caller(request).await?;
     let user = caller.user;
+    group.check_reader(request, user).await?;
     let scope = format!("account {user}");
     let (mut records, mut from) = (Vec::new(), export_all::Place::default());
     match request.cursor(&scope)?.unwrap_or(Place::Records(None)) {

@@ -31,6 +31,7 @@ const PAGE: usize = 50;
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
+    group.check_reader(request, user).await?;
     let scope = format!("export {user}");
     let at = request.cursor(&scope)?.unwrap_or_default();
     let (conversations, next) = collect(group, user, at).await?;

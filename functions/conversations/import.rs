@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Millis, UserId};
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::ImportOutcome;
 use utoipa::ToSchema;
@@ -19,7 +20,7 @@ const LONGEST_SECONDS: u64 = 12;
 /// Conversations that are written at once.
 const AT_ONCE: usize = 4;
 
-/// What came of it. When there is `next`, time was over: the entries from this position on are to be sent again.
+/// What came of it. When there is `next`, time was over, or one request writes no more: the entries from this position on are to be sent again.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = ImportReport)]
 struct Report {
@@ -116,6 +117,11 @@ impl Report {
             Ok(ImportOutcome::Unchanged) => self.unchanged += 1,
             Ok(ImportOutcome::Unfinished) => self.next = self.next.or(Some(position)),
             Err(error) if error.code().is_our_fault() => return Err(error),
+            // What was imported before a limit on writing was reached is told of, and where it goes on.
+            Err(error) if error.code() == Code::RateLimited && self.imported + self.completed == 0 => {
+                return Err(error);
+            }
+            Err(error) if error.code() == Code::RateLimited => self.next = self.next.or(Some(position)),
             Err(error) => self.errors.push(Refused { position, detail: error.detail().to_owned() }),
         }
         Ok(())

@@ -97,6 +97,9 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let user = group.base.caller(request).await?.user;
     let (filter, view) = (filter(request)?, request.query("view")?.unwrap_or(View::Full));
     let limit = request.query::<Limit>("limit")?.map(|Limit(limit)| limit);
+    if view == View::Full && limit.is_none_or(|limit| limit > AT_ONCE) {
+        group.check_reader(request, user).await?;
+    }
     let repeat = repeated(request, &["limit", "view", "archived", "pinned", "tag", "folder"])?;
     let scope = format!("conversations {user} {repeat}");
     let mut list = List { last: request.cursor(&scope)?, ..List::default() };

@@ -3,6 +3,7 @@
 mod answers;
 mod append;
 mod body;
+mod costs;
 mod create;
 mod delete;
 mod delete_many;
@@ -22,10 +23,11 @@ mod remove;
 mod replace;
 
 use shared::Result;
-use shared::domain::{ConversationId, MessageId};
+use shared::domain::{ConversationId, MessageId, UserId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Parameters, Request};
 
+use self::costs::Accounting;
 use self::parameters::{Branches, ExportFormat, Flag, Limit, Order, View};
 use crate::queries;
 use crate::start::{self, Foundation, StartError};
@@ -59,6 +61,7 @@ pub(crate) struct Documented;
 /// What the handlers of this group share.
 pub struct Conversations {
     base: Foundation,
+    accounting: Accounting,
 }
 
 impl Conversations {
@@ -67,7 +70,9 @@ impl Conversations {
     /// # Errors
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
-        Ok(Self { base: Foundation::lay(start::variables(), String::new()).await? })
+        let mut variables = start::variables();
+        let accounting = Accounting::read(&mut variables);
+        Ok(Self { base: Foundation::lay(variables, String::new()).await?, accounting })
     }
 }
 
@@ -77,6 +82,12 @@ impl Group for Conversations {
     }
 
     async fn route(&self, request: &Request) -> Result<Answer> {
+        self.accounting.account(&self.base.store, request, self.handle(request)).await
+    }
+}
+
+impl Conversations {
+    async fn handle(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /api/conversations" => list::handle(self, request).await,
             "POST /api/conversations" => create::handle(self, request).await,
@@ -91,6 +102,11 @@ impl Group for Conversations {
 }
 
 impl Conversations {
+    /// Refuses a read that is large as a rule when its user has no requests left.
+    async fn check_reader(&self, request: &Request, user: UserId) -> Result<()> {
+        self.accounting.check_reader(&self.base.store, request, user).await
+    }
+
     async fn route_further(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /api/conversations/{id}/messages" => messages::handle(self, request).await,

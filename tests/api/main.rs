@@ -29,6 +29,7 @@ mod cases;
 mod chat;
 mod conform;
 mod conversations;
+mod costs;
 mod crowd;
 mod departure;
 mod deployed;

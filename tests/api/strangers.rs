@@ -131,7 +131,7 @@ async fn a_burst_of_unauthenticated_frames_delays_no_user_and_starts_few_instanc
     println!("a user's frame after 400 unauthenticated ones took {took:?}, on {instances} instances");
     assert!(instances <= 20, "{instances} instances");
     // Other tests run beside this one.
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test]

@@ -48,10 +48,22 @@ impl Rate {
         Self { most: self.most.saturating_mul(share).div_ceil(100), ..self }
     }
 
+    /// So many in as long a window; none when there is no limit (0).
+    #[must_use]
+    pub fn with_most(self, most: u64) -> Option<Self> {
+        Self::new(most, self.window_seconds)
+    }
+
     /// How many requests a window has.
     #[must_use]
     pub fn most(self) -> u64 {
         self.most
+    }
+
+    /// How long a window is.
+    #[must_use]
+    pub fn window_millis(self) -> u64 {
+        self.window_seconds.saturating_mul(1000)
     }
 
     /// The number of the window that `now` is in.
@@ -123,6 +135,8 @@ pub enum Requester {
     Mailbox(Email),
     /// The frames of a connection.
     Connection(ConnectionId),
+    /// What a user writes.
+    Items(UserId),
     /// The frames from a network that an `auth` frame is awaited for, though none has been seen.
     Waits(Network),
 }

@@ -62,6 +62,7 @@ impl Store {
         part: &[&Following],
         current: Option<&MessageId>,
     ) -> Result<bool> {
+        self.writes_messages(part.len() as u64).await?;
         let (first, version) = (stored.item.next_number, stored.item.version);
         let mut change = Tally::default();
         let mut writes = Vec::with_capacity(part.len() * 2 + 8);

@@ -29,6 +29,7 @@ impl Store {
         once: Option<&Once>,
     ) -> Result<Made<Version>> {
         let id = &conversation.summary.id;
+        self.creates_conversation(conversation.messages.len()).await?;
         let mut change = Tally::default();
         change.count_conversation(&conversation.summary, 1);
         change.count_messages(&conversation.messages, 1);

@@ -143,6 +143,7 @@ impl Store {
             self.create_conversation(user, &conversation, None).await?;
             return Ok(());
         }
+        self.creates_conversation(line.len() + others.len()).await?;
         self.create_draft(user, summary, Draft::new(&line, others), &change, None).await?;
         Ok(())
     }

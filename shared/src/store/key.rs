@@ -227,6 +227,7 @@ pub(super) fn mail_token(user: UserId, hash: &str) -> Key {
 pub(super) fn requests(of: &Requester, window: u64) -> Key {
     let key = match of {
         Requester::User(user) => return Key::new(user_partition(*user), format!("{LIMIT}{window}")),
+        Requester::Items(user) => return Key::new(user_partition(*user), format!("{LIMIT}ITEMS#{window}")),
         Requester::Network(network) => format!("{LIMIT}{network}#{window}"),
         Requester::Connection(connection) => format!("{LIMIT}FRAMES#{connection}#{window}"),
         // It outlives the account, or whoever deletes one and makes another could flood the mailbox; so it tells no address.

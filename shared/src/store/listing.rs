@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::Deserialize;
 
 use super::expression::text;
@@ -193,8 +193,10 @@ impl Store {
             .key_condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", owner.clone())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_exclusive_start_key(after.and_then(|after| start(user, owner, after)));
         let answer = request.send().await.map_err(failed)?;
+        self.has_read(answer.consumed_capacity.as_ref()).await?;
         let cut = answer.last_evaluated_key.is_some();
         let listed: Result<Vec<Listed>> =
             answer.items.unwrap_or_default().into_iter().map(from_item).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::Store;
 use super::expression::text;
@@ -101,9 +101,11 @@ impl Store {
             .expression_attribute_values(":pk", text(partition.clone()))
             .expression_attribute_values(":from", text(from.clone()))
             .expression_attribute_values(":to", text(to.clone()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_exclusive_start_key(start);
         // The SDK's futures are large, and those of many callers hold several of them.
         let answer = Box::pin(request.send()).await.map_err(failed)?;
+        self.has_read(answer.consumed_capacity.as_ref()).await?;
         let next = answer.last_evaluated_key.map(|key| sort_key(&key).to_owned());
         Ok(Page { items: answer.items.unwrap_or_default(), next })
     }
