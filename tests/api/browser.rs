@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::actors::studio_with;
+use crate::actors::{eventually, studio_with};
 
 /// A browser takes its time, and other tests run beside this one.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -36,8 +36,8 @@ fn browser() -> Result<(PathBuf, PathBuf, PathBuf), &'static str> {
     }
 }
 
-#[tokio::test]
-async fn the_pages_work_in_a_browser_and_it_finds_nothing_wrong_with_them() {
+/// Runs a script of this folder that drives a browser; fails when it does.
+async fn run(script: &str, arguments: &[String]) {
     let (node, chromium, driver) = match browser() {
         Ok(found) => found,
         Err(missing) => {
@@ -46,14 +46,29 @@ async fn the_pages_work_in_a_browser_and_it_finds_nothing_wrong_with_them() {
             return;
         }
     };
-    let studio = studio_with(|options| options).await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/browser.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api").join(script);
     let mut command = Command::new(node);
-    command.arg(script).arg(studio.url()).env("CHROMIUM", chromium).env("PLAYWRIGHT_CORE", driver);
+    command.arg(script).args(arguments).env("CHROMIUM", chromium).env("PLAYWRIGHT_CORE", driver);
     let output =
         timeout(PATIENCE, command.kill_on_drop(true).output()).await.expect("the browser ends").unwrap();
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{said}");
     assert!(output.status.success(), "{said}{complained}");
+}
+
+#[tokio::test]
+async fn the_pages_work_in_a_browser_and_it_finds_nothing_wrong_with_them() {
+    let studio = studio_with(|options| options).await;
+    run("browser.mjs", &[studio.url()]).await;
+}
+
+#[tokio::test]
+async fn no_page_of_another_origin_reads_anything_and_the_studios_own_open_websockets() {
+    let studio = studio_with(|options| options).await;
+    let _ada = studio.user("ada").await;
+    eventually("a mail arrives", || async { studio.mailbox().pop() }).await;
+    let port = |url: String| url.rsplit(':').next().unwrap().to_owned();
+    let internal = [port(studio.lambda_url()), port(studio.dynamodb_url())].join(",");
+    run("attacks.mjs", &[studio.url(), internal, studio.mailbox_url()]).await;
 }
