@@ -42,7 +42,8 @@ async fn run(script: &str, arguments: &[String]) {
         Ok(found) => found,
         Err(missing) => {
             // Past the test harness, which shows nothing of a test that passes.
-            writeln!(std::io::stderr(), "browser: skipped, since {missing}").unwrap();
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "browser: skipped, since {missing}").unwrap();
             return;
         }
     };
