@@ -55,6 +55,12 @@ fn document(status: u16, body: &str) -> Vec<Value> {
     vec![json!({"status": status, "headers": {"content-type": "application/json"}}), json!({"send": body})]
 }
 
+/// Events as JSON in lines of their own, with a pause between them.
+fn bare(events: &[String]) -> Vec<Value> {
+    let lines = events.iter().map(|event| json!({"send": event.replace("data: ", "")}));
+    lines.flat_map(|line| [line, json!({"wait_seconds": 1.2})]).collect()
+}
+
 /// An answer of Anthropic's with this event in its middle.
 fn claude(delta: &Value, more: &[Value]) -> Vec<Value> {
     let start = json!({"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 9, "output_tokens": 1}}});
@@ -218,8 +224,11 @@ fn documents() -> Vec<Variant> {
     vec![
         (all("document"), document(200, &format!("\u{feff}\n {good}\n"))),
         (all("created"), document(201, good)),
+        (all("bare events"), bare(&[say("All "), say("of it."), finish(&json!("stop"))])),
+        (half("bare events that end"), bare(&[say(HALF)])),
         (all("document that stays open"), [document(200, good), vec![json!({"wait_seconds": 40})]].concat()),
         (failing("page", "interrupted"), page),
+        (failing("other document", "interrupted"), document(200, r#"{"object": "list", "data": []}"#)),
         (
             failing("error with 200", "model_refused"),
             document(200, r#"{"error": {"type": "invalid_request_error"}}"#),

@@ -69,11 +69,11 @@ impl Body {
         }
     }
 
-    /// Whether it is a document of which nothing is missing, though the connection may stay open.
+    /// Whether it is an answer of which nothing is missing, though the connection may stay open.
     pub(super) fn is_whole(&self) -> bool {
         let Self::Document(document) = self else { return false };
         matches!(document.trim_ascii_end().last(), Some(b'}' | b']'))
-            && Json::several(&marked(document)).is_ok()
+            && Json::several(&marked(document)).is_ok_and(|values| is_answer(&values))
     }
 
     /// Whether it is a document: to ask for it again would bring the same.
@@ -89,10 +89,20 @@ impl Body {
             Self::Document(document) => {
                 let text = marked(&document);
                 let values = Json::several(&text).map_err(|_not_json| Malformed)?;
-                let whole = std::iter::once("[DONE]".to_owned());
-                Ok(values.into_iter().map(|value| value.as_str().to_owned()).chain(whole).collect())
+                let done = is_answer(&values).then(|| "[DONE]".to_owned());
+                Ok(values.into_iter().map(|value| value.as_str().to_owned()).chain(done).collect())
             }
         }
+    }
+}
+
+/// Whether JSON is a whole answer, or an error, and not the events of a stream without their names.
+fn is_answer(values: &[Json<'_>]) -> bool {
+    let [value] = values else { return false };
+    let choices = value.get("choices").map(Json::items).unwrap_or_default();
+    match value.get("type").and_then(Json::text).as_deref() {
+        None => choices.iter().all(|choice| !choice.has("delta")),
+        Some(kind) => matches!(kind, "message" | "error") || !choices.is_empty(),
     }
 }
 
@@ -116,10 +126,7 @@ mod tests {
             assert_eq!(read("\u{feff}data: 1\n\ndata: 2\n\n", size).unwrap(), ["1", "2"]);
             assert_eq!(read("\r\n\ndata: 1\n\n", size).unwrap(), ["1"]);
             assert_eq!(read("\u{feff} {\"a\": 1}\n", size).unwrap(), ["{\"a\": 1}", "[DONE]"]);
-            assert_eq!(
-                read("{\"a\": 1}\n{\"b\": 2}\n", size).unwrap(),
-                ["{\"a\": 1}", "{\"b\": 2}", "[DONE]"]
-            );
+            assert_eq!(read("{\"a\": 1}\n{\"b\": 2}\n", size).unwrap(), ["{\"a\": 1}", "{\"b\": 2}"]);
             assert!(read("<html></html>", size).is_err() && read("{\"a\":", size).is_err());
             assert!(read("", size).unwrap().is_empty() && read("\n", size).unwrap().is_empty());
         }

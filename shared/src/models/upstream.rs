@@ -159,6 +159,9 @@ impl<P: Protocol> Reading<P> {
 
     /// Waits for more bytes, and makes pieces of them.
     async fn read(&mut self) {
+        if self.is_finished && Instant::now() >= self.deadline {
+            return self.end();
+        }
         match timeout_at(self.deadline, self.bytes.next()).await {
             Ok(Some(Ok(bytes))) => {
                 let events = self.body.take(&bytes);
@@ -186,11 +189,14 @@ impl<P: Protocol> Reading<P> {
     fn end(&mut self) {
         let body = std::mem::take(&mut self.body);
         let is_document = body.is_document();
-        match body.end() {
-            Err(Malformed) if is_document => self.fail(Failure::from(FailureKind::BrokeOff).for_good()),
-            last => self.take(last),
-        }
+        self.take(body.end());
         self.ready.extend(self.protocol.course().end());
+        // A page, or JSON of something else, would be the same the next time.
+        let failures = self.ready.iter_mut().filter_map(|piece| match piece {
+            Piece::Failed(failure) if is_document && failure.kind == FailureKind::BrokeOff => Some(failure),
+            _ => None,
+        });
+        failures.for_each(|failure| *failure = failure.for_good());
     }
 
     fn take(&mut self, events: Result<Vec<String>, Malformed>) {
