@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Millis, UserId};
-use shared::error::{Code, Error};
+use shared::error::Code;
 use shared::http::{Answer, Request};
 use shared::store::ImportOutcome;
 use utoipa::ToSchema;
