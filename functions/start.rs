@@ -132,6 +132,8 @@ pub struct Foundation {
     pub limiter: Limiter,
     /// How many requests anybody may make.
     rate: Option<Rate>,
+    /// How many bytes the conversations of a user may take.
+    pub quota: Option<u64>,
     /// Configures further AWS clients.
     pub aws: AwsConfig,
 }
@@ -146,18 +148,20 @@ impl Foundation {
         let tokens = Tokens::new(variables.parsed_or("ACCESS_TOKEN_EXPIRE_MINUTES", 30));
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
+        let quota = Some(variables.parsed_or("STORAGE_BYTES", 1_000_000_000)).filter(|bytes| *bytes > 0);
         let aws = config::aws(&mut variables)?;
         variables.done(Some(()))?;
         // To ask Secrets Manager is to wait, and there is work meanwhile: a handshake with DynamoDB, which takes longest on
         // the share of a processor that a function has once it is started, and the making of a client.
         tokio::spawn(aws.connect_ahead());
         let sdk = aws.sdk.clone();
-        let store = made_meanwhile(move || Store::connect(&sdk, studio_table, connections_table));
+        let store =
+            made_meanwhile(move || Store::connect(&sdk, studio_table, connections_table).with_quota(quota));
         let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
         let store = Store::clone(&store);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
-        Ok(Self { store, tokens, keyring, gate, limiter, rate, aws })
+        Ok(Self { store, tokens, keyring, gate, limiter, rate, quota, aws })
     }
 
     /// Counts the frames of connections, in proportion to the limit on requests.

@@ -107,7 +107,7 @@ impl ChatBody {
             headers(("Location"), ("Preference-Applied"))
         )
     ),
-    extensions(("x-codes" = json!([Code::NotFound, Code::ConversationDeleted, Code::MessageExists, Code::ReplyRunning, Code::Conflict, Code::LimitReached, Code::TooManyReplies, Code::UnknownModel, Code::ModelRefused, Code::ContentFiltered, Code::ModelsOff, Code::ModelOverloaded, Code::ModelUnavailable, Code::ModelMisconfigured, Code::EmptyReply, Code::MaxTokensReached, Code::Interrupted, Code::ModelTimeout]))),
+    extensions(("x-codes" = json!([Code::NotFound, Code::ConversationDeleted, Code::MessageExists, Code::ReplyRunning, Code::Conflict, Code::LimitReached, Code::QuotaExceeded, Code::TooManyReplies, Code::UnknownModel, Code::ModelRefused, Code::ContentFiltered, Code::ModelsOff, Code::ModelOverloaded, Code::ModelUnavailable, Code::ModelMisconfigured, Code::EmptyReply, Code::MaxTokensReached, Code::Interrupted, Code::ModelTimeout]))),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (_, user) = chat.base.admit(request).await?;

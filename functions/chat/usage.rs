@@ -20,6 +20,7 @@ const DAYS: u32 = 30;
 struct UsageAnswer {
     today: Today,
     limits: Limits,
+    storage: Storage,
     /// By day, `2026-11-22`.
     daily: BTreeMap<String, Used>,
     /// By model.
@@ -51,6 +52,16 @@ struct Limits {
     #[schema(required = true)]
     daily_micro_dollars: Option<u64>,
     replies_at_once: u64,
+}
+
+/// What conversations take.
+#[derive(Serialize, ToSchema)]
+struct Storage {
+    /// Roughly: each text, and what is stored around it.
+    bytes: u64,
+    /// How many bytes they may take. Null means any number.
+    #[schema(required = true)]
+    quota: Option<u64>,
 }
 
 /// What replies used.
@@ -94,6 +105,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     // What died with its function is not held for ever.
     chat.base.store.free_abandoned(caller.user, now).await?;
     let days = chat.base.store.usage_of_user(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
+    let stored = chat.base.store.totals_of_user(caller.user).await?.bytes;
     let mut models: BTreeMap<String, Used> = BTreeMap::new();
     for (model, booked) in days.values().flat_map(|day| &day.models) {
         let used = models.entry(model.clone()).or_default();
@@ -117,6 +129,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
             daily_micro_dollars: budget.micro_dollars,
             replies_at_once: budget.replies,
         },
+        storage: Storage { bytes: u64::try_from(stored).unwrap_or_default(), quota: chat.base.quota },
         daily: days.iter().map(|(day, usage)| (day.clone(), Used::on(usage))).collect(),
         models,
     })

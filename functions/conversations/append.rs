@@ -41,7 +41,7 @@ struct Message {
     params(ConversationPath, IfMatch, IdempotencyKey),
     request_body = Message,
     responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
-    extensions(("x-codes" = json!([Code::MessageExists, Code::Conflict]))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::MessageExists, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;

@@ -24,7 +24,7 @@ use crate::openapi::IdempotencyKey;
     params(IdempotencyKey),
     request_body = NewConversation,
     responses((status = 200, description = "The conversation as stored.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
-    extensions(("x-codes" = json!([Code::ConversationExists, Code::ConversationDeleted, Code::NotFound]))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ConversationExists, Code::ConversationDeleted, Code::NotFound]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;

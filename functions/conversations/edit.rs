@@ -37,7 +37,7 @@ struct Changes {
     params(MessagePath, IfMatch),
     request_body = Changes,
     responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
-    extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;

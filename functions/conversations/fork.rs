@@ -34,7 +34,7 @@ struct Fork {
     params(ConversationPath, IdempotencyKey),
     request_body = Fork,
     responses((status = 200, description = "The copy.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
-    extensions(("x-codes" = json!([Code::ConversationExists, Code::ConversationDeleted, Code::ReplyRunning]))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ConversationExists, Code::ConversationDeleted, Code::ReplyRunning]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;

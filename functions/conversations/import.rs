@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Millis, UserId};
-use shared::error::Code;
+use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::ImportOutcome;
 use utoipa::ToSchema;
@@ -87,6 +87,7 @@ enum ImportedEntry {
     tag = "conversations",
     request_body = Imports,
     responses((status = 200, description = "What came of it.", body = Report)),
+    extensions(("x-codes" = json!([Code::QuotaExceeded]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
@@ -108,6 +109,11 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     Answer::ok(&report)
 }
 
+/// Whether the user may write no more, in this request, at this time, or at all.
+fn is_limit(error: &Error) -> bool {
+    matches!(error.code(), Code::RateLimited | Code::QuotaExceeded)
+}
+
 impl Report {
     /// Counts what became of an entry. Our own failures end the import: the same again goes on.
     fn count(&mut self, position: usize, outcome: Result<ImportOutcome>) -> Result<()> {
@@ -118,10 +124,8 @@ impl Report {
             Ok(ImportOutcome::Unfinished) => self.next = self.next.or(Some(position)),
             Err(error) if error.code().is_our_fault() => return Err(error),
             // What was imported before a limit on writing was reached is told of, and where it goes on.
-            Err(error) if error.code() == Code::RateLimited && self.imported + self.completed == 0 => {
-                return Err(error);
-            }
-            Err(error) if error.code() == Code::RateLimited => self.next = self.next.or(Some(position)),
+            Err(error) if is_limit(&error) && self.imported + self.completed == 0 => return Err(error),
+            Err(error) if is_limit(&error) => self.next = self.next.or(Some(position)),
             Err(error) => self.errors.push(Refused { position, detail: error.detail().to_owned() }),
         }
         Ok(())

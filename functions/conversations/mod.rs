@@ -84,7 +84,7 @@ impl Group for Conversations {
     async fn route(&self, request: &Request) -> Result<Answer> {
         // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
         let work = Box::pin(self.handle(request));
-        self.accounting.account(&self.base.store, request, work).await
+        Box::pin(self.accounting.account(&self.base.store, request, work)).await
     }
 }
 

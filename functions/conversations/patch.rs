@@ -46,7 +46,7 @@ struct Changes {
     params(ConversationPath, IfMatch),
     request_body = Changes,
     responses((status = 200, description = "The conversation without its messages.", body = ConversationAnswer, headers(("ETag")))),
-    extensions(("x-codes" = json!([Code::Conflict]))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;

@@ -26,7 +26,7 @@ use crate::openapi::{ConversationPath, IfMatch};
     params(ConversationPath, IfMatch),
     request_body = WholeConversation,
     responses((status = 200, description = "The conversation as stored.", body = ConversationAnswer, headers(("ETag"), ("Link")))),
-    extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;

@@ -184,6 +184,7 @@ fn said_of(code: Code) -> &'static str {
         Code::RateLimited | Code::TooManyAttempts => "Too many requests. Please try again in 8 s.",
         Code::Conflict => "The conversation kept changing. Please try again.",
         Code::LimitReached => "Today's limit is reached",
+        Code::QuotaExceeded => "Your conversations take all the space that you may use. Please delete some",
         Code::TooManyConnections => "Another connection took the place of this one",
         Code::TooManyReplies => "3 replies are being made already",
         Code::ModelsOff => "Models are switched off at the moment",

@@ -11,7 +11,7 @@ use shared::store::Owner;
 use super::{Event, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    match authenticate(sockets, event).await {
+    match Box::pin(authenticate(sockets, event)).await {
         Ok(owner) => {
             let frame = ServerFrame::authenticated(owner.user, owner.credential);
             sockets.push.answer(event.connection(), &frame).await;

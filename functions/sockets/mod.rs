@@ -185,11 +185,11 @@ impl Sockets {
         // A connection keeps its owner, so once it is known, a ping costs no look.
         let lasts = self.knows(&self.authenticated, event).is_some_and(|ends| ends > clock::now().seconds());
         match event.kind() {
-            "auth" => auth::handle(self, event).await,
+            "auth" => Box::pin(auth::handle(self, event)).await,
             "ping" if lasts => ping::handle(self, event).await,
-            _ => match sender::find(self, event).await? {
+            _ => match Box::pin(sender::find(self, event)).await? {
                 Some(sender) => match event.check_size() {
-                    Ok(()) => self.route_frame_of(&sender, event).await,
+                    Ok(()) => Box::pin(self.route_frame_of(&sender, event)).await,
                     Err(error) => {
                         self.refuse(event, &event.refusal(&error)).await;
                         Ok(())

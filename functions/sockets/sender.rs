@@ -115,7 +115,7 @@ async fn owner_soon(sockets: &Sockets, event: &Event, stranger: Stranger) -> Res
         sleep(PAUSE).await;
         match store.find_stranger(event.connection()).await? {
             Some(Stranger { owner: None, auth_began: Some(began), .. }) => {
-                until = after(began, PATIENCE_MILLIS)
+                until = after(began, PATIENCE_MILLIS);
             }
             Some(Stranger { owner: None, .. }) => {}
             Some(Stranger { owner, .. }) => return Ok(owner),

@@ -58,6 +58,8 @@ pub enum Code {
     Conflict,
     /// What may be spent in a day is spent.
     LimitReached,
+    /// What a user may store is stored.
+    QuotaExceeded,
     /// As many replies as are allowed at a time are being made.
     TooManyReplies,
     /// Models are switched off.
@@ -116,6 +118,7 @@ impl Code {
             Self::TooManyAttempts => "too_many_attempts",
             Self::Conflict => "conflict",
             Self::LimitReached => "limit_reached",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::TooManyReplies => "too_many_replies",
             Self::ModelsOff => "models_off",
             Self::UnknownModel => "unknown_model",

@@ -155,3 +155,71 @@ async fn the_defaults_allow_a_conversation_of_two_thousand_messages_and_an_impor
     }
     assert_eq!(imported, 50);
 }
+
+async fn stored(user: &User) -> u64 {
+    user.get("/api/usage").await.expect(200).body["storage"]["bytes"].as_u64().unwrap()
+}
+
+fn assert_over_quota(refused: &Answer) {
+    let is_refused = refused.status == 429 && refused.body["code"] == "quota_exceeded";
+    assert!(is_refused, "{} {}", refused.status, refused.body["detail"]);
+    assert!(refused.header("retry-after").parse::<u64>().is_ok());
+}
+
+/// What adds more than there is room for, in every way.
+async fn add_too_much(user: &User) {
+    let text = "x".repeat(25_000);
+    let message = json!({"id": "n", "role": "user", "content": text});
+    let large = |id: &str| json!({"id": id, "title": "x", "messages": [message]});
+    let mut many = body("many", 200);
+    many["messages"][0]["content"] = json!(text);
+    let answers = [
+        user.post("/api/conversations", &large("e")).await,
+        user.post("/api/conversations", &many).await,
+        user.put("/api/conversations/c", &large("c")).await,
+        user.patch("/api/conversations/c", &json!({"systemPrompt": text})).await,
+        user.post("/api/conversations/c/messages", &json!({"role": "user", "content": text})).await,
+        user.patch("/api/conversations/c/messages/m0", &json!({"content": text})).await,
+        user.post("/api/import", &json!([large("i")])).await,
+        user.post(
+            "/api/chat",
+            &json!({"conversationId": "c", "messages": [{"role": "user", "content": text}]}),
+        )
+        .await,
+    ];
+    answers.iter().for_each(assert_over_quota);
+    let mut window = user.window().await;
+    window.send(&json!({"type": "chat", "content": text, "conversationId": "c"})).await;
+    assert_eq!(window.next("chat_error").await["code"], "quota_exceeded");
+}
+
+#[tokio::test]
+async fn what_a_users_conversations_take_is_shown_and_limited() {
+    let studio = limited(&[("RATE_LIMIT", "0"), ("STORAGE_BYTES", "20000")]).await;
+    let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
+    let usage = ada.get("/api/usage").await.expect(200).body;
+    assert_eq!(usage["storage"], json!({"bytes": 0, "quota": 20_000}));
+    for user in [&ada, &eve] {
+        user.conversation("c", &[&"y".repeat(8_000)]).await;
+    }
+    let before = stored(&ada).await;
+    assert!((8_000..10_000).contains(&before), "{before}");
+    add_too_much(&ada).await;
+    assert_eq!(stored(&ada).await, before);
+    // What fits still does, and what makes room as well.
+    ada.post(
+        "/api/chat",
+        &json!({"conversationId": "c", "messages": [{"role": "user", "content": "hello"}]}),
+    )
+    .await
+    .expect(200);
+    let with_turn = stored(&ada).await;
+    assert!(with_turn > before + 600, "{with_turn}");
+    ada.patch("/api/conversations/c/messages/m0", &json!({"content": "short"})).await.expect(200);
+    assert_eq!(stored(&ada).await, with_turn - 8_000 + 5);
+    ada.post("/api/conversations", &body("d", 20)).await.expect(200);
+    for path in ["/api/conversations/c", "/api/conversations/d"] {
+        ada.delete(path).await.expect(200);
+    }
+    assert_eq!((stored(&ada).await, stored(&eve).await), (0, before));
+}

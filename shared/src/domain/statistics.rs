@@ -15,6 +15,8 @@ pub struct Tally {
     pub tokens: i64,
     /// Code points of assistant messages.
     pub response_length: i64,
+    /// Roughly what is stored, in bytes.
+    pub bytes: i64,
     /// Messages by role.
     pub roles: BTreeMap<Role, i64>,
     /// Messages by hour of the day in UTC.
@@ -36,6 +38,14 @@ pub struct DayTally {
     pub tokens: i64,
 }
 
+/// What is stored of a conversation and of a message besides their texts.
+const BYTES_OF_A_CONVERSATION: usize = 500;
+const BYTES_OF_A_MESSAGE: usize = 300;
+
+fn size(around: usize, text: usize) -> i64 {
+    i64::try_from(around.saturating_add(text)).unwrap_or(i64::MAX)
+}
+
 impl DayTally {
     /// Whether nothing changes.
     #[must_use]
@@ -48,14 +58,22 @@ impl Tally {
     /// Counts a conversation in (`sign` 1) or out (-1).
     pub fn count_conversation(&mut self, conversation: &Summary, sign: i64) {
         self.conversations += sign;
+        self.count_conversation_size(conversation, sign);
         *self.models.entry(conversation.model.clone()).or_default() += sign;
         self.days.entry(conversation.created_at.day()).or_default().conversations += sign;
+    }
+
+    /// Counts what a conversation takes besides its messages, in or out.
+    pub fn count_conversation_size(&mut self, conversation: &Summary, sign: i64) {
+        let prompt = conversation.system_prompt.as_ref().map_or(0, |prompt| prompt.as_str().len());
+        self.bytes += sign * size(BYTES_OF_A_CONVERSATION, prompt);
     }
 
     /// Counts a message in (`sign` 1) or out (-1).
     pub fn count_message(&mut self, message: &Message, sign: i64) {
         let tokens = message.tokens.map_or(0, |tokens| i64::try_from(tokens.get()).unwrap_or(i64::MAX));
         self.messages += sign;
+        self.bytes += sign * size(BYTES_OF_A_MESSAGE, message.content.as_str().len());
         self.tokens += sign * tokens;
         if message.role == Role::Assistant {
             let length = message.content.as_str().chars().count();
@@ -82,6 +100,7 @@ impl Tally {
             || self.messages != 0
             || self.tokens != 0
             || self.response_length != 0
+            || self.bytes != 0
             || self.roles.values().chain(self.hours.values()).any(|change| *change != 0)
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn status(code: Code) -> StatusCode {
         | Code::TooManyConnections
         | Code::TooManyAttempts
         | Code::LimitReached
+        | Code::QuotaExceeded
         | Code::TooManyReplies => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable | Code::ModelOverloaded | Code::ModelsOff => StatusCode::SERVICE_UNAVAILABLE,
         Code::ModelUnavailable | Code::ModelMisconfigured | Code::EmptyReply | Code::Interrupted => {

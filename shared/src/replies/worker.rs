@@ -154,7 +154,7 @@ impl Worker {
         let Fitted { messages, left_out, max_tokens } = fit(messages, &entry, lease.max_tokens);
         let (model, temperature) = (lease.model.clone(), lease.temperature);
         let question = Question { model, messages, temperature, max_tokens };
-        match self.turns.raise(lease, &question).await? {
+        match Box::pin(self.turns.raise(lease, &question)).await? {
             Raised::Held => Ok((question, left_out)),
             Raised::Refused(error) => Err(error),
             Raised::Lost => Err(Error::no_conversation()),

@@ -117,6 +117,7 @@ impl Store {
         change: &Tally,
         once: Option<&Once>,
     ) -> Result<Made<Version>> {
+        self.check_quota(user, change).await?;
         let note = Unfinished::new(&summary.id, vec![draft.revision.clone()], clock::now());
         // The shell holds the place and hands out numbers, so that two at once do not write over each other.
         let shell = Expression::default()
@@ -162,6 +163,7 @@ impl Store {
         draft.check(format!(
             "of a conversation of more than {MOST_MESSAGES}, at most 40 can be appended, changed or removed at once"
         ))?;
+        self.check_quota(user, change).await?;
         let (id, seen) = (&stored.item.id, &stored.item);
         let unchanged = || Expression::default().when_equal("version", number(seen.version));
         let note = Unfinished::new(id, vec![draft.revision.clone(), seen.revision.clone()], clock::now());

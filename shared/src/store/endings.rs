@@ -2,10 +2,11 @@
 //! makes it any more.
 
 use super::expression::{Expression, Write, number, text};
+use super::held::Held;
 use super::packing::packed;
 use super::replies::{Lease, ReplyItem, ReplyPlace};
 use super::transaction::Outcome;
-use super::usage::{Charge, Held};
+use super::usage::Charge;
 use super::{Store, key};
 use crate::domain::conversation::preview_of;
 use crate::domain::statistics::{DayTally, Tally};
@@ -197,7 +198,8 @@ impl Store {
         // As a rule the reply is the last message, and the list shows how it begins.
         let shown = idle.clone().set("preview", text(preview_of(&ending.content)));
         let shown = shown.when_equal("leaf", number(message_number));
-        let mut counts = self.count(place.user, &settled(ending, asked_at));
+        // What a model has said is stored, whatever the quota.
+        let mut counts = self.clone().with_quota(None).count(place.user, &settled(ending, asked_at));
         counts.extend(self.settled_if_held(place, held, ending));
         let mut outcome = Outcome::Refused(Vec::new());
         for idle in [shown, idle] {
@@ -251,6 +253,7 @@ fn settled(ending: &Ending, asked_at: Millis) -> Tally {
     let length = ending.content.as_str().chars().count();
     let mut change =
         Tally { tokens, response_length: i64::try_from(length).unwrap_or(i64::MAX), ..Tally::default() };
+    change.bytes = i64::try_from(ending.content.as_str().len()).unwrap_or(i64::MAX);
     change.days.insert(asked_at.day(), DayTally { tokens, ..DayTally::default() });
     change
 }

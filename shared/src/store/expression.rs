@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
+};
 
 use super::key::Key;
 
@@ -231,6 +234,8 @@ pub(super) struct Write {
     table: String,
     action: Action,
     expression: Expression,
+    /// Whether the item is told of when the condition fails.
+    tells: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -242,9 +247,18 @@ enum Action {
 }
 
 impl Write {
+    fn new(table: &str, action: Action, expression: Expression) -> Self {
+        Self { table: table.to_owned(), action, expression, tells: false }
+    }
+
+    /// The same update; when its condition fails, it tells of the item that is there.
+    pub(super) fn telling(self) -> Self {
+        Self { tells: true, ..self }
+    }
+
     /// Puts an item, whatever is there.
     pub(super) fn put(table: &str, item: HashMap<String, AttributeValue>) -> Self {
-        Self { table: table.to_owned(), action: Action::Put(item), expression: Expression::default() }
+        Self::new(table, Action::Put(item), Expression::default())
     }
 
     /// Puts an item that must not be there.
@@ -262,20 +276,21 @@ impl Write {
     }
 
     pub(super) fn update(table: &str, key: Key, expression: Expression) -> Self {
-        Self { table: table.to_owned(), action: Action::Update(key), expression }
+        Self::new(table, Action::Update(key), expression)
     }
 
     pub(super) fn delete(table: &str, key: Key, expression: Expression) -> Self {
-        Self { table: table.to_owned(), action: Action::Delete(key), expression }
+        Self::new(table, Action::Delete(key), expression)
     }
 
     pub(super) fn check(table: &str, key: Key, expression: Expression) -> Self {
-        Self { table: table.to_owned(), action: Action::Check(key), expression }
+        Self::new(table, Action::Check(key), expression)
     }
 
     /// As the SDK wants it.
     pub(super) fn into_item(self) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
-        let Self { table, action, expression } = self;
+        let Self { table, action, expression, tells } = self;
+        let seen = tells.then_some(ReturnValuesOnConditionCheckFailure::AllOld);
         let (condition, names, values) = (expression.condition(), expression.names(), expression.values());
         let item = TransactWriteItem::builder();
         Ok(match action {
@@ -293,6 +308,7 @@ impl Write {
                     .table_name(table)
                     .set_key(Some(key.attributes()))
                     .set_update_expression(expression.update())
+                    .set_return_values_on_condition_check_failure(seen)
                     .set_condition_expression(condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)

@@ -18,9 +18,11 @@ mod edits;
 mod endings;
 mod expression;
 mod filing;
+mod held;
 mod importing;
 mod items;
 mod key;
+mod known_turns;
 mod limits;
 mod listing;
 mod mail_tokens;
@@ -65,6 +67,7 @@ pub use control::{Found, SoFar};
 pub use costs::{CostLimits, Costs};
 pub use departure::Departure;
 pub use endings::{Ending, Farewell};
+pub use held::Held;
 pub use importing::{ImportOutcome, Imported};
 pub use limits::LONGEST_GUESS_SECONDS;
 pub use listing::{Filter, ListPage, ListPlace, Listed};
@@ -85,7 +88,7 @@ pub use statistics::Statistics;
 pub use strangers::Stranger;
 pub use totals::Totals;
 pub use turns::{Granted, LooseTurn, StartedTurn, StoredTurn, Terms};
-pub use usage::{Booked, Charge, DayUsage, Held, Reservation};
+pub use usage::{Booked, Charge, DayUsage, Reservation};
 pub use users::{Account, NameAndGuesses, NewUser};
 pub use version::{Expected, Version};
 
@@ -97,6 +100,8 @@ pub struct Store {
     client: Client,
     studio: String,
     connections: String,
+    /// How many bytes the conversations of a user may take.
+    quota: Option<u64>,
 }
 
 impl Store {
@@ -104,6 +109,13 @@ impl Store {
     #[must_use]
     pub fn connect(aws: &SdkConfig, studio_table: String, connections_table: String) -> Self {
         let config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(NoSdkUserAgent).build();
-        Self { client: Client::from_conf(config), studio: studio_table, connections: connections_table }
+        let (studio, connections) = (studio_table, connections_table);
+        Self { client: Client::from_conf(config), studio, connections, quota: None }
+    }
+
+    /// The same with a limit on what the conversations of a user take, in bytes. How replies end is not limited.
+    #[must_use]
+    pub fn with_quota(self, quota: Option<u64>) -> Self {
+        Self { quota, ..self }
     }
 }

@@ -105,7 +105,7 @@ impl Store {
             .set_exclusive_start_key(start);
         // The SDK's futures are large, and those of many callers hold several of them.
         let answer = Box::pin(request.send()).await.map_err(failed)?;
-        self.has_read(answer.consumed_capacity.as_ref()).await?;
+        Box::pin(self.has_read(answer.consumed_capacity.as_ref())).await?;
         let next = answer.last_evaluated_key.map(|key| sort_key(&key).to_owned());
         Ok(Page { items: answer.items.unwrap_or_default(), next })
     }

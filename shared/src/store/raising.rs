@@ -2,9 +2,10 @@
 
 use super::Store;
 use super::expression::{Expression, Write, ids, number, text};
+use super::held::Held;
 use super::key;
 use super::replies::Lease;
-use super::usage::{Held, Reservation, signed};
+use super::usage::{Reservation, signed};
 use crate::domain::Millis;
 use crate::domain::usage::Spending;
 use crate::error::{Error, Result};

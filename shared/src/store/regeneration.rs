@@ -3,10 +3,10 @@
 use super::conversation_items::StoredMessage;
 use super::conversations::{kept_changing, reply_running};
 use super::expression::Write;
+use super::held::Held;
 use super::items::item_at;
 use super::replies::{ReplyItem, ReplyPlace};
 use super::turns::{Granted, Terms};
-use super::usage::Held;
 use super::{Store, key};
 use crate::domain::statistics::Tally;
 use crate::domain::{

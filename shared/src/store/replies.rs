@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::expression::{Expression, number, text};
+use super::held::Held;
 use super::key::{self, Key};
 use super::packing::Packed;
 use super::transaction::from_item;
-use super::usage::{Charge, Held};
+use super::usage::Charge;
 use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, ReplyStatus, UserId};
 use crate::error::Result;
 

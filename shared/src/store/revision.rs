@@ -106,7 +106,8 @@ impl Store {
         }
         for attempt in 0..MOST_TRIES {
             let change = revised.expression(id, now);
-            if revised.model.is_none() && *expected == Expected::Anything {
+            let counts_nothing = revised.model.is_none() && revised.system_prompt.is_none();
+            if counts_nothing && *expected == Expected::Anything {
                 let updated = self.update(key::conversation(user, id), &change, ReturnValue::AllNew).await?;
                 let item: ConversationItem = from_item(updated.ok_or_else(Error::no_conversation)?)?;
                 return Ok((item.summary(), item.message_count, item.seen()));
@@ -119,6 +120,12 @@ impl Store {
                 change = change.set("model", text(model.as_str()));
                 *counts.models.entry(seen.model.clone()).or_default() -= 1;
                 *counts.models.entry(model.clone()).or_default() += 1;
+            }
+            if let Some(prompt) = &revised.system_prompt {
+                let mut summary = seen.summary();
+                counts.count_conversation_size(&summary, -1);
+                summary.system_prompt = prompt.clone();
+                counts.count_conversation_size(&summary, 1);
             }
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), change)];
             writes.extend(self.count(user, &counts));

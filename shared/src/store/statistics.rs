@@ -11,7 +11,7 @@ use super::{Store, key};
 use crate::clock;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Day, ModelName, Role, UserId};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// What is counted about a user's conversations at this moment.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,8 @@ impl Store {
     pub(super) fn count(&self, user: UserId, change: &Tally) -> Vec<Write> {
         let mut writes = Vec::new();
         if change.changes_totals() {
-            writes.push(Write::update(&self.studio, key::statistics(user), totals_expression(change)));
+            let totals = within(totals_expression(change), change, self.quota);
+            writes.push(Write::update(&self.studio, key::statistics(user), totals).telling());
         }
         let models = change.models.iter().filter(|(_, change)| **change != 0);
         writes.extend(models.map(|(model, change)| {
@@ -65,6 +66,18 @@ impl Store {
         while far.peek().is_some() {
             let writes = far.by_ref().take(MOST_DAYS).map(|(day, change)| self.count_day(user, day, change));
             self.transact(writes.collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what is too large for one transaction before any of it is written, when it is beyond the quota.
+    ///
+    /// # Errors
+    /// [`Code::QuotaExceeded`].
+    pub(super) async fn check_quota(&self, user: UserId, change: &Tally) -> Result<()> {
+        let Some(quota) = self.quota.and_then(|quota| i64::try_from(quota).ok()) else { return Ok(()) };
+        if change.bytes > 0 && self.totals_of_user(user).await?.bytes + change.bytes > quota {
+            return Err(quota_exceeded());
         }
         Ok(())
     }
@@ -137,7 +150,8 @@ fn totals_expression(change: &Tally) -> Expression {
         .add("conversations", change.conversations)
         .add("messages", change.messages)
         .add("tokens", change.tokens)
-        .add("response_length", change.response_length);
+        .add("response_length", change.response_length)
+        .add("bytes", change.bytes);
     for (role, change) in &change.roles {
         expression = expression.add(role.as_str(), *change);
     }
@@ -145,6 +159,20 @@ fn totals_expression(change: &Tally) -> Expression {
         expression = expression.add(&hour_name(*hour), *change);
     }
     expression
+}
+
+/// The same on condition that what is added is within the quota.
+fn within(expression: Expression, change: &Tally, quota: Option<u64>) -> Expression {
+    match quota.and_then(|quota| i64::try_from(quota).ok()).filter(|_| change.bytes > 0) {
+        Some(quota) => expression.when_absent_or_at_most("bytes", number(quota - change.bytes)),
+        None => expression,
+    }
+}
+
+/// Refuses to store more than a user may.
+pub(super) fn quota_exceeded() -> Error {
+    let detail = "Your conversations take all the space that you may use. Please delete some";
+    Error::new(Code::QuotaExceeded, detail).after(Some(3600))
 }
 
 fn hour_name(hour: usize) -> String {
@@ -158,6 +186,7 @@ fn totals(item: &HashMap<String, AttributeValue>) -> Tally {
         messages: integer(item, "messages"),
         tokens: integer(item, "tokens"),
         response_length: integer(item, "response_length"),
+        bytes: integer(item, "bytes"),
         roles: BTreeMap::from(roles),
         hours: (0..24).map(|hour| (hour, integer(item, &hour_name(hour)))).collect(),
         ..Tally::default()

@@ -16,6 +16,7 @@ use super::Store;
 use super::expression::{Expression, Write};
 use super::key::Key;
 use super::query::Item;
+use super::statistics::quota_exceeded;
 use crate::clock;
 use crate::error::{Error, Result};
 
@@ -74,6 +75,9 @@ impl Store {
         for attempt in 0..MOST_TRIES {
             let Err(error) = request.clone().send().await else { return Ok(Outcome::Committed) };
             match cancelled(&error) {
+                Some(positions) if positions.len() == 1 && tells_of_item(&error) => {
+                    return Err(quota_exceeded());
+                }
                 Some(positions) if !positions.is_empty() => return Ok(Outcome::Refused(positions)),
                 Some(_) => tokio::time::sleep(pause(attempt)).await,
                 None => return Err(failed(error)),
@@ -200,6 +204,16 @@ fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<usize>> {
         TransactWriteItemsError::TransactionInProgressException(_) => Some(Vec::new()),
         _ => None,
     }
+}
+
+/// Whether a failed condition told of the item that is there. Only the user's counters do: they are there, so what they are
+/// conditioned on besides is what failed, which is the quota.
+fn tells_of_item(error: &SdkError<TransactWriteItemsError>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+    else {
+        return false;
+    };
+    cancelled.cancellation_reasons().iter().any(|reason| reason.item().is_some_and(|item| !item.is_empty()))
 }
 
 fn positions_of(codes: &[&str], wanted: &str) -> Vec<usize> {

@@ -1,14 +1,13 @@
 //! The beginning of a turn: one transaction stores what the user said and the place of the reply.
 
-use super::conversation_items::{
-    ConversationItem, ReferenceItem, Standing, StoredMessage, conversation_item,
-};
+use super::conversation_items::{ConversationItem, Standing, StoredMessage, conversation_item};
 use super::conversations::{conversation_deleted, kept_changing, reply_running};
 use super::expression::{Expression, Write, number, text};
+use super::held::Held;
 use super::items::item_at;
-use super::messages::{Follows, message_exists, no_parent};
+use super::messages::{Follows, no_parent};
 use super::replies::{ReplyItem, ReplyPlace};
-use super::usage::{Held, Reservation};
+use super::usage::Reservation;
 use super::{Store, key};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
@@ -156,31 +155,6 @@ impl Store {
         let seen = self.on_branch_of(user, &seen, parent).await?;
         let count = self.count_up_to(user, &seen, parent).await?;
         Ok((Some(seen), Behind { parent, count }))
-    }
-
-    /// The turn that was stored under the same client's id. With other words it is another turn, which the id does not allow.
-    async fn find_known_turn(&self, user: UserId, turn: &StoredTurn) -> Result<Option<StartedTurn>> {
-        let Some(client_id) = &turn.client_id else { return Ok(None) };
-        let Some(item) = self.standing(user, &turn.conversation).await?.conversation() else {
-            return Ok(None);
-        };
-        let reference = key::reference(user, &turn.conversation, item.revision.as_str(), client_id);
-        let Some(ReferenceItem { number }) = self.find_item(reference).await? else { return Ok(None) };
-        // The reply stands just behind the user's message.
-        let (asked, reply) = tokio::try_join!(
-            self.find_message_at(user, &item, number),
-            self.find_message_at(user, &item, number + 1)
-        )?;
-        if asked.is_some_and(|asked| asked.message.content != turn.content) {
-            return Err(message_exists());
-        }
-        let Some(reply) = reply.map(|stored| stored.message).filter(|message| message.status.is_some())
-        else {
-            let detail = "A message with this id is in the conversation already, without a reply";
-            return Err(Error::invalid_field("id", detail));
-        };
-        let place = ReplyPlace::stored(user, turn.conversation.clone(), reply.id.clone(), number + 1);
-        Ok(Some(StartedTurn::Known(place, reply)))
     }
 
     fn turn_writes(&self, user: UserId, turn: &StoredTurn, start: &TurnStart) -> Result<Vec<Write>> {
