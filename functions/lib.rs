@@ -6,6 +6,7 @@ mod asyncapi;
 pub mod auth;
 pub mod chat;
 pub mod conversations;
+mod costs;
 pub mod openapi;
 mod queries;
 pub mod replies;

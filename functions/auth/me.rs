@@ -43,7 +43,7 @@ impl<'a> From<&'a User> for Profile<'a> {
 
 /// Read the own profile
 ///
-/// As it is now.
+/// The profile is read for this request, so it shows every change that was answered before.
 #[utoipa::path(
     get,
     path = "/api/auth/me",

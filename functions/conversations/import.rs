@@ -94,6 +94,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let entries: Entries<'_> = request.json_file()?;
     let deadline = clock::now().plus_seconds(LONGEST_SECONDS);
     let mut report = Report::default();
+    let mut limit = None;
     for (chunk, first) in entries.as_slice().chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
         if clock::now() >= deadline {
             report.next = Some(first);
@@ -103,10 +104,14 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         }
         let outcomes = join_all(chunk.iter().map(|entry| import(group, user, entry, deadline))).await;
         for (outcome, position) in outcomes.into_iter().zip(first..) {
-            report.count(position, outcome)?;
+            limit = limit.or(report.count(position, outcome)?);
         }
     }
-    Answer::ok(&report)
+    match limit {
+        Some(limit) if report.is_empty() => Err(limit),
+        // What was there or was imported before a limit was reached is told of, and where to go on.
+        _ => Answer::ok(&report),
+    }
 }
 
 /// Whether the user may write no more, in this request, at this time, or at all.
@@ -115,20 +120,27 @@ fn is_limit(error: &Error) -> bool {
 }
 
 impl Report {
-    /// Counts what became of an entry. Our own failures end the import: the same again goes on.
-    fn count(&mut self, position: usize, outcome: Result<ImportOutcome>) -> Result<()> {
+    /// Whether nothing came of any entry.
+    fn is_empty(&self) -> bool {
+        self.imported + self.completed + self.unchanged == 0
+    }
+
+    /// Counts what became of an entry. Says when a limit on writing was reached: then the import goes on there with another
+    /// request. Our own failures end the import: the same request again goes on.
+    fn count(&mut self, position: usize, outcome: Result<ImportOutcome>) -> Result<Option<Error>> {
         match outcome {
             Ok(ImportOutcome::Created) => self.imported += 1,
             Ok(ImportOutcome::Completed) => self.completed += 1,
             Ok(ImportOutcome::Unchanged) => self.unchanged += 1,
             Ok(ImportOutcome::Unfinished) => self.next = self.next.or(Some(position)),
             Err(error) if error.code().is_our_fault() => return Err(error),
-            // What was imported before a limit on writing was reached is told of, and where it goes on.
-            Err(error) if is_limit(&error) && self.imported + self.completed == 0 => return Err(error),
-            Err(error) if is_limit(&error) => self.next = self.next.or(Some(position)),
+            Err(error) if is_limit(&error) => {
+                self.next = self.next.or(Some(position));
+                return Ok(Some(error));
+            }
             Err(error) => self.errors.push(Refused { position, detail: error.detail().to_owned() }),
         }
-        Ok(())
+        Ok(None)
     }
 }
 

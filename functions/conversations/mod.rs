@@ -3,7 +3,6 @@
 mod answers;
 mod append;
 mod body;
-mod costs;
 mod create;
 mod delete;
 mod delete_many;
@@ -27,8 +26,8 @@ use shared::domain::{ConversationId, MessageId, UserId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Parameters, Request};
 
-use self::costs::Accounting;
 use self::parameters::{Branches, ExportFormat, Flag, Limit, Order, View};
+use crate::costs::Accounting;
 use crate::queries;
 use crate::start::{self, Foundation, StartError};
 use utoipa::OpenApi;
@@ -71,7 +70,7 @@ impl Conversations {
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
-        let accounting = Accounting::read(&mut variables);
+        let accounting = Accounting::of_all(&mut variables);
         Ok(Self { base: Foundation::lay(variables, String::new()).await?, accounting })
     }
 }

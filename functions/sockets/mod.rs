@@ -147,7 +147,7 @@ impl Sockets {
         self.hang_up(event).await;
     }
 
-    /// The same for a connection that is forgotten.
+    /// Closes the connection that sent a frame, when its row is deleted already.
     async fn hang_up(&self, event: &Event) {
         if self.push.hang_up(event.connection()).await != Closing::Failed {
             self.closed.remember(event.connection().clone(), (), clock::now());

@@ -66,7 +66,7 @@ struct Insights {
 
 /// Read detailed statistics
 ///
-/// How the caller uses the studio. Hours and days are UTC.
+/// How the caller uses the studio. Hours and days are UTC. Of more than 1,000 models, the most used are shown.
 #[utoipa::path(
     get,
     path = "/api/stats/detailed",
@@ -76,6 +76,7 @@ struct Insights {
 )]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.base.caller(request).await?;
+    stats.accounting.check_reader(&stats.base.store, request, caller.user).await?;
     let (store, today) = (&stats.base.store, clock::now().day());
     let counted = store.statistics_of_user(caller.user, today.minus(29), today);
     let active = store.list_conversations(caller.user, None, ACTIVE);
@@ -88,7 +89,7 @@ fn detailed(counted: &Statistics, active: Vec<Listed>, today: Day) -> Detailed {
     let count_of = |role: Role| totals.roles.get(&role).copied().unwrap_or_default();
     Detailed {
         basic: Basic::from(totals),
-        model_usage: totals.models.clone(),
+        model_usage: most_used(&totals.models),
         role_distribution: Role::ALL.into_iter().map(|role| (role.as_str(), count_of(role))).collect(),
         hourly_distribution: totals.hours.clone(),
         daily_messages_last_30_days: by_day(counted, today, 30, |day| day.messages),
@@ -101,6 +102,16 @@ fn detailed(counted: &Statistics, active: Vec<Listed>, today: Day) -> Detailed {
             total_conversations_this_week: by_day(counted, today, 7, |day| day.conversations).values().sum(),
         },
     }
+}
+
+/// Names of models are a client's input: an answer that shows all of them may have no end.
+const MOST_MODELS: usize = 1000;
+
+/// The models that most conversations use.
+fn most_used(models: &BTreeMap<ModelName, i64>) -> BTreeMap<ModelName, i64> {
+    let mut by_use: Vec<(&ModelName, &i64)> = models.iter().filter(|(_, count)| **count > 0).collect();
+    by_use.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    by_use.into_iter().take(MOST_MODELS).map(|(model, count)| (model.clone(), *count)).collect()
 }
 
 /// One figure of each of the last `days` days, today included.

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use shared::Result;
 use shared::http::{Answer, Group, Parameters, Request};
 
+use crate::costs::Accounting;
 use crate::queries;
 use crate::start::{self, Foundation, StartError};
 use utoipa::OpenApi;
@@ -21,6 +22,7 @@ pub(crate) struct Documented;
 /// What the handlers of this group share.
 pub struct Stats {
     base: Foundation,
+    accounting: Accounting,
     /// The totals as last read, since `/health` is asked often and by anybody.
     totals: Mutex<Option<health::Seen>>,
 }
@@ -31,7 +33,10 @@ impl Stats {
     /// # Errors
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
-        Ok(Self { base: Foundation::lay(start::variables(), String::new()).await?, totals: Mutex::default() })
+        let mut variables = start::variables();
+        let accounting = Accounting::of_reads(&mut variables);
+        let base = Foundation::lay(variables, String::new()).await?;
+        Ok(Self { base, accounting, totals: Mutex::default() })
     }
 }
 
@@ -41,6 +46,14 @@ impl Group for Stats {
     }
 
     async fn route(&self, request: &Request) -> Result<Answer> {
+        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
+        let work = Box::pin(self.handle(request));
+        Box::pin(self.accounting.account(&self.base.store, request, work)).await
+    }
+}
+
+impl Stats {
+    async fn handle(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /health" => health::handle(self).await,
             "GET /api/stats" => basic::handle(self, request).await,

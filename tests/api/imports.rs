@@ -194,7 +194,7 @@ fn odd_entries() -> Vec<Value> {
     entries
 }
 
-/// The same of fields of nodes, beside nodes that say nothing.
+/// Exports whose nodes have fields of odd types, beside nodes that say nothing.
 fn odd_nodes() -> Vec<Value> {
     let mut entries = Vec::new();
     for pointer in [
@@ -222,7 +222,7 @@ fn odd_nodes() -> Vec<Value> {
     entries
 }
 
-/// The same of chats of Open WebUI.
+/// Chats of Open WebUI with fields of odd types.
 fn odd_chats() -> Vec<Value> {
     let chats = [
         json!({"messages": [{"role": "user", "content": "Hi"}]}),

@@ -74,7 +74,7 @@ impl Answer {
             .with(HeaderName::from_static("x-ratelimit-reset"), &allowance.resets_at.seconds().to_string())
     }
 
-    /// The same for a client that asked for the head alone.
+    /// This answer without its body, for a `HEAD` request.
     pub(super) fn without_body(self) -> Self {
         Self { body: Body::Empty, ..self }
     }

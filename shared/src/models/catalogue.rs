@@ -16,7 +16,7 @@ const SHIPPED: &str = include_str!("catalogue.json");
 /// Of a model that configuration names and says no more of.
 const MODEST_WINDOW: u64 = 8192;
 const MODEST_OUTPUT: u32 = 4096;
-/// The same of one that reasons, which takes room.
+/// What is assumed of a model that reasons: thoughts take room.
 const WINDOW_WITH_THOUGHTS: u64 = 65_536;
 const OUTPUT_WITH_THOUGHTS: u32 = 32_768;
 const MILLION: u64 = 1_000_000;

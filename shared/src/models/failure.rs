@@ -54,12 +54,12 @@ impl Failure {
         Self { may_cost: true, ..Self::from(FailureKind::TimedOut) }
     }
 
-    /// The same, to be tried again after this time.
+    /// This failure, with the time that the provider asks to wait before the next try.
     pub(super) fn after(self, retry_after: Option<Duration>) -> Self {
         Self { retry_after, ..self }
     }
 
-    /// The same, of which nothing says that it passes.
+    /// This failure as one that will not pass by itself, so the model is not asked again.
     pub(super) fn for_good(self) -> Self {
         Self { is_passing: false, ..self }
     }

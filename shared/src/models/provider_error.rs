@@ -197,7 +197,7 @@ impl Told {
         }
     }
 
-    /// The same with what stands beside the error, should it say nothing itself.
+    /// This error, with the message of the event around it where the error itself has none.
     fn beside(mut self, event: Json<'_>) -> Self {
         if self.message.is_empty() {
             self.message = Self::of(event).message;

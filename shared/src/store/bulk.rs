@@ -29,7 +29,7 @@ pub(super) struct Draft {
     revision: Revision,
     /// The number of its first message.
     first: u64,
-    messages: Vec<StoredMessage>,
+    pub(super) messages: Vec<StoredMessage>,
     /// How many of them, the first ones, are the current branch.
     shown: u64,
 }

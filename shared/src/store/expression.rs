@@ -251,7 +251,7 @@ impl Write {
         Self { table: table.to_owned(), action, expression, tells: false }
     }
 
-    /// The same update; when its condition fails, it tells of the item that is there.
+    /// This update, which returns the stored item when its condition fails.
     pub(super) fn telling(self) -> Self {
         Self { tells: true, ..self }
     }

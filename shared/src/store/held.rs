@@ -73,7 +73,7 @@ impl Held {
         wanted.tokens <= held.tokens && wanted.micro_dollars <= held.micro_dollars
     }
 
-    /// The same with so much held.
+    /// This reservation, raised to `wanted` where that is more.
     pub(super) fn raised_to(&self, wanted: Spending) -> Self {
         let extra = Spending {
             tokens: wanted.tokens.saturating_sub(self.spending.tokens),

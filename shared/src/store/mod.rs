@@ -113,7 +113,7 @@ impl Store {
         Self { client: Client::from_conf(config), studio, connections, quota: None }
     }
 
-    /// The same with a limit on what the conversations of a user take, in bytes. How replies end is not limited.
+    /// This store, with a limit in bytes on what the conversations of a user take. The end of a reply is always stored.
     #[must_use]
     pub fn with_quota(self, quota: Option<u64>) -> Self {
         Self { quota, ..self }

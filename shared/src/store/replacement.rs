@@ -99,8 +99,9 @@ impl Store {
             if running.is_some() {
                 return Err(reply_running());
             }
-            self.writes_messages(new.messages.len() as u64).await?;
             let (draft, change) = rewritten(stored, new);
+            // Those of other branches are written anew, too.
+            self.writes_messages(draft.messages.len() as u64).await?;
             let version = self.replace_revision(user, stored, &new.summary, draft, &change).await?;
             return Ok(version.map(|version| (version, 0)));
         };

@@ -161,7 +161,7 @@ fn totals_expression(change: &Tally) -> Expression {
     expression
 }
 
-/// The same on condition that what is added is within the quota.
+/// `expression`, on condition that the bytes that `change` adds are within the quota.
 fn within(expression: Expression, change: &Tally, quota: Option<u64>) -> Expression {
     match quota.and_then(|quota| i64::try_from(quota).ok()).filter(|_| change.bytes > 0) {
         Some(quota) => expression.when_absent_or_at_most("bytes", number(quota - change.bytes)),

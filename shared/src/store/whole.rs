@@ -60,7 +60,7 @@ impl Store {
         }
     }
 
-    /// The same as it was at one moment: reading takes several, in which others write.
+    /// A whole conversation as it was at one moment: reading takes several requests, and others may write between them.
     ///
     /// # Errors
     /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when it kept changing; [`crate::error::Code::Invalid`]

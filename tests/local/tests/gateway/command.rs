@@ -52,7 +52,7 @@ impl Place {
         Self::wait(self.command(arguments))
     }
 
-    /// The same with a command of one's own.
+    /// Starts this command, and waits until it has said where it listens.
     pub(crate) fn wait(mut command: Command) -> (Running, String) {
         let mut running = Running(command.spawn().unwrap());
         let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();

@@ -1,4 +1,4 @@
-//! What requests of this group may cost: large reads count as several requests, and what is written is limited.
+//! What requests may cost: large reads count as several requests, and what is written is limited.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use shared::http::{Answer, Request};
 use shared::store::{CostLimits, Costs, Store};
 
 /// Accounts for what requests cost.
-pub(super) struct Accounting {
+pub(crate) struct Accounting {
     /// None where requests have no limit either.
     limits: Option<CostLimits>,
     /// Users whose reads counted, each in the window with this number.
@@ -19,30 +19,33 @@ pub(super) struct Accounting {
 }
 
 impl Accounting {
-    /// Reads the variables.
-    pub(super) fn read(variables: &mut Variables) -> Self {
-        let some = |number: u64| (number > 0).then_some(number);
-        let read_units = some(variables.parsed_or("READ_UNITS_PER_REQUEST", 64));
+    /// Accounts for reads and writes, by the limits in the variables.
+    pub(crate) fn of_all(variables: &mut Variables) -> Self {
         let items_of_a_request = some(variables.parsed_or("ITEMS_PER_REQUEST", 25_000));
         let items = some(variables.parsed_or("ITEMS_PER_WINDOW", 50_000));
+        let mut accounting = Self::of_reads(variables);
+        accounting.limits =
+            accounting.limits.map(|limits| CostLimits { items_of_a_request, items, ..limits });
+        accounting
+    }
+
+    /// Accounts for reads alone, for a group that stores nothing.
+    pub(crate) fn of_reads(variables: &mut Variables) -> Self {
+        let read_units = some(variables.parsed_or("READ_UNITS_PER_REQUEST", 64));
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
-        let limits = rate.map(|rate| CostLimits { rate, read_units, items_of_a_request, items });
+        let limits = rate.map(|rate| CostLimits { rate, read_units, items_of_a_request: None, items: None });
         Self { limits, readers: Views::default() }
     }
 
     /// Handles a request, and counts what it read beyond what is free.
-    pub(super) async fn account(
+    pub(crate) async fn account(
         &self,
         store: &Store,
         request: &Request,
         work: impl Future<Output = Result<Answer>>,
     ) -> Result<Answer> {
-        let Some(mut limits) = self.limits else { return work.await };
-        if request.is_write() {
-            // It counts as a request, whatever it reads.
-            limits.read_units = None;
-        }
+        let Some(limits) = self.limits else { return work.await };
         let costs: Arc<Costs> = Costs::new(limits);
         let answer = costs.account(work).await;
         if let Some((user, requests)) = costs.requests_read() {
@@ -58,7 +61,7 @@ impl Accounting {
     ///
     /// # Errors
     /// [`shared::error::Code::RateLimited`].
-    pub(super) async fn check_reader(&self, store: &Store, request: &Request, user: UserId) -> Result<()> {
+    pub(crate) async fn check_reader(&self, store: &Store, request: &Request, user: UserId) -> Result<()> {
         let (Some(limits), now) = (self.limits, clock::now()) else { return Ok(()) };
         let window = limits.rate.window_at(now);
         let has_read_much = self.readers.recent(&user, now, limits.rate.window_millis()) == Some(window);
@@ -71,4 +74,9 @@ impl Accounting {
         }
         check_allowance(&allowance)
     }
+}
+
+/// A limit of 0 is none.
+fn some(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
 }
