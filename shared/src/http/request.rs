@@ -1,7 +1,7 @@
 //! A request that API Gateway has routed, and what handlers read from it.
 
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt as _, http};
@@ -26,7 +26,7 @@ pub struct Request {
     route_key: String,
     id: String,
     address: String,
-    allowance: OnceLock<Allowance>,
+    allowance: Mutex<Option<Allowance>>,
     pub(super) declared: OnceLock<Parameters>,
 }
 
@@ -48,7 +48,7 @@ impl Request {
     }
 
     fn routed(inner: lambda_http::Request, route_key: String, id: String, address: String) -> Self {
-        Self { inner, route_key, id, address, allowance: OnceLock::new(), declared: OnceLock::new() }
+        Self { inner, route_key, id, address, allowance: Mutex::default(), declared: OnceLock::new() }
     }
 
     /// The route as `template.yaml` spells it: `GET /api/conversations/{id}`.
@@ -80,13 +80,17 @@ impl Request {
         !self.inner.method().is_safe()
     }
 
-    /// Says what is left of the caller's requests, for the head of the answer. The first to say it is heard.
+    /// Says what is left of the caller's requests, for the head of the answer, which shows the least that was noted.
     pub fn note_allowance(&self, allowance: Allowance) {
-        self.allowance.get_or_init(|| allowance);
+        let mut noted = self.allowance.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was counted later may leave less.
+        if noted.is_none_or(|noted| allowance.remaining <= noted.remaining) {
+            *noted = Some(allowance);
+        }
     }
 
-    pub(super) fn allowance(&self) -> Option<&Allowance> {
-        self.allowance.get()
+    pub(super) fn allowance(&self) -> Option<Allowance> {
+        *self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the client says of itself, at most 256 characters.

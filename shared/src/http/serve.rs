@@ -48,7 +48,7 @@ async fn respond(group: &impl Group, request: Request) -> Response<Body> {
     };
     let mut answer = answer.instrument(span).await;
     if let Some(allowance) = request.allowance() {
-        answer = answer.with_allowance(allowance);
+        answer = answer.with_allowance(&allowance);
     }
     let answer = if request.is_head() { answer.without_body() } else { answer };
     answer.into_response(request.id(), start.elapsed().as_secs_f64())
