@@ -3,7 +3,6 @@
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use shared::Result;
 use shared::clock;
 use shared::domain::{Millis, UserId};
@@ -91,7 +90,7 @@ enum ImportedEntry {
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.base.caller(request).await?.user;
-    let entries: Entries<'_> = request.json_file()?;
+    let entries = Entries::of(request.json_file()?)?;
     let deadline = clock::now().plus_seconds(LONGEST_SECONDS);
     let mut report = Report::default();
     let mut limit = None;
@@ -147,7 +146,7 @@ impl Report {
 async fn import(
     group: &Conversations,
     user: UserId,
-    entry: &RawValue,
+    entry: &[u8],
     deadline: Millis,
 ) -> Result<ImportOutcome> {
     let imported = imported(entry, clock::now())?;

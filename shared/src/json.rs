@@ -2,10 +2,14 @@
 
 mod fault;
 mod shape;
+mod split;
 
 use serde::{Deserialize, Deserializer};
 
 use crate::error::Result;
+
+pub use self::shape::check_values;
+pub use self::split::{members, name_and_value, without_non_numbers};
 
 /// The value in `text`, a body of a request.
 ///
@@ -20,7 +24,7 @@ pub fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_part<'de, T: Deserialize<'de>>(subject: &str, text: &'de [u8]) -> Result<T> {
-    shape::check(text)?;
+    shape::check(subject, text)?;
     let mut json = serde_json::Deserializer::from_slice(text);
     let value =
         serde_path_to_error::deserialize(&mut json).map_err(|error| fault::explain(subject, &error, text))?;

@@ -19,6 +19,7 @@ mod bad_input;
 mod bad_requests;
 mod bad_routes;
 mod branches;
+mod broken_imports;
 mod broken_off;
 mod browser;
 mod budgets;

@@ -1,94 +1,113 @@
-//! The entries of a file that is imported, each as the text it is: one that is bad spoils no other, and no values are built of
-//! what is not needed.
+//! The entries of a file that is imported, each as the text it is: one that is bad spoils no other, even where it is not JSON, and no
+//! values are built of what is not needed.
 
-use std::fmt;
-
-use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
+use shared::Result;
+use shared::error::{Code, Error};
+use shared::json;
 
 const MOST_ENTRIES: usize = 10_000;
+const FIELD: &str = "conversations";
 
-/// The conversations of a list, or of an export of ours, in their order.
-pub(in crate::conversations) struct Entries<'a>(Vec<&'a RawValue>);
+/// The conversations of a list, or of an export of ours, in their order. Whether each is JSON is not checked.
+pub(in crate::conversations) struct Entries<'a>(Vec<&'a [u8]>);
 
 impl<'a> Entries<'a> {
-    pub(in crate::conversations) fn as_slice(&self) -> &[&'a RawValue] {
+    /// The entries of a file.
+    ///
+    /// # Errors
+    /// [`Code::MalformedJson`] when its entries cannot be told apart, [`Code::Invalid`] when it has too many or holds none.
+    pub(in crate::conversations) fn of(file: &'a [u8]) -> Result<Self> {
+        let text = file.trim_ascii();
+        let entries = match text.first() {
+            Some(b'[') => members(file, text)?,
+            Some(b'{') => members(file, list_in(file, text)?)?,
+            _ => {
+                json::parse::<IgnoredAny>(file)?;
+                return Err(Error::invalid("The body must be a list of conversations, or an export"));
+            }
+        };
+        if entries.len() > MOST_ENTRIES {
+            return Err(Error::invalid_field(
+                FIELD,
+                format!("must have at most {MOST_ENTRIES} conversations"),
+            ));
+        }
+        Ok(Self(entries))
+    }
+
+    pub(in crate::conversations) fn as_slice(&self) -> &[&'a [u8]] {
         &self.0
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(File)
+/// The list of the conversations in an export.
+fn list_in<'a>(file: &[u8], export: &'a [u8]) -> Result<&'a [u8]> {
+    let mut list = None;
+    for field in members(file, export)? {
+        let (name, value) = json::name_and_value(field).ok_or_else(|| malformed(file))?;
+        if name == FIELD && list.replace(value).is_some() {
+            return Err(Error::invalid(format!("The body must not repeat the field `{FIELD}`")));
+        }
     }
+    let list = list.ok_or_else(|| Error::invalid(format!("The body must have the field `{FIELD}`")))?;
+    if list.starts_with(b"[") { Ok(list) } else { Err(Error::invalid_field(FIELD, "must be a list")) }
 }
 
-struct File;
-
-impl<'de> Visitor<'de> for File {
-    type Value = Entries<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of conversations, or an export")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = list.next_element()? {
-            if entries.len() == MOST_ENTRIES {
-                let rule = format!("must have at most {MOST_ENTRIES} conversations");
-                return Err(A::Error::custom(rule));
-            }
-            entries.push(entry);
-        }
-        Ok(Entries(entries))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = None;
-        while let Some(field) = map.next_key::<Field>()? {
-            match field {
-                Field::Conversations if entries.is_some() => {
-                    return Err(A::Error::duplicate_field("conversations"));
-                }
-                Field::Conversations => entries = Some(map.next_value::<List<'de>>()?.0),
-                Field::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        entries.ok_or_else(|| A::Error::missing_field("conversations"))
-    }
+fn members<'a>(file: &[u8], text: &'a [u8]) -> Result<Vec<&'a [u8]>> {
+    json::members(text).ok_or_else(|| malformed(file))
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Field {
-    Conversations,
-    #[serde(other)]
-    Other,
+/// Says where a file ceases to be JSON.
+fn malformed(file: &[u8]) -> Error {
+    let error = json::parse::<IgnoredAny>(file).err();
+    error.unwrap_or_else(|| Error::new(Code::MalformedJson, "The body is not valid JSON"))
 }
 
-/// A list of entries and nothing else.
-struct List<'a>(Entries<'a>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'de: 'a, 'a> Deserialize<'de> for List<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seq;
-
-        impl<'de> Visitor<'de> for Seq {
-            type Value = List<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-                File.visit_seq(list).map(List)
-            }
+    #[test]
+    fn a_file_is_split_whatever_its_entries_are() {
+        let count = |file: &str| Entries::of(file.as_bytes()).map(|entries| entries.as_slice().len());
+        for file in [
+            "[{\"a\":NaN},\"\u{1}\"]",
+            " [1 , 2] ",
+            r#"{"v":NaN,"conversations":[{"conversations":7},x],"more":{}}"#,
+            r#"{"\u0063onversations":[1,2]}"#,
+        ] {
+            assert_eq!(count(file).ok(), Some(2), "{file}");
         }
+        let many = |entries: usize| format!("[{}]", vec!["0"; entries].join(","));
+        assert!(count(&many(MOST_ENTRIES)).is_ok() && count(&many(MOST_ENTRIES + 1)).is_err());
+    }
 
-        deserializer.deserialize_seq(Seq)
+    #[test]
+    fn a_file_whose_entries_cannot_be_told_apart_is_refused_whole() {
+        let code = |file: &str| Entries::of(file.as_bytes()).err().map(|error| error.code());
+        for file in [
+            "",
+            "x",
+            "[",
+            "[1",
+            "[1]x",
+            "[\"]",
+            "{1:2}",
+            "{\"conversations\":[1}",
+            "{\"conversations\":[1],}",
+        ] {
+            assert_eq!(code(file), Some(Code::MalformedJson), "{file}");
+        }
+        for file in [
+            "7",
+            "null",
+            "\"x\"",
+            "{}",
+            r#"{"conversations":{}}"#,
+            r#"{"conversations":[],"conversations":[]}"#,
+        ] {
+            assert_eq!(code(file), Some(Code::Invalid), "{file}");
+        }
     }
 }

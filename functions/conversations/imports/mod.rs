@@ -15,10 +15,9 @@ pub(super) use open_webui::OpenWebUiChat;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use shared::Result;
 use shared::domain::{ConversationId, Message, MessageId, Millis, Title};
-use shared::error::Error;
+use shared::error::{Code, Error};
 use shared::http::fingerprint;
 use shared::json;
 use shared::store::Imported;
@@ -37,9 +36,11 @@ struct Fields {
 /// The conversation of an entry. `now` is its time if it tells none.
 ///
 /// # Errors
-/// [`shared::error::Code::Invalid`] when it is no conversation, or has no messages that could be imported.
-pub(super) fn imported(entry: &RawValue, now: Millis) -> Result<Imported> {
-    let text = entry.get().as_bytes();
+/// [`Code::MalformedJson`], or [`Code::Invalid`] when it is no conversation, or has no messages that could be imported.
+pub(super) fn imported(entry: &[u8], now: Millis) -> Result<Imported> {
+    let no_text = |_| Error::new(Code::MalformedJson, format!("{SUBJECT} is not UTF-8"));
+    let plain = json::without_non_numbers(str::from_utf8(entry).map_err(no_text)?);
+    let text = plain.as_bytes();
     if !text.starts_with(b"{") {
         return Err(Error::invalid(format!("{SUBJECT} must be an object")));
     }

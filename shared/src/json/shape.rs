@@ -8,21 +8,25 @@ const MOST_LEVELS: usize = 32;
 /// An export of 4 MB whose messages are all very short has 230,000.
 const MOST_VALUES: usize = 300_000;
 
-/// Says whether `text` may be read.
+/// Says whether `text`, which errors call `subject`, may be read.
 ///
 /// # Errors
 /// [`Code::MalformedJson`] when it nests too deep, [`Code::Invalid`] when it has too many values.
-pub(super) fn check(text: &[u8]) -> Result<()> {
+pub(super) fn check(subject: &str, text: &[u8]) -> Result<()> {
     let shape = Shape::of(text);
     if shape.levels > MOST_LEVELS {
-        let detail = format!("The body nests deeper than {MOST_LEVELS} levels");
+        let detail = format!("{subject} nests deeper than {MOST_LEVELS} levels");
         return Err(Error::new(Code::MalformedJson, detail));
     }
-    if shape.values > MOST_VALUES {
-        let detail = format!("The body must have at most {MOST_VALUES} values; please send it in parts");
-        return Err(Error::invalid(detail));
-    }
-    Ok(())
+    shape.check_values(subject)
+}
+
+/// Says whether a body has few enough values that its parts may be read one by one.
+///
+/// # Errors
+/// [`Code::Invalid`] when it has too many.
+pub fn check_values(body: &[u8]) -> Result<()> {
+    Shape::of(body).check_values("The body")
 }
 
 /// The shape of a text, were it JSON.
@@ -33,6 +37,14 @@ struct Shape {
 }
 
 impl Shape {
+    fn check_values(&self, subject: &str) -> Result<()> {
+        if self.values > MOST_VALUES {
+            let detail = format!("{subject} must have at most {MOST_VALUES} values; please send it in parts");
+            return Err(Error::invalid(detail));
+        }
+        Ok(())
+    }
+
     fn of(text: &[u8]) -> Self {
         let (mut depth, mut levels, mut commas, mut filled) = (0_usize, 0, 0, 0);
         let (mut in_string, mut is_escaped, mut is_opened) = (false, false, false);
@@ -82,17 +94,17 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_and_brackets_in_strings_are_not_nesting() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(check(nested(32).as_bytes()).is_ok());
-        assert!(check(nested(33).as_bytes()).is_err());
-        assert!(check(nested(100_000).as_bytes()).is_err());
+        assert!(check("The body", nested(32).as_bytes()).is_ok());
+        assert!(check("The body", nested(33).as_bytes()).is_err());
+        assert!(check("The body", nested(100_000).as_bytes()).is_err());
         let text = format!("\"\\\"{}\"", "[".repeat(50));
-        assert!(check(text.as_bytes()).is_ok());
+        assert!(check("The body", text.as_bytes()).is_ok());
     }
 
     #[test]
     fn more_values_than_any_honest_body_has_are_refused() {
         let list = |values: usize| format!("[{}]", vec!["0"; values].join(","));
-        assert!(check(list(MOST_VALUES - 1).as_bytes()).is_ok());
-        assert!(check(list(MOST_VALUES).as_bytes()).is_err());
+        assert!(check("The body", list(MOST_VALUES - 1).as_bytes()).is_ok());
+        assert!(check("The body", list(MOST_VALUES).as_bytes()).is_err());
     }
 }
