@@ -1,6 +1,6 @@
 //! `.env`: what people have there from the server before this one is read as that server read it.
 
-use std::{borrow::Cow, collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use crate::error::Error;
 
@@ -12,39 +12,105 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(failed(error.to_string())),
     };
-    let text: String = text.trim_start_matches('\u{feff}').lines().map(|line| quoted(line) + "\n").collect();
-    let mut variables = BTreeMap::new();
-    for line in dotenvy::from_read_iter(text.as_bytes()) {
-        // The text of a bad line is not repeated: it may be a secret.
-        let (name, value) = line.map_err(|error| match error {
-            dotenvy::Error::LineParse(part, _) => {
-                failed(format!("line {} is not NAME=value", number_of(&text, &part)))
-            }
-            other => failed(other.to_string()),
-        })?;
-        variables.insert(name, value);
+    let text = text.trim_start_matches('\u{feff}');
+    // The text of a bad line is not repeated: it may be a secret.
+    parse(text).map_err(|line| failed(format!("line {line} is not NAME=value")))
+}
+
+/// The variables in `text`, or the number of the line that sets none.
+fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
+    let (mut variables, mut rest) = (BTreeMap::new(), text.trim_start());
+    while !rest.is_empty() {
+        if rest.starts_with('#') {
+            rest = first_line(rest).1.trim_start();
+            continue;
+        }
+        let read = text.get(..text.len() - rest.len()).unwrap_or_default();
+        let (name, value, behind) = assignment(rest).ok_or(read.matches('\n').count() + 1)?;
+        let value = expanded(&value, &variables);
+        variables.insert(name.to_owned(), value);
+        rest = behind.trim_start();
     }
     Ok(variables)
 }
 
-/// A line whose value has spaces or backslashes outside of quotes, with quotes.
-fn quoted(line: &str) -> Cow<'_, str> {
-    let Some((name, rest)) = line.split_once('=') else { return line.into() };
-    let comment = rest.find(" #").or_else(|| rest.find("\t#")).unwrap_or(rest.len());
-    let value = rest.get(..comment).unwrap_or(rest).trim();
-    let bare_name = name.trim().trim_start_matches("export ").trim();
-    let is_name = bare_name.chars().all(|it| it.is_ascii_alphanumeric() || ['_', '.'].contains(&it));
-    let needs_quotes = value.contains(|it: char| it.is_whitespace() || it == '\\');
-    if !is_name || !needs_quotes || value.contains('\'') || value.starts_with(['"', '#']) {
-        return line.into();
+/// The name and the value with which `text` begins, and what stands behind them.
+fn assignment(text: &str) -> Option<(&str, String, &str)> {
+    let (name, value) = text.split_once('=')?;
+    let name = name.trim();
+    let name =
+        name.strip_prefix("export").filter(|name| name.starts_with([' ', '\t'])).unwrap_or(name).trim();
+    if name.is_empty() || name.contains(|it: char| it.is_whitespace() || it == '#') {
+        return None;
     }
-    format!("{name}='{value}'").into()
+    let inner = value.trim_start_matches([' ', '\t']);
+    let quote = inner.chars().next().filter(|first| matches!(first, '"' | '\''));
+    let Some(quote) = quote else {
+        let (line, behind) = first_line(value);
+        return Some((name, without_comment(line).to_owned(), behind));
+    };
+    let (value, behind) = quoted(inner.strip_prefix(quote)?, quote)?;
+    let (tail, behind) = first_line(behind);
+    without_comment(&format!(" {tail}")).is_empty().then_some((name, value, behind))
 }
 
-/// The number of the first line that holds `part`: what is wrong with a line may be told of a part of it.
-fn number_of(text: &str, part: &str) -> String {
-    let position = text.lines().position(|line| line.contains(part.trim()));
-    position.map_or_else(|| "?".to_owned(), |position| (position + 1).to_string())
+fn first_line(text: &str) -> (&str, &str) {
+    text.split_once('\n').unwrap_or((text, ""))
+}
+
+/// A value without quotes, as it stands there. A `#` within a word begins no comment.
+fn without_comment(line: &str) -> &str {
+    let comment = line.find(" #").or_else(|| line.find("\t#")).unwrap_or(line.len());
+    line.get(..comment).unwrap_or(line).trim()
+}
+
+/// The value up to the closing quote, and what stands behind that.
+fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+    let (mut value, mut letters) = (String::new(), text.chars());
+    while let Some(letter) = letters.next() {
+        if letter == quote {
+            return Some((value, letters.as_str()));
+        }
+        let mut ahead = letters.clone();
+        let escaped = ahead.next().filter(|_| letter == '\\').and_then(|next| escape(next, quote));
+        if escaped.is_some() {
+            letters = ahead;
+        }
+        value.push(escaped.unwrap_or(letter));
+    }
+    // A path may end in a backslash, which then escapes no quote.
+    text.split_once(quote).map(|(value, behind)| (value.to_owned(), behind))
+}
+
+/// What a letter behind a backslash stands for; `None` where the backslash stands for itself.
+fn escape(letter: char, quote: char) -> Option<char> {
+    match letter {
+        '\\' | '\'' => Some(letter),
+        _ if quote == '\'' => None,
+        '"' => Some('"'),
+        'a' => Some('\u{7}'),
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'v' => Some('\u{b}'),
+        _ => None,
+    }
+}
+
+/// A value with other variables in the place of `${NAME}` and `${NAME:-default}`. Any other `$` is a character.
+fn expanded(value: &str, variables: &BTreeMap<String, String>) -> String {
+    let (mut plain, mut rest) = (String::new(), value);
+    while let Some((before, (inner, behind))) =
+        rest.split_once("${").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    {
+        let (name, default) = inner.split_once(":-").unwrap_or((inner, ""));
+        let known = variables.get(name).cloned().or_else(|| std::env::var(name).ok());
+        plain = plain + before + &known.unwrap_or_else(|| default.to_owned());
+        rest = behind;
+    }
+    plain + rest
 }
 
 #[cfg(test)]
@@ -73,6 +139,36 @@ mod tests {
             ("H", "a#b"),
             ("I", ""),
             ("J", "x y"),
+        ];
+        let parsed: Vec<(String, String)> = parsed(text).unwrap().into_iter().collect();
+        assert_eq!(parsed, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn dollars_quotes_and_backslashes_are_read_as_the_old_server_read_them() {
+        let text = r#"A=abc$def
+B=it's
+C="C:\data"
+D="pa$$word" # x
+E='a$b ${NOT_SET_ANYWHERE:-c}'
+F=${A}-${NOT_SET_ANYWHERE}-$A
+G="two
+lines"
+I=say hi$
+J='it\'s'
+H="C:\dir\"
+"#;
+        let expected = [
+            ("A", "abc$def"),
+            ("B", "it's"),
+            ("C", "C:\\data"),
+            ("D", "pa$$word"),
+            ("E", "a$b c"),
+            ("F", "abc$def--$A"),
+            ("G", "two\nlines"),
+            ("H", "C:\\dir\\"),
+            ("I", "say hi$"),
+            ("J", "it's"),
         ];
         let parsed: Vec<(String, String)> = parsed(text).unwrap().into_iter().collect();
         assert_eq!(parsed, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
