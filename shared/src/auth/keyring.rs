@@ -15,6 +15,19 @@ use crate::secrets::{Secrets, Versions};
 /// How often a key that is not known makes an instance read the secret again, at most.
 const PAUSE_SECONDS: u64 = 60;
 
+/// What marks a secret as one that documentation shows.
+const EXAMPLES: [&str; 8] = [
+    "secret-key",
+    "secret_key",
+    "changeme",
+    "change-me",
+    "django-insecure-",
+    "your-",
+    "example",
+    // FastAPI's tutorial prints it.
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+];
+
 /// The secret from which keys follow. It is never printed.
 #[derive(Clone)]
 pub struct SecretKey(String);
@@ -27,9 +40,7 @@ impl TryFrom<String> for SecretKey {
         characters.sort_unstable();
         characters.dedup();
         let lower = secret.to_lowercase();
-        let is_example = ["secret-key", "secret_key", "changeme", "change-me", "your-", "example"]
-            .iter()
-            .any(|e| lower.contains(e));
+        let is_example = EXAMPLES.iter().any(|example| lower.contains(example));
         if secret.len() < 32 || characters.len() < 10 || is_example {
             return Err("must be at least 32 bytes of randomness; `openssl rand -hex 32` makes a good one");
         }
@@ -167,7 +178,14 @@ mod tests {
 
     #[test]
     fn short_monotonous_and_example_secrets_are_refused() {
-        for bad in ["", "short", &"a".repeat(64), "your-secret-key-change-it-in-production-0123456789"] {
+        for bad in [
+            "",
+            "short",
+            &"a".repeat(64),
+            "your-secret-key-change-it-in-production-0123456789",
+            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            "django-insecure-4f1d0f0c9e8b7a6d5c4b3a29181706f5",
+        ] {
             assert!(SecretKey::try_from(bad.to_owned()).is_err(), "{bad}");
         }
         assert!(SecretKey::try_from("4f1d0f0c9e8b7a6d5c4b3a29181706f5".to_owned()).is_ok());

@@ -8,7 +8,22 @@ const SIGNING: &str = "SECRET_KEY";
 const KEY: &str = "_API_KEY";
 
 /// What marks a secret as an example even where it is long: functions refuse it.
-const EXAMPLES: [&str; 6] = ["secret-key", "secret_key", "changeme", "change-me", "your-", "example"];
+const EXAMPLES: [&str; 8] = [
+    "secret-key",
+    "secret_key",
+    "changeme",
+    "change-me",
+    "django-insecure-",
+    "your-",
+    "example",
+    // FastAPI's tutorial prints it.
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+];
+
+/// What marks a key as one that somebody is meant to replace, even where the server takes any key.
+const INSTRUCTIONS: [&str; 7] = ["your", "here", "replace", "change", "insert", "enter", "paste"];
+/// The most characters of a word that people give to a server that takes any key.
+const MOST_OF_WORD: usize = 24;
 
 /// What placeholders are made of, in pieces of at least two letters.
 const WORDS: &str = "\
@@ -29,7 +44,9 @@ const WORDS: &str = "\
 pub(crate) fn remove(variables: &mut BTreeMap<String, String>) -> Vec<String> {
     let is_removed = |name: &str, value: &str| match name.strip_suffix(KEY) {
         // A model server of one's own may take any key.
-        Some(provider) => is_placeholder(value) && !has_server_of_its_own(variables, provider),
+        Some(provider) => {
+            is_placeholder(value) && !(is_plain_word(value) && has_server_of_its_own(variables, provider))
+        }
         None => name == SIGNING && is_placeholder(value),
     };
     let found: Vec<String> = variables
@@ -54,6 +71,16 @@ fn has_server_of_its_own(variables: &BTreeMap<String, String>, provider: &str) -
     base.is_some_and(|base| !["api.openai.com", "api.anthropic.com"].iter().any(|host| base.contains(host)))
 }
 
+/// Whether `value` may be meant as it stands, as `none` and `dummy` may.
+fn is_plain_word(value: &str) -> bool {
+    let lower = value.to_lowercase();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    value.len() <= MOST_OF_WORD
+        && lower.chars().any(char::is_alphanumeric)
+        && lower.chars().all(is_plain)
+        && !INSTRUCTIONS.iter().any(|word| lower.contains(word))
+}
+
 /// Whether somebody is meant to put a secret in the place of `value`.
 fn is_placeholder(value: &str) -> bool {
     let lower = value.to_lowercase();
@@ -63,7 +90,7 @@ fn is_placeholder(value: &str) -> bool {
 
 /// Whether a piece between punctuation is nothing but words of placeholders, `xxx`, `123` and the like.
 fn is_filler(piece: &str) -> bool {
-    if piece.is_empty() || is_run(piece) {
+    if piece.is_empty() || is_run(piece) || is_runs(piece) {
         return true;
     }
     let words = || WORDS.split_whitespace();
@@ -97,6 +124,12 @@ fn is_run(piece: &str) -> bool {
     };
     let is_in_order = bytes.len() != 2 && bytes.windows(2).all(follows);
     is_in_order || bytes.iter().all(|byte| *byte == b'x') || bytes.iter().all(|byte| *byte == b'0')
+}
+
+/// Whether a piece is letters in their order and digits in their order, by turns: `abcdef123456`.
+fn is_runs(piece: &str) -> bool {
+    let mut groups = piece.as_bytes().chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
+    groups.all(|group| group.len() >= 3 && str::from_utf8(group).is_ok_and(is_run))
 }
 
 #[cfg(test)]
@@ -153,6 +186,10 @@ mod tests {
         "{{ OPENAI_API_KEY }}",
         "xxx",
         "none",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "django-insecure-4f1d0f0c9e8b7a6d5c4b3a29181706f5",
+        "sk-abcdef1234567890",
+        "sk-proj-1234abcdefgh5678",
     ];
 
     #[test]
@@ -176,6 +213,8 @@ mod tests {
             "AIzaSyD3f9",
             "ollama",
             "92837465",
+            "abcdef92837465",
+            "sk-abdcef1234567890",
             &"a".repeat(64),
         ] {
             assert!(!is_placeholder(value), "{value}");
@@ -204,11 +243,19 @@ mod tests {
 
     #[test]
     fn a_model_server_of_ones_own_takes_any_key() {
-        let with = |base: &str| {
-            let set = [("OPENAI_API_KEY", "none"), ("OPENAI_BASE_URL", base)];
+        let with_key = |key: &str, base: &str| {
+            let set = [("OPENAI_API_KEY", key), ("OPENAI_BASE_URL", base)];
             let mut variables = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
             remove(&mut variables).len()
         };
-        assert_eq!((with("http://127.0.0.1:11434/v1"), with("https://api.openai.com/v1")), (0, 1));
+        for key in ["none", "test", "dummy", "xxx", "sk-1234"] {
+            assert_eq!(with_key(key, "http://127.0.0.1:11434/v1"), 0, "{key}");
+            assert_eq!(with_key(key, "https://api.openai.com/v1"), 1, "{key}");
+        }
+        for key in
+            ["sk-your-openai-key", "<your key>", "api-key-here", "<key>", "...", "replace-me", "你的密钥"]
+        {
+            assert_eq!(with_key(key, "https://models.example.net/v1"), 1, "{key}");
+        }
     }
 }
