@@ -1,14 +1,14 @@
 //! What a conversation may be called: the beginning of what its user said, or what a model answered when asked for a title.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::domain::{Prompt, Title};
+use crate::domain::{Prompt, Title, is_visible, turns_direction};
 
 /// The most characters of a title made of a message, and of one that a model gave.
 const FIRST_WORDS: usize = 40;
 const LONGEST: usize = 80;
 /// How thoughts begin that stand in the text itself.
-const OPENING: [&str; 8] = [
+const OPENING: [&str; 9] = [
     "<think",
     "<thought",
     "<reason",
@@ -17,9 +17,10 @@ const OPENING: [&str; 8] = [
     "[think]",
     "◁think▷",
     "<|channel|>analysis",
+    "<|begin_of_thought|>",
 ];
 /// How they end.
-const CLOSING: [&str; 10] = [
+const CLOSING: [&str; 11] = [
     "</think>",
     "</thinking>",
     "</thought>",
@@ -30,7 +31,10 @@ const CLOSING: [&str; 10] = [
     "[/think]",
     "◁/think▷",
     "<|channel|>final<|message|>",
+    "<|end_of_thought|>",
 ];
+/// What the field of a title is called in JSON, best first.
+const NAMES: [&str; 5] = ["title", "name", "topic", "subject", "headline"];
 /// What stands around titles that models give.
 const ORNAMENTS: [char; 13] = ['"', '\'', '“', '”', '‘', '’', '「', '」', '[', ']', '(', ')', '.'];
 
@@ -48,9 +52,13 @@ pub fn title_of(prompt: &Prompt) -> Title {
 /// The title in a model's answer: behind its thoughts, inside its JSON, without ornaments.
 pub(super) fn title_in(said: &str) -> Option<Title> {
     let said = behind_thoughts(said)?.trim();
-    let line = match in_json(said) {
+    let line = match in_json(said).or_else(|| in_later_json(said)) {
         Some(title) => title,
-        None => said.lines().map(str::trim).find(|line| !line.is_empty() && !is_fence(line))?.to_owned(),
+        None => behind_preface(said)
+            .lines()
+            .map(within_tags)
+            .find(|line| !line.is_empty() && !is_fence(line))?
+            .to_owned(),
     };
     let line = without_marks(&line);
     let line = without_label(line.trim_matches(ORNAMENTS)).trim().trim_matches(ORNAMENTS).trim();
@@ -81,21 +89,68 @@ fn in_json(said: &str) -> Option<String> {
     first_text(&value)
 }
 
-/// The text that is called a title, or the first there is.
+/// The title in an object behind a preface, if a field of it is called so.
+fn in_later_json(said: &str) -> Option<String> {
+    let starts = said.match_indices('{').take(4);
+    let objects = starts.filter_map(|(start, _)| {
+        serde_json::Deserializer::from_str(said.get(start..)?).into_iter::<Value>().next()?.ok()
+    });
+    objects.into_iter().find_map(|object| named_text(object.as_object()?))
+}
+
+/// What a preface announces: the inside of `<title>`, or of a fence behind a colon.
+fn behind_preface(said: &str) -> &str {
+    if let Some((_, (title, _))) =
+        said.split_once("<title>").and_then(|(before, rest)| Some((before, rest.split_once("</title>")?)))
+    {
+        return title.trim();
+    }
+    let announced = |(preface, _): &(&str, &str)| preface.trim_end().ends_with([':', '：']);
+    let fenced = said.split_once("\n```").filter(announced).and_then(|(_, rest)| rest.split_once('\n'));
+    fenced.map_or(said, |(_language, inside)| inside)
+}
+
+/// A line without a tag around it; nothing where it is a tag alone.
+fn within_tags(line: &str) -> &str {
+    let line = line.trim();
+    let opened = line.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+    let Some((tag, inner)) = opened else { return line };
+    let is_name =
+        |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || "_-|".contains(c));
+    if !is_name(tag.strip_prefix('/').unwrap_or(tag)) {
+        return line;
+    }
+    let closed = inner.rsplit_once("</").or_else(|| inner.rsplit_once("<|"));
+    match closed {
+        _ if inner.is_empty() => "",
+        Some((inner, end)) if end.strip_suffix('>').is_some_and(is_name) => inner.trim(),
+        _ => line,
+    }
+}
+
+/// The text that is called a title; otherwise the longest of an object and the first of a list.
 fn first_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Array(items) => items.iter().find_map(first_text),
-        Value::Object(fields) => {
-            let named = fields.iter().find(|(name, _)| name.to_lowercase().contains("title"));
-            named.and_then(|(_, value)| first_text(value)).or_else(|| fields.values().find_map(first_text))
-        }
+        Value::Object(fields) => named_text(fields)
+            .or_else(|| fields.values().filter_map(first_text).max_by_key(|text| text.chars().count())),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
+/// The text of the field that is called a title.
+fn named_text(fields: &Map<String, Value>) -> Option<String> {
+    let is_called = |field: &str, name: &str| field == name || (name == "title" && field.contains(name));
+    NAMES.into_iter().find_map(|name| {
+        let (_, value) = fields.iter().find(|(field, _)| is_called(&field.to_lowercase(), name))?;
+        first_text(value)
+    })
+}
+
+/// Whether a line begins or ends a fence; one that does both holds a text.
 fn is_fence(line: &str) -> bool {
-    line.starts_with("```") || line.starts_with("~~~")
+    line.strip_prefix("```").is_some_and(|rest| !rest.contains("```")) || line.starts_with("~~~")
 }
 
 /// A line without the marks of Markdown: of headings, lists and quotations, of emphasis, of code, of links.
@@ -149,11 +204,11 @@ fn without_label(line: &str) -> &str {
     rest.and_then(|rest| rest.trim_start().strip_prefix([':', '：'])).unwrap_or(line)
 }
 
-/// So many characters of a line, if they are a title: none that control anything, or turn the direction of others.
+/// So many characters of a line, if they are a title that can be seen: none that control anything, or turn the direction of others.
 fn short(line: &str, most: usize) -> Option<Title> {
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let short: String = line.chars().filter(|c| !c.is_control() && !turns(*c)).take(most).collect();
-    Title::try_from(short.trim().to_owned()).ok()
+    let may_stand = |c: &char| !c.is_control() && !turns_direction(*c);
+    let short: String = line.chars().filter(may_stand).take(most).collect();
+    Title::try_from(short.trim().to_owned()).ok().filter(|title| is_visible(title.as_str()))
 }
 
 #[cfg(test)]
@@ -182,11 +237,26 @@ mod tests {
             "[\"Sky colour\", \"Blue\"]",
             "[Sky colour](https://example.com)",
             "`Sky colour`",
+            "Here is the title:\n```json\n{\"title\":\"Sky colour\"}\n```",
+            "Here is the title:\n```\nSky colour\n```",
+            "Sure! {\"title\": \"Sky colour\"}",
+            "```Sky colour```",
+            "<title>Sky colour</title>",
+            "<title>\nSky colour\n</title>",
+            "Sure: <title>Sky colour</title>",
+            "<|begin_of_thought|>x<|end_of_thought|>Sky colour",
+            "<|begin_of_thought|>x<|end_of_thought|>\n<|begin_of_solution|>Sky colour<|end_of_solution|>",
+            "{\"language\":\"en\",\"topic\":\"Sky colour\"}",
+            "{\"language\":\"en\",\"what\":\"Sky colour\"}",
+            "{\"description\":\"A longer text\",\"subject\":\"Sky colour\"}",
+            "Sky \u{202e}colour\u{2069}",
         ] {
             assert_eq!(text(said), sky, "{said}");
         }
         assert_eq!(text(&"x".repeat(500)).unwrap().len(), LONGEST);
-        for said in [" \n\"\"", "", "<think>\nHm", "```json\n```", "{\"title\": \"Sky", "{}"] {
+        for said in
+            [" \n\"\"", "", "<think>\nHm", "```json\n```", "{\"title\": \"Sky", "{}", "\u{200b}", "\u{202e}"]
+        {
             assert_eq!(text(said), None, "{said}");
         }
     }
