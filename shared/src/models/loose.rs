@@ -72,6 +72,10 @@ impl<'a> Json<'a> {
         self.0.get().starts_with('{')
     }
 
+    pub(super) fn is_true(self) -> bool {
+        self.0.get() == "true"
+    }
+
     /// Whether it says nothing: false, 0, or something empty.
     pub(super) fn is_nothing(self) -> bool {
         matches!(self.0.get(), "false" | "0" | "\"\"") || self.is_empty()

@@ -8,8 +8,19 @@ use crate::domain::usage::Estimate;
 /// No provider puts parts into parts more often.
 const DEEPEST: u32 = 8;
 /// The fields of a part that hold its text, or more parts.
-const TEXTS: [&str; 8] =
-    ["text", "content", "refusal", "value", "thinking", "reasoning", "reasoning_content", "summary"];
+const TEXTS: [&str; 9] = [
+    "text",
+    "content",
+    "refusal",
+    "value",
+    "thinking",
+    "reasoning",
+    "reasoning_content",
+    "thought",
+    "summary",
+];
+/// What stands in the type of a part that is a thought, or in the name of the field that holds one.
+const THOUGHTS: [&str; 4] = ["think", "reason", "thought", "analysis"];
 
 /// Whether something is said or only thought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +59,13 @@ impl Speech {
         } else if said.is_list() {
             said.items().into_iter().for_each(|part| self.collect(part, voice, depth, pieces));
         } else {
-            let kind = said.get("type").and_then(Json::text).unwrap_or_default();
-            let is_thought = kind.contains("think") || kind.contains("reason");
-            let voice = if is_thought { Voice::Thought } else { voice };
-            if let Some(inside) = TEXTS.iter().find_map(|name| said.get(name)) {
+            let kind = said.get("type").and_then(Json::text).unwrap_or_default().to_ascii_lowercase();
+            let found =
+                |name: &&'static str| Some((*name, said.get(name).filter(|text| !text.is_nothing())?));
+            if let Some((name, inside)) = TEXTS.iter().find_map(found) {
+                let is_named = THOUGHTS.iter().any(|part| kind.contains(part) || name.contains(part));
+                let is_thought = is_named || said.get("thought").is_some_and(Json::is_true);
+                let voice = if is_thought { Voice::Thought } else { voice };
                 self.collect(inside, voice, depth, pieces);
             }
         }
@@ -106,6 +120,22 @@ mod tests {
         let (aloud, thought) =
             said(&[thinking, "\"\\ud83d\"", more, text, r#"{"type": "text_delta", "text": "42"}"#]);
         assert_eq!((aloud.as_str(), thought.as_str()), ("\u{fffd}It is 42", "Hm 😀."));
+    }
+
+    #[test]
+    fn a_thought_is_known_by_its_type_its_field_or_its_mark() {
+        for part in [
+            r#"{"type": "thought", "text": "Hm"}"#,
+            r#"{"type": "Analysis", "content": "Hm"}"#,
+            r#"{"thinking": "Hm"}"#,
+            r#"{"text": "", "reasoning": [{"text": "Hm"}]}"#,
+            r#"{"reasoning_content": "Hm"}"#,
+            r#"{"thought": "Hm"}"#,
+            r#"{"text": "Hm", "thought": true}"#,
+        ] {
+            assert_eq!(said(&[part, "\"42\""]), ("42".to_owned(), "Hm".to_owned()), "{part}");
+        }
+        assert_eq!(said(&[r#"{"text": "42", "thought": false, "thinking": null}"#]).0, "42");
     }
 
     #[test]
