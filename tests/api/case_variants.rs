@@ -61,6 +61,12 @@ fn bare(events: &[String]) -> Vec<Value> {
     lines.flat_map(|line| [line, json!({"wait_seconds": 1.2})]).collect()
 }
 
+/// An answer with a reason to finish in each event, which come slowly.
+fn early(texts: &[&str]) -> Vec<Value> {
+    let event = |text| data(&json!({"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}));
+    texts.iter().flat_map(|text| [json!({"send": event(text)}), json!({"wait_seconds": 0.6})]).collect()
+}
+
 /// An answer of Anthropic's with this event in its middle.
 fn claude(delta: &Value, more: &[Value]) -> Vec<Value> {
     let start = json!({"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 9, "output_tokens": 1}}});
@@ -225,6 +231,11 @@ fn documents() -> Vec<Variant> {
         (all("document"), document(200, &format!("\u{feff}\n {good}\n"))),
         (all("created"), document(201, good)),
         (all("bare events"), bare(&[say("All "), say("of it."), finish(&json!("stop"))])),
+        (
+            all("feeds alone"),
+            stream(&[[say("All "), say("of it."), DONE.to_owned()].concat().replace("\n\n", "\n")]),
+        ),
+        (all("reason in each"), early(&["All ", "of", " it."])),
         (half("bare events that end"), bare(&[say(HALF)])),
         (all("document that stays open"), [document(200, good), vec![json!({"wait_seconds": 40})]].concat()),
         (failing("page", "interrupted"), page),
@@ -289,6 +300,19 @@ fn anthropic() -> Vec<Variant> {
         broken("a_bad reason", &[stop(&json!("model_error")), done()]),
         broken("a_no end", &[stop(&json!(null))]),
         broken("a_odd", &[json!({"text": "NETWORK ERROR"}), done()]),
+        (
+            of(half("a_named error")),
+            [claude(&text(HALF), &[]), stream(&["event: error\ndata: oops\n\n".into(), data(&done())])]
+                .concat(),
+        ),
+        (
+            of(half("a_bare error")).code("model_overloaded"),
+            claude(&text(HALF), &[json!({"type": "overloaded_error", "message": "Overloaded"}), done()]),
+        ),
+        (
+            of(all("a_counted early")).booked(9, 3),
+            claude(&text(ALL), &[json!({"type": "message_delta", "usage": {"output_tokens": 0}}), done()]),
+        ),
         (
             of(half("a_detail")).code("model_unavailable"),
             claude(&text(HALF), &[json!({"detail": "Internal Server Error"}), done()]),

@@ -6,6 +6,7 @@ mod body;
 mod catalogue;
 mod course;
 mod cut_text;
+mod error_words;
 mod failure;
 mod fit;
 mod loose;
@@ -117,7 +118,7 @@ pub enum Piece {
     End {
         /// Why.
         finish: Finish,
-        /// What the provider has counted, if it does.
+        /// What the provider has counted, if it counted all of the output.
         usage: Option<Usage>,
     },
     /// Nothing more comes, though something should.

@@ -1,119 +1,8 @@
 //! Errors as providers word them: what kind each is. What they say stays here, since it may repeat the question, or the key.
 
+use super::error_words::{MISSING, NAMES, OF_A_RATE_LIMIT, WORDS};
 use super::failure::{Failure, FailureKind};
 use super::loose::Json;
-
-/// What a name means that an error has: its code or its type, without what is neither a letter nor a digit. The first part that
-/// is found in the name counts.
-const NAMES: [(FailureKind, &[&str]); 8] = [
-    // What has to do with money, keys and names of models is for the operator, whatever else the error is called.
-    (
-        FailureKind::Misconfigured,
-        &[
-            "billing",
-            "insufficientquota",
-            "insufficientbalance",
-            "insufficientcredit",
-            "insufficientfunds",
-            "creditbalance",
-            "paymentrequired",
-            "arrear",
-            "deactivated",
-            "suspended",
-            "invalidapikey",
-            "authentication",
-            "unauthorized",
-            "unauthenticated",
-            "permission",
-            "forbidden",
-            "accessdenied",
-            "accessterminated",
-            "notfounderror",
-            "modelnotfound",
-            "modelnotexist",
-            "modelnotavailable",
-            "modelnotsupported",
-            "modeldoesnotexist",
-            "invalidmodel",
-            "unknownmodel",
-            "unsupportedmodel",
-            "nosuchmodel",
-            "deploymentnotfound",
-        ],
-    ),
-    (FailureKind::Filtered, &["contentfilter", "contentpolicy", "moderation", "datainspection"]),
-    (FailureKind::Refused, &["contextlength", "contextwindow", "toolarge", "toolong", "abovemaxlength"]),
-    (
-        FailureKind::Overloaded,
-        &[
-            "overload",
-            "ratelimit",
-            "toomanyrequests",
-            "resourceexhausted",
-            "capacity",
-            "insufficientsystemresource",
-            "throttl",
-        ],
-    ),
-    (FailureKind::TimedOut, &["timeout", "timedout", "deadlineexceeded"]),
-    (FailureKind::Unavailable, &["servererror", "internal", "unavailable", "apierror"]),
-    (
-        FailureKind::Refused,
-        &["invalidrequest", "invalidargument", "badrequest", "validation", "unprocessable"],
-    ),
-    (FailureKind::Misconfigured, &["notfound"]),
-];
-
-/// What words in a message mean.
-const WORDS: [(FailureKind, &[&str]); 5] = [
-    (
-        FailureKind::Misconfigured,
-        &[
-            "credit balance",
-            "insufficient balance",
-            "insufficient credit",
-            "insufficient fund",
-            "insufficient quota",
-            "not enough credit",
-            "not enough balance",
-            "out of credit",
-            "more credits",
-            "billing",
-            "payment required",
-            "arrear",
-            "余额不足",
-            "欠费",
-            "api key",
-            "api_key",
-            "apikey",
-            "unauthorized",
-            "no such model",
-            "unknown model",
-            "invalid model",
-        ],
-    ),
-    (
-        FailureKind::Refused,
-        &[
-            "context length",
-            "context window",
-            "maximum context",
-            "too long",
-            "too many tokens",
-            "reduce the length",
-        ],
-    ),
-    (
-        FailureKind::Overloaded,
-        &["overload", "rate limit", "too many requests", "capacity", "busy", "try again"],
-    ),
-    (FailureKind::TimedOut, &["timed out", "timeout"]),
-    (FailureKind::Unavailable, &["server error", "internal error", "out of memory", "unavailable"]),
-];
-
-/// What is said of a model that a server does not have.
-const MISSING: [&str; 6] =
-    ["not found", "does not exist", "doesn't exist", "not exist", "not available", "decommissioned"];
 
 /// What an error says of itself.
 #[derive(Debug, Default)]
@@ -151,7 +40,7 @@ pub(super) fn of_status(status: u16) -> FailureKind {
     match status {
         429 | 503 | 529 => FailureKind::Overloaded,
         // Money, keys, addresses, and models that are not there.
-        300..=399 | 401..=405 | 410 => FailureKind::Misconfigured,
+        300..=399 | 401..=405 | 410 | 412 => FailureKind::Misconfigured,
         408 => FailureKind::TimedOut,
         409 | 425 => FailureKind::Unavailable,
         400..=499 => FailureKind::Refused,
@@ -168,14 +57,38 @@ fn told_in(event: Json<'_>) -> Option<Told> {
     if let Some(error) = said("errors") {
         return error.items().into_iter().next().map(Told::of);
     }
-    let is_error = |name: &str| event.get(name).and_then(Json::text).is_some_and(|kind| kind == "error");
+    if let Some(error) = error_of_a_vendor(event) {
+        return Some(Told::of(error));
+    }
     let has_text = |name: &str| event.get(name).and_then(Json::text).is_some();
-    let is_chunk = event.get("choices").is_some();
-    let is_bare = !is_chunk && has_text("message") && (said("code").is_some() || said("status").is_some());
+    let is_chunk = event.get("choices").is_some_and(|choices| !choices.is_empty())
+        || event.get("usage").is_some_and(|usage| !usage.is_empty());
+    let is_bad = |name: &str| said(name).is_some_and(|code| !means_success(code));
+    let is_bare = !is_chunk && has_text("message") && (is_bad("code") || is_bad("status"));
     let is_detail = !is_chunk && said("detail").is_some();
     let by_name = said("error_code").or_else(|| said("error_message")).or_else(|| said("error_msg"));
-    (by_name.is_some() || is_error("object") || is_error("type") || is_bare || is_detail)
-        .then(|| Told::of(event))
+    let is_error = is_error_name(event, "object") || is_error_name(event, "type");
+    (by_name.is_some() || is_error || is_bare || is_detail).then(|| Told::of(event))
+}
+
+/// The error in a field of one vendor's own: Groq's and MiniMax's chunks look good otherwise.
+fn error_of_a_vendor(event: Json<'_>) -> Option<Json<'_>> {
+    let groq = event.get("x_groq").and_then(|more| more.get("error")).filter(|error| !error.is_nothing());
+    groq.or_else(|| {
+        event.get("base_resp").filter(|told| told.get("status_code").is_some_and(|code| !means_success(code)))
+    })
+}
+
+/// Whether a code or a status says that all is well.
+fn means_success(code: Json<'_>) -> bool {
+    let code = code.as_str().trim_matches('"').to_ascii_lowercase();
+    matches!(code.as_str(), "" | "0" | "200" | "ok" | "success" | "completed" | "in_progress")
+}
+
+/// Whether this field of an event names an error: `error`, `overloaded_error`, `InternalServerException`.
+fn is_error_name(event: Json<'_>, field: &str) -> bool {
+    let name = event.get(field).and_then(Json::text).unwrap_or_default().to_ascii_lowercase();
+    name.ends_with("error") || name.ends_with("exception")
 }
 
 impl Told {
@@ -186,7 +99,16 @@ impl Told {
         let fields =
             |names: &[&str]| -> Vec<Json<'_>> { names.iter().filter_map(|name| error.get(name)).collect() };
         let codes = fields(&["code", "type", "status", "error_code", "status_code", "reason", "error"]);
-        let texts = fields(&["message", "detail", "error_message", "error_msg", "msg", "text", "error"]);
+        let texts = fields(&[
+            "message",
+            "detail",
+            "error_message",
+            "error_msg",
+            "status_msg",
+            "msg",
+            "text",
+            "error",
+        ]);
         let texts: Vec<String> = texts.into_iter().filter_map(Json::text).collect();
         // The code is a name, or a status.
         let statuses = codes.iter().filter_map(|code| u16::try_from(code.count()?).ok());
@@ -218,8 +140,7 @@ impl Told {
         }
         let worded = self.worded();
         match (worded, status) {
-            // Of a limit by the minute, some say to look at the plan and its billing.
-            (Some(FailureKind::Misconfigured), Some(429)) => {}
+            (Some(FailureKind::Misconfigured), _) if self.is_rate_limit(status) => {}
             (Some(FailureKind::Misconfigured | FailureKind::Refused), _) => return worded,
             _ => {}
         }
@@ -227,6 +148,15 @@ impl Told {
             Some(status) if !matches!(status, 400 | 422) => Some(of_status(status)),
             _ => named(likely).or(worded).or(status.map(of_status)),
         }
+    }
+
+    /// Whether it is a limit by the minute, of which some say to look at the plan and its billing. Where money is missing, it is
+    /// none, whatever its status.
+    fn is_rate_limit(&self, status: Option<u16>) -> bool {
+        let is_called = self.names.iter().any(|name| name.contains("ratelimit"));
+        let of_the_operator = WORDS.iter().take(1).flat_map(|(_, parts)| parts.iter());
+        let mut found = of_the_operator.filter(|part| self.message.contains(**part));
+        (status == Some(429) || is_called) && found.all(|part| OF_A_RATE_LIMIT.contains(part))
     }
 
     fn worded(&self) -> Option<FailureKind> {
@@ -298,6 +228,45 @@ mod tests {
     }
 
     #[test]
+    fn what_only_the_operator_can_mend_is_known_by_its_words() {
+        for (status, body, kind) in [
+            (
+                429,
+                r#"{"error": {"code": "1113", "message": "余额不足或无可用资源包,请充值。"}}"#,
+                Misconfigured,
+            ),
+            (429, r#"{"error": {"type": "exceeded_current_quota_error", "message": "no"}}"#, Misconfigured),
+            (429, r#"{"error": {"message": "Your balance is insufficient, see billing"}}"#, Misconfigured),
+            (429, r#"{"error": {"message": "Rate limit reached for this API key"}}"#, Overloaded),
+            (429, r#"{"error": {"message": "the model is not available, try again"}}"#, Overloaded),
+            (400, r#"{"error": {"message": "foo is not a valid model ID", "code": 400}}"#, Misconfigured),
+            (
+                400,
+                r#"{"error": {"type": "invalid_request_error", "message": "This organization has been disabled."}}"#,
+                Misconfigured,
+            ),
+            (
+                400,
+                r#"{"error": {"message": "You have reached your specified API usage limits."}}"#,
+                Misconfigured,
+            ),
+            (
+                412,
+                r#"{"error": "Account x is suspended, possibly due to reaching the monthly spending limit"}"#,
+                Misconfigured,
+            ),
+            (412, "", Misconfigured),
+            (
+                400,
+                r#"{"error": {"status": "FAILED_PRECONDITION", "message": "User location is not supported"}}"#,
+                Misconfigured,
+            ),
+        ] {
+            assert_eq!(of_answer(status, body), kind, "{status}: {body}");
+        }
+    }
+
+    #[test]
     fn an_event_is_an_error_by_whatever_name() {
         let failure = |text: &str| in_event(Json::parse(text).unwrap().unwrap());
         for (text, kind, is_passing) in [
@@ -316,6 +285,15 @@ mod tests {
             (r#"{"text": "NETWORK ERROR", "error_code": 50004}"#, Unavailable, false),
             (r#"{"detail": "Internal Server Error"}"#, Unavailable, true),
             (r#"{"code": 401, "message": "no"}"#, Misconfigured, false),
+            (r#"{"type": "overloaded_error", "message": "Overloaded"}"#, Overloaded, true),
+            (r#"{"type": "InternalServerException"}"#, Unavailable, true),
+            (r#"{"choices": [{"delta": {}}], "x_groq": {"error": "over_capacity"}}"#, Overloaded, true),
+            (
+                r#"{"choices": null, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}"#,
+                Misconfigured,
+                false,
+            ),
+            (r#"{"choices": [], "code": 500, "message": "Internal error"}"#, Unavailable, true),
         ] {
             let failure = failure(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((failure.kind, failure.is_passing()), (kind, is_passing), "{text}");
@@ -327,6 +305,9 @@ mod tests {
             r#"{"code": 0, "message": "Success", "choices": [{}]}"#,
             r#"{"type": "message_start", "message": {"usage": {}}}"#,
             r#"{"choices": [{"delta": {"content": "error"}}], "detail": "x"}"#,
+            r#"{"choices": [], "usage": {"output_tokens": 1}, "code": 1, "message": "x", "detail": "x"}"#,
+            r#"{"choices": [], "code": 200, "message": "x", "base_resp": {"status_code": 0}}"#,
+            r#"{"choices": [], "x_groq": {"id": "1", "usage": {}}}"#,
             "{}",
         ] {
             assert!(failure(text).is_none(), "{text}");
