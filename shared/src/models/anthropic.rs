@@ -120,8 +120,8 @@ impl Protocol for Messages {
 impl Messages {
     /// Takes a message as it begins, or all of it.
     fn message(&mut self, message: Json<'_>) -> Vec<Piece> {
-        let mut pieces: Vec<Piece> = self.count(message).into_iter().collect();
-        pieces.extend(self.course.take(message.get("content"), Voice::Aloud));
+        let mut pieces = self.course.take(message.get("content"), Voice::Aloud);
+        pieces.extend(self.count(message));
         self.course.finish(message.get("stop_reason"));
         pieces
     }

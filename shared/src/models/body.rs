@@ -2,12 +2,10 @@
 
 use super::cut_text::marked;
 use super::loose::Json;
-use super::sse::{Events, Malformed};
+use super::sse::{BYTE_ORDER_MARK, Event, Events, Malformed, without_marks};
 
 /// A whole answer may be longer than an event, and not without end.
 const LONGEST_DOCUMENT: usize = 4 * 1024 * 1024;
-/// What some servers put before the first event.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A body, as far as it has come.
 #[derive(Debug)]
@@ -27,8 +25,8 @@ impl Default for Body {
 }
 
 impl Body {
-    /// Takes the next bytes, and gives the data of the events that they complete.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Vec<String>, Malformed> {
+    /// Takes the next bytes, and gives the events that they complete.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Malformed> {
         match self {
             Self::Events(events) => events.take(bytes),
             Self::Unknown(before) | Self::Document(before)
@@ -48,8 +46,8 @@ impl Body {
         }
     }
 
-    fn tell(&mut self, all: Vec<u8>) -> Result<Vec<String>, Malformed> {
-        let text = all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&all);
+    fn tell(&mut self, all: Vec<u8>) -> Result<Vec<Event>, Malformed> {
+        let text = without_marks(&all);
         let is_mark_cut = BYTE_ORDER_MARK.starts_with(text);
         match text.trim_ascii_start().first() {
             Some(b'{' | b'[' | b'<') => {
@@ -81,16 +79,21 @@ impl Body {
         matches!(self, Self::Document(_))
     }
 
-    /// The data of what is left, when no more bytes come.
-    pub(super) fn end(self) -> Result<Vec<String>, Malformed> {
+    /// The events in what is left, when no more bytes come.
+    pub(super) fn end(self) -> Result<Vec<Event>, Malformed> {
         match self {
             Self::Unknown(_) => Ok(Vec::new()),
-            Self::Events(events) => events.end().map(|last| last.into_iter().collect()),
+            Self::Events(events) => events.end(),
             Self::Document(document) => {
                 let text = marked(&document);
                 let values = Json::several(&text).map_err(|_not_json| Malformed)?;
                 let done = is_answer(&values).then(|| "[DONE]".to_owned());
-                Ok(values.into_iter().map(|value| value.as_str().to_owned()).chain(done).collect())
+                Ok(values
+                    .into_iter()
+                    .map(|value| value.as_str().to_owned())
+                    .chain(done)
+                    .map(Event::of)
+                    .collect())
             }
         }
     }
@@ -117,13 +120,14 @@ mod tests {
             seen.extend(body.take(piece)?);
         }
         seen.extend(body.end()?);
-        Ok(seen)
+        Ok(seen.into_iter().map(|event| event.data).collect())
     }
 
     #[test]
     fn events_and_documents_are_told_apart_by_how_they_begin() {
         for size in [1, 2, 3, 5, 100] {
             assert_eq!(read("\u{feff}data: 1\n\ndata: 2\n\n", size).unwrap(), ["1", "2"]);
+            assert_eq!(read("\u{feff}\u{feff}data: 1\n\n", size).unwrap(), ["1"]);
             assert_eq!(read("\r\n\ndata: 1\n\n", size).unwrap(), ["1"]);
             assert_eq!(read("\u{feff} {\"a\": 1}\n", size).unwrap(), ["{\"a\": 1}", "[DONE]"]);
             assert_eq!(read("{\"a\": 1}\n{\"b\": 2}\n", size).unwrap(), ["{\"a\": 1}", "{\"b\": 2}"]);

@@ -12,6 +12,10 @@ pub(super) struct Course {
     speech: Speech,
     reason: Option<Reason>,
     usage: Option<Usage>,
+    /// Whether output was counted after the last text.
+    is_counted_to_the_end: bool,
+    /// Whether text came after a reason to finish, since [`Course::went_on`] was last asked.
+    went_on: bool,
     is_odd: bool,
 }
 
@@ -26,7 +30,7 @@ enum Reason {
 impl Reason {
     fn named(name: &str) -> Option<Self> {
         Some(Self::Good(match name.trim().to_ascii_lowercase().as_str() {
-            "" => return None,
+            "" | "null" | "none" => return None,
             "stop" | "end_turn" | "stop_sequence" | "eos" | "eos_token" | "tool_calls" | "function_call"
             | "tool_use" | "pause_turn" => Finish::Stop,
             "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Finish::Length,
@@ -39,7 +43,18 @@ impl Reason {
 impl Course {
     /// The pieces of what was said or thought.
     pub(super) fn take(&mut self, said: Option<Json<'_>>, voice: Voice) -> Vec<Piece> {
-        self.speech.take(said, voice)
+        let pieces = self.speech.take(said, voice);
+        if !pieces.is_empty() {
+            self.is_counted_to_the_end = false;
+            self.went_on |= self.is_finished();
+        }
+        pieces
+    }
+
+    /// Whether more text came although there was a reason to finish, since this was last asked. Some servers give the reason in
+    /// every chunk.
+    pub(super) fn went_on(&mut self) -> bool {
+        std::mem::take(&mut self.went_on)
     }
 
     /// Takes the reason to finish: text, or an object whose `type` is the reason. A bad reason stays.
@@ -62,6 +77,7 @@ impl Course {
             output: before.output.max(now.output),
         };
         self.usage = Some(usage);
+        self.is_counted_to_the_end |= now.output > 0;
         Piece::Counted(usage)
     }
 
@@ -75,7 +91,7 @@ impl Course {
         self.is_odd = true;
     }
 
-    /// Whether the provider has said why it finishes: no more text comes.
+    /// Whether the provider has said why it finishes.
     pub(super) fn is_finished(&self) -> bool {
         self.reason.is_some()
     }
@@ -102,7 +118,7 @@ impl Course {
     }
 
     fn end_with(&mut self, finish: Finish) -> Vec<Piece> {
-        let usage = self.usage;
+        let usage = self.usage.filter(|_| self.is_counted_to_the_end);
         self.last(Piece::End { finish, usage })
     }
 

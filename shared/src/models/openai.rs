@@ -49,6 +49,7 @@ fn body(entry: &Entry, question: &Question) -> Value {
 #[derive(Default)]
 pub(super) struct Chunks {
     course: Course,
+    /// Whether text came in a delta.
     has_spoken: bool,
 }
 
@@ -83,16 +84,19 @@ impl Chunks {
         {
             return self.course.fail(failure);
         }
-        let mut pieces = match delta {
-            Some(delta) => self.message(delta),
-            // At the end of a stream, some repeat all of it.
-            None if self.has_spoken => Vec::new(),
-            None => choice.get("message").map(|message| self.message(message)).unwrap_or_default(),
+        let message = choice.get("message").filter(|message| !message.is_empty());
+        let mut pieces = match (delta, message) {
+            (Some(delta), _) => {
+                let pieces = self.message(delta);
+                self.has_spoken |= pieces.iter().any(|piece| matches!(piece, Piece::Text { .. }));
+                pieces
+            }
+            // At the end of a stream of deltas, some servers repeat the whole text.
+            (None, _) if self.has_spoken => Vec::new(),
+            (None, Some(message)) => self.message(message),
+            // Servers that send text beside a delta or a message say the same in both.
+            (None, None) => self.course.take(choice.get("text"), Voice::Aloud),
         };
-        if !self.has_spoken {
-            pieces.extend(self.course.take(choice.get("text"), Voice::Aloud));
-        }
-        self.has_spoken |= pieces.iter().any(|piece| matches!(piece, Piece::Text { .. }));
         self.course.finish(choice.get("finish_reason"));
         pieces.extend(choice.get("usage").filter(|usage| usage.is_object()).map(|usage| self.count(usage)));
         pieces
@@ -102,7 +106,9 @@ impl Chunks {
         let names = ["reasoning_content", "reasoning", "thinking", "reasoning_details"];
         let thoughts = names.into_iter().filter_map(|name| message.get(name)).find(|said| !said.is_nothing());
         let mut pieces = self.course.take(thoughts, Voice::Thought);
-        pieces.extend(self.course.take(message.get("content"), Voice::Aloud));
+        let is_thought = message.get("thought").is_some_and(Json::is_true);
+        let voice = if is_thought { Voice::Thought } else { Voice::Aloud };
+        pieces.extend(self.course.take(message.get("content"), voice));
         // What the model refuses with is its answer.
         pieces.extend(self.course.take(message.get("refusal"), Voice::Aloud));
         pieces
@@ -134,4 +140,83 @@ fn is_chunk(event: Json<'_>) -> bool {
             || event.is_empty()
             || is_named("object", "chat.completion.chunk")
             || is_named("type", "ping"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Finish;
+    use super::super::sse::Event;
+    use super::*;
+
+    /// The text of a stream, and how it ends when the connection closes.
+    fn read(events: &[&str]) -> (String, Option<Finish>, Option<Usage>) {
+        let mut chunks = Chunks::default();
+        let mut pieces: Vec<Piece> =
+            events.iter().flat_map(|data| chunks.take(&Event::of((*data).to_owned()))).collect();
+        pieces.extend(chunks.course().end());
+        let mut text = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text { text: more, .. } => text.push_str(&more),
+                Piece::End { finish, usage } => return (text, Some(finish), usage),
+                Piece::Failed(_) => return (text, None, None),
+                _ => {}
+            }
+        }
+        panic!("no end: {events:?}");
+    }
+
+    const A: &str = r#"{"choices":[{"delta":{"content":"a"}}]}"#;
+    const B: &str = r#"{"choices":[{"delta":{"content":"b"}}]}"#;
+    const STOP: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+
+    #[test]
+    fn text_is_taken_once_wherever_it_stands() {
+        let both = r#"{"choices":[{"index":0,"text":"a","delta":{"content":"a"}}]}"#;
+        let messages =
+            [r#"{"choices":[{"message":{"content":"a"}}]}"#, r#"{"choices":[{"message":{"content":"b"}}]}"#];
+        let texts = [r#"{"choices":[{"text":"a"}]}"#, r#"{"choices":[{"delta":{},"text":"b"}]}"#];
+        let repeat = r#"{"choices":[{"message":{"content":"ab"},"text":"ab"}]}"#;
+        let early = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#;
+        for events in [
+            vec![both, B, STOP],
+            vec![messages[0], messages[1], STOP],
+            vec![texts[0], texts[1], STOP],
+            vec![A, B, repeat, STOP],
+            vec![early, B],
+            vec![A, "ping", ": heartbeat", "[{\"choices\":null}]", B, STOP, "\"[DONE]\""],
+            vec!["\u{feff}\u{feff}{}", A, B, "\"[DONE]\""],
+            // Without blank lines between them.
+            vec![[A, B, "[DONE]"].join("\n").as_str()],
+        ] {
+            let (text, finish, _) = read(&events);
+            assert_eq!((text.as_str(), finish), ("ab", Some(Finish::Stop)), "{events:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_text_is_not_complete() {
+        let no_reason = |name: &str| format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{name}"}}]}}"#);
+        for more in [
+            "keep-alive",
+            r#"{"choices":[{"delta":{},"finish_reason":null}],"x_groq":{"error":"over_capacity"}}"#,
+            r#"{"choices":[],"code":500,"message":"Internal error"}"#,
+            r#"{"type":"server_error"}"#,
+            "{\"choices\":\n[DONE]",
+        ] {
+            assert_eq!(read(&[A, more, "[DONE]"]), ("a".to_owned(), None, None), "{more}");
+        }
+        assert_eq!(read(&[A, &no_reason("null"), &no_reason("None")]).1, None);
+        assert_eq!(read(&[A, &no_reason("none"), STOP]).1, Some(Finish::Stop));
+    }
+
+    #[test]
+    fn what_is_counted_before_the_text_is_not_all_of_it() {
+        let usage = |output: u64| {
+            format!(r#"{{"choices":[],"usage":{{"prompt_tokens":9,"completion_tokens":{output}}}}}"#)
+        };
+        assert_eq!(read(&[&usage(1), A, STOP]).2, None);
+        assert_eq!(read(&[&usage(1), A, STOP, &usage(0)]).2, None);
+        assert_eq!(read(&[&usage(1), A, STOP, &usage(4)]).2.map(|usage| usage.output), Some(4));
+    }
 }

@@ -12,11 +12,13 @@ use super::body::Body;
 use super::course::Course;
 use super::failure::{Failure, FailureKind};
 use super::loose::Json;
-use super::sse::Malformed;
+use super::sse::{Event, Malformed};
 use super::{Piece, Pieces, provider_error};
 
 /// How long the usage may take that some send behind the reason to finish. Some never close the connection.
 const AFTER_FINISH: Duration = Duration::from_secs(1);
+/// How long more text may take where text came after the reason to finish: the server gives the reason too early.
+const AFTER_EARLY_FINISH: Duration = Duration::from_secs(5);
 /// How long the rest of an answer may take that is an error.
 const REST_OF_AN_ERROR: Duration = Duration::from_secs(5);
 /// More of an answer that is an error is not read.
@@ -30,10 +32,18 @@ pub(super) trait Protocol: Send + 'static {
     /// How far the stream has come.
     fn course(&mut self) -> &mut Course;
 
+    /// The pieces in an event of the stream.
+    fn take(&mut self, event: &Event) -> Vec<Piece> {
+        if event.is_error {
+            self.course().note_oddity();
+        }
+        self.data(&event.data)
+    }
+
     /// The pieces in the data of an event.
-    fn take(&mut self, data: &str) -> Vec<Piece> {
-        let data = data.trim();
-        if data.eq_ignore_ascii_case("[DONE]") {
+    fn data(&mut self, data: &str) -> Vec<Piece> {
+        let data = data.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        if data.trim_matches('"').eq_ignore_ascii_case("[DONE]") {
             return self.course().done();
         }
         if data.is_empty() {
@@ -43,7 +53,14 @@ pub(super) trait Protocol: Send + 'static {
             Ok(None) => Vec::new(),
             // Some send several in one event.
             Ok(Some(events)) => events.items().into_iter().flat_map(|event| self.event(event)).collect(),
+            // Some leave out the blank lines between events.
+            Err(_no_json) if data.contains('\n') => data.lines().flat_map(|line| self.data(line)).collect(),
             Err(_no_json) if self.course().is_finished() => Vec::new(),
+            // Some keep the connection alive with words.
+            Err(_no_json) if !data.starts_with(['{', '[']) => {
+                self.course().note_oddity();
+                Vec::new()
+            }
             Err(_no_json) => self.course().fail(FailureKind::BrokeOff.into()),
         }
     }
@@ -130,7 +147,7 @@ struct Reading<P> {
     ready: VecDeque<Piece>,
     patience: Patience,
     deadline: Instant,
-    /// Whether all of the text is there.
+    /// Whether all of the text seems to be there.
     is_finished: bool,
     done: bool,
 }
@@ -178,11 +195,16 @@ impl<P: Protocol> Reading<P> {
     }
 
     fn wait_for_more(&mut self) {
-        if self.is_finished {
+        let went_on = self.protocol.course().went_on();
+        if self.is_finished && !went_on {
             return;
         }
         self.is_finished = self.protocol.course().is_finished() || self.body.is_whole();
-        let patience = if self.is_finished { AFTER_FINISH } else { self.patience.between };
+        let patience = match self.is_finished {
+            true if went_on => AFTER_EARLY_FINISH.min(self.patience.between),
+            true => AFTER_FINISH,
+            false => self.patience.between,
+        };
         self.deadline = Instant::now() + patience;
     }
 
@@ -199,11 +221,11 @@ impl<P: Protocol> Reading<P> {
         failures.for_each(|failure| *failure = failure.for_good());
     }
 
-    fn take(&mut self, events: Result<Vec<String>, Malformed>) {
+    fn take(&mut self, events: Result<Vec<Event>, Malformed>) {
         match events {
             Ok(events) => {
-                for data in events {
-                    self.ready.extend(self.protocol.take(&data));
+                for event in events {
+                    self.ready.extend(self.protocol.take(&event));
                 }
             }
             Err(Malformed) => self.fail(FailureKind::BrokeOff.into()),
