@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use crate::error::Error;
 
-/// The variables of a file; none where there is no such file.
-pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, Error> {
+/// Variables by name.
+type Variables = BTreeMap<String, String>;
+
+/// The variables of a file, whose values may name those of `environment`; none where there is no such file.
+pub(crate) fn read(path: &Path, environment: &Variables) -> Result<Variables, Error> {
     let failed = |reason: String| Error::DotEnv { path: path.to_owned(), reason };
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -14,12 +17,12 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     };
     let text = text.trim_start_matches('\u{feff}');
     // The text of a bad line is not repeated: it may be a secret.
-    parse(text).map_err(|line| failed(format!("line {line} is not NAME=value")))
+    parse(text, environment).map_err(|line| failed(format!("line {line} is not NAME=value")))
 }
 
 /// The variables in `text`, or the number of the line that sets none.
-fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
-    let (mut variables, mut rest) = (BTreeMap::new(), text.trim_start());
+fn parse(text: &str, environment: &Variables) -> Result<Variables, usize> {
+    let (mut variables, mut rest) = (Variables::new(), text.trim_start());
     while !rest.is_empty() {
         if rest.starts_with('#') {
             rest = first_line(rest).1.trim_start();
@@ -27,7 +30,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
         }
         let read = text.get(..text.len() - rest.len()).unwrap_or_default();
         let (name, value, behind) = assignment(rest).ok_or(read.matches('\n').count() + 1)?;
-        let value = expanded(&value, &variables);
+        let value = expanded(&value, |name| variables.get(name).or_else(|| environment.get(name)));
         variables.insert(name.to_owned(), value);
         rest = behind.trim_start();
     }
@@ -100,14 +103,13 @@ fn escape(letter: char, quote: char) -> Option<char> {
 }
 
 /// A value with other variables in the place of `${NAME}` and `${NAME:-default}`. Any other `$` is a character.
-fn expanded(value: &str, variables: &BTreeMap<String, String>) -> String {
+fn expanded<'a>(value: &str, find: impl Fn(&str) -> Option<&'a String>) -> String {
     let (mut plain, mut rest) = (String::new(), value);
     while let Some((before, (inner, behind))) =
         rest.split_once("${").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
     {
         let (name, default) = inner.split_once(":-").unwrap_or((inner, ""));
-        let known = variables.get(name).cloned().or_else(|| std::env::var(name).ok());
-        plain = plain + before + &known.unwrap_or_else(|| default.to_owned());
+        plain = plain + before + find(name).map_or(default, String::as_str);
         rest = behind;
     }
     plain + rest
@@ -120,7 +122,7 @@ mod tests {
     fn parsed(text: &str) -> Result<BTreeMap<String, String>, Error> {
         let path = std::env::temp_dir().join(format!("local-dot-env-{}-{}", std::process::id(), text.len()));
         fs::write(&path, text).unwrap();
-        let parsed = read(&path);
+        let parsed = read(&path, &Variables::new());
         fs::remove_file(&path).unwrap();
         parsed
     }

@@ -18,10 +18,12 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads `.env` of `folder`, if there is one, and the environment. An empty value counts as not set.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
-        let mut variables = dot_env::read(&folder.join(".env"))?;
-        let environment = env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        variables.extend(environment.filter(|(_, value)| !value.is_empty()));
+        let environment: BTreeMap<String, String> = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let mut variables = dot_env::read(&folder.join(".env"), &environment)?;
+        variables.extend(environment);
         variables.retain(|_, value| !value.is_empty());
         let port = variables.get("PORT").map_or("8000", String::as_str);
         let port =
