@@ -153,6 +153,12 @@ async fn what_is_no_json_is_refused_wherever_a_body_is_read() {
             &nested(50_000),
         ] {
             let answer = ask("application/json", text.as_bytes().to_vec()).await;
+            if route.key == "POST /api/import" && text.starts_with("[[") {
+                // An entry that is nested too deep is told of by its position.
+                assert_eq!((answer.status, &answer.body["imported"]), (200, &json!(0)), "{}", answer.text);
+                assert_eq!(answer.body["errors"][0]["position"], 0, "{}", answer.text);
+                continue;
+            }
             assert_refused(&answer, &[422], &format!("{} {text}", route.key));
         }
         for bytes in [b"\xff\xfe{\0}\0".to_vec(), b"{\"title\":\"\xff\"}".to_vec(), vec![0; 100]] {

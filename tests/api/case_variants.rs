@@ -64,7 +64,10 @@ fn bare(events: &[String]) -> Vec<Value> {
 /// An answer with a reason to finish in each event, which come slowly.
 fn early(texts: &[&str]) -> Vec<Value> {
     let event = |text| data(&json!({"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}));
-    texts.iter().flat_map(|text| [json!({"send": event(text)}), json!({"wait_seconds": 0.6})]).collect()
+    // The second text comes soon, and shows that the first reason meant nothing; the others take their time.
+    let waits = [0.1, 1.2, 0.1];
+    let sent = texts.iter().zip(waits);
+    sent.flat_map(|(text, wait)| [json!({"send": event(text)}), json!({"wait_seconds": wait})]).collect()
 }
 
 /// An answer of Anthropic's with this event in its middle.
