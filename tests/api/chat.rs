@@ -66,6 +66,7 @@ async fn model_temperature_and_length_are_taken_within_their_bounds() {
         json!({"temperature": 0}),
         json!({"temperature": 2}),
         json!({"temperature": 0.7}),
+        json!({"temperature": 5e-324, "conversationId": "c"}),
         json!({"temperature": null}),
         json!({"max_tokens": 131_072}),
         json!({"max_tokens": 4096}),

@@ -29,14 +29,15 @@ pub const DEFAULT_TEMPERATURE: f64 = 0.7;
 /// No model writes more at once.
 const MOST_TOKENS: u32 = 131_072;
 
-/// A temperature that models take.
+/// A temperature that models take, rounded to a millionth: DynamoDB stores no number below 10⁻¹³⁰, and no model knows the
+/// difference.
 ///
 /// # Errors
 /// The rule, when it is none.
 pub fn check_temperature(temperature: Option<f64>) -> Result<f64> {
     let temperature = temperature.unwrap_or(DEFAULT_TEMPERATURE);
     if (0.0..=2.0).contains(&temperature) {
-        return Ok(temperature);
+        return Ok((temperature * 1e6).round() / 1e6);
     }
     Err(Error::invalid_field("temperature", "must be from 0 to 2"))
 }
@@ -50,4 +51,17 @@ pub fn check_max_tokens(max_tokens: Option<u32>) -> Result<Option<u32>> {
         return Ok(max_tokens);
     }
     Err(Error::invalid_field("max_tokens", format!("must be from 1 to {MOST_TOKENS}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temperature_is_one_that_can_be_stored() {
+        let checked = |temperature| check_temperature(Some(temperature)).ok();
+        assert_eq!([0.7, 0.1, 2.0, 1.3].map(checked), [0.7, 0.1, 2.0, 1.3].map(Some));
+        assert_eq!([5e-324, 1e-200, -0.0].map(checked), [Some(0.0); 3]);
+        assert_eq!([-0.1, 2.000_001, f64::NAN].map(checked), [None; 3]);
+    }
 }
