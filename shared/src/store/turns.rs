@@ -57,7 +57,7 @@ pub struct LooseTurn {
 /// What is granted to a reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Granted {
-    /// What it may use.
+    /// What the reply may use, and what the user may use in a day.
     pub reservation: Reservation,
     /// The most tokens of the reply, which depends on the model.
     pub max_tokens: u32,

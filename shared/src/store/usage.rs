@@ -26,7 +26,7 @@ const LONGEST_REQUEST_SECONDS: u64 = 40;
 /// What a reply may use at most, and of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// What it may use.
+    /// The most that the reply may use.
     pub most: Spending,
     /// What the user may use in a day, all in all.
     pub budget: Budget,

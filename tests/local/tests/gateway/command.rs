@@ -102,7 +102,7 @@ impl Drop for Running {
     }
 }
 
-/// What it has printed as errors by its end.
+/// What a process has written to its standard error stream when it ends.
 pub(crate) fn errors(child: &mut Child) -> String {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
