@@ -3,10 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::expression::{Expression, Write, number, text};
-use super::items::item_at;
-use super::query::Stretch;
-use super::transaction::{failed, from_item, to_item};
+use super::dynamo::{Expression, Stretch, Write, failed, from_item, item_at, number, text, to_item};
 use super::{Store, key};
 use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};

@@ -1,12 +1,10 @@
 //! Every key of both tables, spelled here and nowhere else.
 
-use std::collections::HashMap;
-
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use super::dynamo::Key;
 use crate::domain::{
     ConnectionId, ConversationId, Day, Email, KeyId, LoginName, MessageId, Millis, ModelName, Requester,
     SessionId, UserId, Username,
@@ -16,33 +14,6 @@ use crate::domain::{
 pub(super) const BY_UPDATE: &str = "by_update";
 /// How many items share each of the totals, so that transactions seldom meet on one.
 pub(super) const SHARDS: u64 = 32;
-
-/// The primary key of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key {
-    pub(super) pk: String,
-    pub(super) sk: String,
-}
-
-impl Key {
-    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
-    }
-
-    /// Whether it is the key of this item.
-    pub(super) fn is_of(&self, item: &HashMap<String, AttributeValue>) -> bool {
-        let is = |name, part: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(part));
-        is("pk", &self.pk) && is("sk", &self.sk)
-    }
-
-    /// As DynamoDB wants it.
-    pub(super) fn attributes(self) -> HashMap<String, AttributeValue> {
-        HashMap::from([
-            ("pk".to_owned(), AttributeValue::S(self.pk)),
-            ("sk".to_owned(), AttributeValue::S(self.sk)),
-        ])
-    }
-}
 
 /// The partition of all that is counted and kept about a user.
 pub(super) fn user_partition(user: UserId) -> String {

@@ -1,0 +1,57 @@
+//! Writes that only a live session of the account's own user may make: credentials, the address, the second factor, the
+//! deletion of the account.
+
+use crate::domain::LoggedIn;
+use crate::error::{Code, Error, Result};
+use crate::store::dynamo::{Expression, Write, number, text};
+use crate::store::{Store, key};
+
+/// Why nothing was written, although the session lives.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::store) enum NotWritten {
+    /// A condition on the user's own item failed.
+    AccountChanged,
+    /// A condition on another item failed.
+    Other,
+}
+
+impl NotWritten {
+    /// What the caller is told of a change that somebody else came before.
+    pub(in crate::store) fn conflict() -> Error {
+        Error::new(Code::Conflict, "The account was changed meanwhile. Please try again.")
+    }
+}
+
+impl Expression {
+    /// The condition that this session still lives, on the user's own item.
+    fn while_logged_in(self, by: &LoggedIn) -> Self {
+        self.when_equal("token_version", number(by.user().token_version))
+            .when_contains("sessions", text(by.session().to_string()))
+            .when_absent("leaving")
+    }
+}
+
+impl Store {
+    /// Changes the user's own item, and writes `others` with it, all or nothing, while the session of `by` lives.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`] when the session was revoked meanwhile.
+    pub(in crate::store) async fn change_own_account(
+        &self,
+        by: &LoggedIn,
+        change: Expression,
+        others: Vec<Write>,
+    ) -> Result<Result<(), NotWritten>> {
+        let own = Write::update(&self.studio, key::user(by.user().id), change.while_logged_in(by));
+        let outcome = self.transact([vec![own], others].concat()).await?;
+        let not_written = match outcome.refused() {
+            [] => return Ok(Ok(())),
+            [0, ..] => NotWritten::AccountChanged,
+            _ => NotWritten::Other,
+        };
+        match self.find_user(by.user().id).await? {
+            Some(user) if by.lives_in(&user) => Ok(Err(not_written)),
+            _ => Err(Error::new(Code::Unauthenticated, "Could not validate credentials")),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What an import adds to a conversation that is there: part after part, each at once for every reader and counter. So
+//! there is no end to what can be added, and what broke off goes on.
+
+use std::collections::HashMap;
+
+use super::create::{ImportOutcome, Imported, missing};
+use super::tree::Following;
+use crate::clock;
+use crate::domain::conversation::preview;
+use crate::domain::statistics::Tally;
+use crate::domain::{Branch, Message, MessageId, Millis, UserId};
+use crate::error::Result;
+use crate::store::conversations::create::{fits_one_transaction, reply_running};
+use crate::store::conversations::message_item::StoredMessage;
+use crate::store::conversations::slot::StoredConversation;
+use crate::store::conversations::whole::{Texts, read};
+use crate::store::dynamo::{Expression, Write, number, text};
+use crate::store::messages::branches::line_to;
+use crate::store::{Store, key};
+
+/// Two writes each, and some for the counters.
+const MOST_AT_ONCE: usize = 40;
+
+impl Store {
+    /// Adds the messages that `stored` has not, until `deadline`. None when the conversation changed meanwhile.
+    pub(in crate::store) async fn complete(
+        &self,
+        user: UserId,
+        mut stored: StoredConversation,
+        imported: &Imported,
+        deadline: Millis,
+    ) -> Result<Option<ImportOutcome>> {
+        let mut numbers: HashMap<MessageId, u64> =
+            stored.messages.iter().map(|it| (it.message.id.clone(), it.number)).collect();
+        let (missing, current) = missing(imported, |id| numbers.contains_key(id))?;
+        if missing.is_empty() {
+            return Ok(Some(ImportOutcome::Unchanged));
+        }
+        if stored.item.running.is_some() {
+            return Err(reply_running());
+        }
+        let mut left = missing.as_slice();
+        while !left.is_empty() {
+            if clock::now() >= deadline {
+                return Ok(Some(ImportOutcome::Unfinished));
+            }
+            let (part, rest) = left.split_at(fitting(left));
+            if !self.add(user, &mut stored, &mut numbers, part, current.as_ref()).await? {
+                return Ok(None);
+            }
+            left = rest;
+        }
+        Ok(Some(ImportOutcome::Completed))
+    }
+
+    /// Adds these; false when the conversation changed meanwhile. The current branch is that of `current` once it is there,
+    /// and until then that of what was added last.
+    async fn add(
+        &self,
+        user: UserId,
+        stored: &mut StoredConversation,
+        numbers: &mut HashMap<MessageId, u64>,
+        part: &[&Following],
+        current: Option<&MessageId>,
+    ) -> Result<bool> {
+        self.writes_messages(part.len() as u64).await?;
+        let (first, version) = (stored.item.next_number, stored.item.version);
+        let mut change = Tally::default();
+        let mut writes = Vec::with_capacity(part.len() * 2 + 8);
+        for ((message, parent), number) in part.iter().copied().zip(first..) {
+            let added = StoredMessage {
+                number,
+                revision: stored.item.revision.clone(),
+                parent: parent.as_ref().and_then(|parent| numbers.get(parent).copied()),
+                message: message.clone(),
+            };
+            writes.push(added.create(&self.studio, user, &stored.item.id)?);
+            writes.extend(self.reference(user, &stored.item.id, &added.revision, &message.id, number)?);
+            change.count_message(message, 1);
+            numbers.insert(message.id.clone(), number);
+            stored.messages.push(read(added, Texts::Beginnings));
+        }
+        let next = first + part.len() as u64;
+        let leaf = current.and_then(|current| numbers.get(current).copied()).unwrap_or(next - 1);
+        let grown = grown(stored, leaf)
+            .set("next_number", number(next))
+            .when_equal("version", number(version))
+            .when_equal("next_number", number(first))
+            .when_equal("kind", text("conversation"));
+        writes.push(Write::update(&self.studio, key::conversation(user, &stored.item.id), grown));
+        writes.extend(self.count(user, &change));
+        (stored.item.next_number, stored.item.version) = (next, version + 1);
+        Ok(self.transact(writes).await?.is_committed())
+    }
+}
+
+/// What the conversation's own item says when the message with the number `leaf` is the last of the current branch.
+fn grown(stored: &StoredConversation, leaf: u64) -> Expression {
+    let Some(leaf) = stored.messages.iter().find(|it| it.number == leaf) else {
+        return Expression::default();
+    };
+    let line = line_to(stored, leaf);
+    let mut on_it = line.iter().map(|it| it.number).peekable();
+    // Both are in the order of their numbers.
+    let marked = stored.messages.iter().map(|it| (it.number, on_it.next_if_eq(&it.number).is_some()));
+    let branch = Branch::of(marked);
+    let branch = (line.len() < stored.messages.len()).then(|| text(branch.to_string()));
+    Expression::default()
+        .set("leaf", number(leaf.number))
+        .set("message_count", number(line.len()))
+        .set("preview", text(preview(&leaf.message)))
+        .set_or_remove("branch", branch)
+        .add("version", 1)
+}
+
+/// How many of the first of them one transaction takes.
+fn fitting(messages: &[&Following]) -> usize {
+    let some: Vec<Message> = messages.iter().take(MOST_AT_ONCE).map(|(message, _)| message.clone()).collect();
+    let mut count = some.len();
+    while count > 1 {
+        let some = some.get(..count).unwrap_or_default();
+        let mut change = Tally::default();
+        change.count_messages(some, 1);
+        if fits_one_transaction(some, &change) {
+            break;
+        }
+        count /= 2;
+    }
+    count
+}

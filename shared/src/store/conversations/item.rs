@@ -1,0 +1,203 @@
+//! A conversation and its messages as they stand in the table, apart from their keys, and how they become domain values.
+
+use serde::{Deserialize, Serialize};
+
+use super::message_item::StoredMessage;
+use super::version::Version;
+use crate::clock;
+use crate::domain::conversation::preview;
+use crate::domain::{
+    Branch, ConversationId, Filing, Folder, Message, Millis, ModelName, Summary, SystemPrompt, Tags, Title,
+    UserId,
+};
+use crate::error::Result;
+use crate::store::dynamo::{Expression, Item, item_at, number, text};
+use crate::store::key;
+
+/// A guess, for messages that no model has read yet.
+const TOKENS_OF_A_MESSAGE: u64 = 200;
+
+/// Which of the messages under a conversation's key are its own. It is random, so that nothing that was left behind
+/// by somebody else can be taken for a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct Revision(String);
+
+impl Revision {
+    pub(in crate::store) fn random() -> Self {
+        Self(format!("{:08x}", clock::new_ulid().random() as u32))
+    }
+
+    pub(in crate::store) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A conversation as stored. `owner` and `updated` place it in the index; an item without them is in no list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::store) struct ConversationItem {
+    pub(in crate::store) id: ConversationId,
+    pub(in crate::store) owner: String,
+    pub(in crate::store) updated: String,
+    pub(in crate::store) title: Title,
+    pub(in crate::store) created_at: Millis,
+    pub(in crate::store) updated_at: Millis,
+    pub(in crate::store) model: ModelName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) system_prompt: Option<SystemPrompt>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::store) pinned: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::store) archived: bool,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub(in crate::store) tags: Tags,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) folder: Option<Folder>,
+    /// The number of the next message.
+    pub(in crate::store) next_number: u64,
+    /// The number of the last message of the current branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) leaf: Option<u64>,
+    /// The current branch; none while there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) branch: Option<Branch>,
+    /// How many messages the current branch has.
+    pub(in crate::store) message_count: u64,
+    /// How the last message begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) preview: Option<String>,
+    /// Messages of other revisions are not part of the conversation.
+    pub(in crate::store) revision: Revision,
+    /// Goes up with every change.
+    pub(in crate::store) version: u64,
+    /// How many tokens the last reply read and wrote: about what the next one reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) past_tokens: Option<u64>,
+    /// The number of the reply that is being made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) running: Option<u64>,
+    /// Whether somebody has replaced it who cannot have seen its oldest messages, and may not know of them still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::store) shown_in_part: bool,
+    /// While somebody writes another revision: until when he is believed to live, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) writing_until: Option<u64>,
+}
+
+impl ConversationItem {
+    /// Without messages.
+    pub(in crate::store) fn new(user: UserId, summary: &Summary) -> Self {
+        let Filing { pinned, archived, tags, folder } = summary.filing.clone();
+        Self {
+            id: summary.id.clone(),
+            owner: key::user_partition(user),
+            updated: key::place_in_list(summary.updated_at, &summary.id),
+            title: summary.title.clone(),
+            created_at: summary.created_at,
+            updated_at: summary.updated_at,
+            model: summary.model.clone(),
+            system_prompt: summary.system_prompt.clone(),
+            pinned,
+            archived,
+            tags,
+            folder,
+            next_number: 0,
+            leaf: None,
+            branch: None,
+            message_count: 0,
+            preview: None,
+            revision: Revision::random(),
+            version: 1,
+            past_tokens: None,
+            running: None,
+            shown_in_part: false,
+            writing_until: None,
+        }
+    }
+
+    /// The same with these messages in a line, numbered from 0.
+    pub(in crate::store) fn with_messages(mut self, messages: &[Message]) -> Self {
+        self.next_number = messages.len() as u64;
+        self.message_count = self.next_number;
+        self.leaf = self.next_number.checked_sub(1);
+        self.preview = messages.last().map(preview);
+        self
+    }
+
+    /// About how many tokens the next question has before what the user says now.
+    pub(in crate::store) fn past(&self) -> u64 {
+        self.past_tokens.unwrap_or(self.message_count * TOKENS_OF_A_MESSAGE)
+    }
+
+    pub(in crate::store) fn summary(&self) -> Summary {
+        Summary {
+            id: self.id.clone(),
+            title: self.title.clone(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            model: self.model.clone(),
+            system_prompt: self.system_prompt.clone(),
+            filing: Filing {
+                pinned: self.pinned,
+                archived: self.archived,
+                tags: self.tags.clone(),
+                folder: self.folder.clone(),
+            },
+        }
+    }
+
+    /// What it is now.
+    pub(in crate::store) fn seen(&self) -> Version {
+        Version::new(self.version, &self.revision)
+    }
+
+    /// Whether a message is a part of the conversation, on whatever branch.
+    pub(in crate::store) fn owns(&self, message: &StoredMessage) -> bool {
+        message.revision == self.revision && message.number < self.next_number
+    }
+
+    /// Whether the current branch has the message with this number.
+    pub(in crate::store) fn shows(&self, number: u64) -> bool {
+        self.branch.as_ref().is_none_or(|branch| branch.has(number))
+    }
+
+    /// The current branch when `count` messages, numbered from `first`, follow the message `parent`; none while there
+    /// is only one branch.
+    pub(in crate::store) fn branch_with(
+        &self,
+        parent: Option<u64>,
+        first: u64,
+        count: u64,
+    ) -> Option<Branch> {
+        let grows = parent == self.leaf;
+        if grows && self.branch.is_none() {
+            return None;
+        }
+        let trunk = match (&self.branch, parent) {
+            (_, None) => Branch::default(),
+            (None, Some(parent)) => Branch::trunk(parent),
+            (Some(branch), Some(parent)) => branch.clone().up_to(parent),
+        };
+        Some(trunk.followed_by(first, count))
+    }
+}
+
+impl ConversationItem {
+    /// What the conversation's own item says when `count` messages more stand in a line behind `parent`, which is the
+    /// last of `up_to` messages. Their numbers must be free still: who writes another revision reserves some without
+    /// making another version.
+    pub(in crate::store) fn grown(&self, parent: Option<u64>, up_to: u64, count: u64) -> Expression {
+        let first = self.next_number;
+        let branch = self.branch_with(parent, first, count);
+        Expression::default()
+            .set("next_number", number(first + count))
+            .set("leaf", number(first + count.saturating_sub(1)))
+            .set("message_count", number(up_to + count))
+            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+            .when_equal("next_number", number(first))
+    }
+}
+
+/// The item of a conversation at its key.
+pub(in crate::store) fn conversation_item(user: UserId, item: &ConversationItem) -> Result<Item> {
+    item_at(key::conversation(user, &item.id), "conversation", item)
+}

@@ -1,0 +1,256 @@
+//! Replacing a whole conversation, writing only what differs.
+
+use std::collections::{HashMap, HashSet};
+
+use super::create::{kept_changing, reply_running, summary_expression};
+use super::diff::Edits;
+use super::filing::set_flag;
+use super::message_item::StoredMessage;
+use super::slot::StoredConversation;
+use super::staged::Draft;
+use super::version::{Expected, Version};
+use super::whole::Texts;
+use crate::domain::conversation::preview;
+use crate::domain::statistics::Tally;
+use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
+use crate::error::{Error, Result};
+use crate::store::dynamo::{Expression, Write, number, text};
+use crate::store::{Store, key};
+
+/// How often a replacement starts anew when the conversation changes under it.
+const MOST_TRIES: usize = 5;
+
+/// What is to stand in the place of a stored conversation.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// The conversation, with something made up where the client left something out that stays as it is stored.
+    pub conversation: Conversation,
+    /// Whether the time at which it began stays.
+    pub keeps_created_at: bool,
+    /// Whether the AI model stays.
+    pub keeps_model: bool,
+    /// The messages whose times stay.
+    pub keeps_timestamps: HashSet<MessageId>,
+}
+
+impl Store {
+    /// Replaces a conversation's current branch by `new`, all or nothing to readers; where the user keeps it, and other
+    /// branches, stay. A message keeps its place when its id does; a reply that is being made is not touched, and stands
+    /// before what is new. Gives back what is stored.
+    ///
+    /// Where not everybody is shown all of the conversation, as `is_shown_whole` tells of what is stored, its messages
+    /// before the oldest one that `new` has, too, stay before `new`: whoever sends it may never have seen them.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] when it is not shown whole, and `new` has none of its messages;
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] when the messages are in another order
+    /// while a reply is made; [`crate::error::Code::Conflict`] when the conversation kept changing.
+    ///
+    /// [`crate::error::Code::Invalid`]: crate::error::Code::Invalid
+    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
+    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
+    /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
+    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
+    pub async fn replace_conversation(
+        &self,
+        user: UserId,
+        replacement: &Replacement,
+        expected: &Expected,
+        is_shown_whole: impl Fn(Summary, &[&Message]) -> Result<bool>,
+        now: Millis,
+    ) -> Result<(Conversation, Version)> {
+        let id = &replacement.conversation.summary.id;
+        for _ in 0..MOST_TRIES {
+            let stored = self.find_stored_conversation(user, id, Texts::Whole).await?;
+            let mut stored = stored.ok_or_else(Error::no_conversation)?;
+            expected.check(&stored.item.seen())?;
+            if let Some(number) = stored.item.running
+                && self.end_abandoned_reply(user, &stored.item.id, number, now).await?
+            {
+                continue;
+            }
+            let mut new = replacement.keeping(&stored);
+            let unseen = unseen(&stored, &new.messages, &is_shown_whole)?;
+            stored.item.shown_in_part |= !unseen.is_empty();
+            new.messages.splice(..0, unseen);
+            let running = stored
+                .messages
+                .iter()
+                .find(|stored_message| stored.item.running == Some(stored_message.number));
+            new.messages.retain(|message| running.is_none_or(|running| running.message.id != message.id));
+            if let Some((version, appended)) = self.try_replace(user, &stored, &new, running).await? {
+                let place = new.messages.len() - appended;
+                let running = running.filter(|running| stored.item.shows(running.number));
+                new.messages.splice(place..place, running.map(|running| running.message.clone()));
+                return Ok((new, version));
+            }
+        }
+        Err(kept_changing())
+    }
+
+    /// What it is then, and how many messages were appended; none when the conversation changed meanwhile.
+    async fn try_replace(
+        &self,
+        user: UserId,
+        stored: &StoredConversation,
+        new: &Conversation,
+        running: Option<&StoredMessage>,
+    ) -> Result<Option<(Version, usize)>> {
+        let Some(edits) = Edits::new(stored, &new.messages, running).filter(|it| it.fit(stored, new)) else {
+            if running.is_some() {
+                return Err(reply_running());
+            }
+            let (draft, change) = rewritten(stored, new);
+            // Those of other branches are written anew, too.
+            self.writes_messages(draft.messages.len() as u64).await?;
+            let version = self.replace_revision(user, stored, &new.summary, draft, &change).await?;
+            return Ok(version.map(|version| (version, 0)));
+        };
+        let appended = edits.appended.len();
+        if edits.is_empty() && stored.item.summary() == new.summary {
+            return Ok(Some((stored.item.seen(), appended)));
+        }
+        let version = self.write_edits(user, stored, new, &edits).await?;
+        Ok(version.map(|version| (version, appended)))
+    }
+
+    async fn write_edits(
+        &self,
+        user: UserId,
+        stored: &StoredConversation,
+        new: &Conversation,
+        edits: &Edits<'_>,
+    ) -> Result<Option<Version>> {
+        let (id, seen) = (&stored.item.id, &stored.item);
+        let change = edits.change(stored, new);
+        let line = edits.line(seen.next_number);
+        let branch = seen.branch.as_ref().and_then(|_| edits.branch(stored, &line));
+        let last = edits.last_message();
+        let conversation = summary_expression(user, &new.summary);
+        let conversation = set_flag(conversation, "shown_in_part", seen.shown_in_part)
+            .set("message_count", number(line.len()))
+            .set("next_number", number(seen.next_number + edits.appended.len() as u64))
+            .set_or_remove("leaf", line.last().map(number))
+            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+            .set_or_remove("preview", last.map(|last| text(preview(last))))
+            .add("version", 1)
+            .when_equal("version", number(seen.version))
+            .when_equal("next_number", number(seen.next_number));
+        let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), conversation)];
+        for changed in &edits.changed {
+            writes.push(changed.put(&self.studio, user, id)?);
+        }
+        for (moved, parent) in &edits.moved {
+            let parent = Expression::default().set_or_remove("after", parent.map(number)).when_exists("pk");
+            writes.push(Write::update(&self.studio, key::message(user, id, *moved), parent));
+        }
+        for removed in &edits.removed {
+            writes.extend(self.message_deletion(user, id, removed));
+        }
+        let parent =
+            line.len().checked_sub(edits.appended.len() + 1).and_then(|last| line.get(last)).copied();
+        writes.extend(self.new_messages(user, seen, edits.appended, seen.next_number, parent)?);
+        writes.extend(self.count(user, &change));
+        if !self.transact(writes).await?.is_committed() {
+            return Ok(None);
+        }
+        self.count_far_days(user, &change).await?;
+        Ok(Some(Version::new(seen.version + 1, &seen.revision)))
+    }
+
+    /// The writes that delete a message and what leads to it.
+    pub(in crate::store) fn message_deletion(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &StoredMessage,
+    ) -> [Write; 2] {
+        let there = Expression::default();
+        let reference = key::reference(user, id, message.revision.as_str(), &message.message.id);
+        [
+            Write::delete(
+                &self.studio,
+                key::message(user, id, message.number),
+                there.clone().when_exists("pk"),
+            ),
+            Write::delete(&self.studio, reference, there),
+        ]
+    }
+}
+
+/// The messages on the current branch that stay because whoever sends `new` may not have seen them. Once that was so, the
+/// next one to send something may be the same client, however short the conversation has become.
+fn unseen(
+    stored: &StoredConversation,
+    new: &[Message],
+    is_shown_whole: impl Fn(Summary, &[&Message]) -> Result<bool>,
+) -> Result<Vec<Message>> {
+    let line: Vec<&Message> = stored.on_branch().map(|stored| &stored.message).collect();
+    let sent: HashSet<&MessageId> = new.iter().map(|message| &message.id).collect();
+    let oldest = line.iter().position(|message| sent.contains(&message.id));
+    if line.is_empty() || oldest == Some(0) {
+        return Ok(Vec::new());
+    }
+    let first = |count: usize| line.iter().take(count).copied().cloned().collect();
+    if !stored.item.shown_in_part && is_shown_whole(stored.item.summary(), &line)? {
+        return Ok(Vec::new());
+    }
+    let rule = "must have one of the stored messages: this conversation is too long to be read in one answer. To be \
+        rid of all of it, delete the conversation";
+    oldest.map(first).ok_or_else(|| Error::invalid_field("messages", rule))
+}
+
+/// The whole conversation anew: `new` is the current branch, what hangs on it stays, and what else was on the branch
+/// goes; and how the counters change.
+fn rewritten(stored: &StoredConversation, new: &Conversation) -> (Draft, Tally) {
+    let mut places: HashMap<&MessageId, usize> =
+        new.messages.iter().enumerate().map(|(place, message)| (&message.id, place)).collect();
+    let by_number: HashMap<u64, &StoredMessage> =
+        stored.messages.iter().map(|message| (message.number, message)).collect();
+    let mut change = Tally::default();
+    change.count_conversation(&stored.item.summary(), -1);
+    change.count_conversation(&new.summary, 1);
+    change.count_messages(&new.messages, 1);
+    let mut others = Vec::new();
+    for message in &stored.messages {
+        let is_other = !stored.item.shows(message.number) && !places.contains_key(&message.message.id);
+        if !is_other {
+            change.count_message(&message.message, -1);
+            continue;
+        }
+        let mut parent = message.parent.and_then(|parent| by_number.get(&parent));
+        while let Some(gone) = parent.filter(|parent| !places.contains_key(&parent.message.id)) {
+            parent = gone.parent.and_then(|parent| by_number.get(&parent));
+        }
+        let parent = parent.and_then(|parent| places.get(&parent.message.id)).copied();
+        places.insert(&message.message.id, new.messages.len() + others.len());
+        others.push((message.message.clone(), parent));
+    }
+    (Draft::new(&new.messages, others), change)
+}
+
+impl Replacement {
+    /// The conversation with what stays of the stored one. How a reply ended is ours to say: messages that stay keep it, whatever
+    /// the client sends.
+    fn keeping(&self, stored: &StoredConversation) -> Conversation {
+        let mut new = self.conversation.clone();
+        let before = stored.item.summary();
+        new.summary.filing = before.filing;
+        if self.keeps_created_at {
+            new.summary.created_at = before.created_at;
+        }
+        if self.keeps_model {
+            new.summary.model = before.model;
+        }
+        let messages: HashMap<&MessageId, &Message> =
+            stored.messages.iter().map(|stored| (&stored.message.id, &stored.message)).collect();
+        for message in &mut new.messages {
+            let Some(before) = messages.get(&message.id) else { continue };
+            message.status = before.status;
+            if self.keeps_timestamps.contains(&message.id) {
+                message.timestamp = before.timestamp;
+            }
+        }
+        new
+    }
+}

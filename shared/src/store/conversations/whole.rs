@@ -1,0 +1,103 @@
+//! Whole conversations in memory, for those changes that look at all of one. There is no end to what a conversation may grow to,
+//! but to the memory of a function, so what is larger is refused; most changes look at a part alone, or at an outline.
+
+use super::create::kept_changing;
+use super::message_item::{StoredMessage, stored_message};
+use super::slot::{Standing, StoredConversation};
+use crate::domain::conversation::preview;
+use crate::domain::{Content, ConversationId, UserId};
+use crate::error::{Error, Result};
+use crate::store::dynamo::{Item, Stretch, sort_key};
+use crate::store::{Store, key};
+
+/// How often something is looked at that changes meanwhile.
+const MOST_LOOKS: usize = 8;
+/// What all messages together may take in memory, once: some changes make a copy.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// What a message takes beside its text.
+const BYTES_OF_A_MESSAGE: usize = 256;
+
+/// What is read of the texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Texts {
+    /// All of them.
+    Whole,
+    /// Their beginnings: who asks how messages follow each other needs no more.
+    Beginnings,
+}
+
+impl Store {
+    /// The conversation with all its messages, those of other branches too, read consistently: one request a megabyte.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Invalid`] when it is too large.
+    pub(in crate::store) async fn find_stored_conversation(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        texts: Texts,
+    ) -> Result<Option<StoredConversation>> {
+        let partition = key::conversation_partition(user, id);
+        let stretch = Stretch::new(&self.studio, partition, key::CONVERSATION, key::AFTER_MESSAGES);
+        let page = self.query_page(&stretch, None, None).await?;
+        let (mut items, mut next) = (page.items.into_iter(), page.next);
+        let Some(item) = items.next().filter(is_its_place) else { return Ok(None) };
+        let Some(item) = Standing::of(Some(item))?.conversation() else { return Ok(None) };
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        loop {
+            for message in items {
+                let stored = stored_message(message)?.filter(|stored| item.owns(stored));
+                let Some(stored) = stored.map(|stored| read(stored, texts)) else { continue };
+                bytes += stored.message.content.as_str().len() + BYTES_OF_A_MESSAGE;
+                if bytes > MOST_BYTES {
+                    return Err(too_large());
+                }
+                messages.push(stored);
+            }
+            let Some(after) = next else { return Ok(Some(StoredConversation { item, messages })) };
+            let page = self.query_page(&stretch, Some(after), None).await?;
+            (items, next) = (page.items.into_iter(), page.next);
+        }
+    }
+
+    /// A whole conversation as it was at one moment: reading takes several requests, and others may write between them.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when it kept changing; [`crate::error::Code::Invalid`]
+    /// when it is too large.
+    pub(in crate::store) async fn get_settled_conversation(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        texts: Texts,
+    ) -> Result<StoredConversation> {
+        for _ in 0..MOST_LOOKS {
+            let stored = self.find_stored_conversation(user, id, texts).await?;
+            let stored = stored.ok_or_else(Error::no_conversation)?;
+            if self.get_conversation_item(user, id).await?.seen() == stored.item.seen() {
+                return Ok(stored);
+            }
+        }
+        Err(kept_changing())
+    }
+}
+
+/// Whether an item stands in the place of a conversation, rather than being the first of what was left of one.
+fn is_its_place(item: &Item) -> bool {
+    sort_key(item) == key::CONVERSATION
+}
+
+/// As much of a message as is wanted.
+pub(in crate::store) fn read(mut stored: StoredMessage, texts: Texts) -> StoredMessage {
+    if texts == Texts::Beginnings {
+        stored.message.content = Content::of_reply(&preview(&stored.message));
+    }
+    stored
+}
+
+fn too_large() -> Error {
+    Error::invalid(
+        "This conversation is too large to be replaced, branched or copied as a whole. Please append to it, change its \
+        messages one by one, or begin another one",
+    )
+}

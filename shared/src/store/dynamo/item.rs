@@ -1,0 +1,42 @@
+//! Items of a table: made of Rust values and back, and single attributes of them.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::expression::text;
+use super::key::Key;
+use crate::error::{Error, Result};
+
+/// The item at `key` with the attributes of `value`.
+pub(in crate::store) fn item_at(
+    key: Key,
+    kind: &str,
+    value: &impl Serialize,
+) -> Result<HashMap<String, AttributeValue>> {
+    let mut item = to_item(value)?;
+    item.extend(key.attributes());
+    item.insert("kind".to_owned(), text(kind));
+    Ok(item)
+}
+
+/// An item made of a Rust value.
+pub(in crate::store) fn to_item(value: &impl Serialize) -> Result<HashMap<String, AttributeValue>> {
+    serde_dynamo::to_item(value).map_err(Error::internal)
+}
+
+/// A Rust value made of an item.
+pub(in crate::store) fn from_item<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(Error::internal)
+}
+
+/// A number of an item, 0 where it has none.
+pub(in crate::store) fn integer(item: &HashMap<String, AttributeValue>, name: &str) -> i64 {
+    item.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or_default()
+}
+
+pub(in crate::store) fn sort_key(item: &HashMap<String, AttributeValue>) -> &str {
+    item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}

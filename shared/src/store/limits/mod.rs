@@ -1,0 +1,6 @@
+//! What is counted to limit callers: requests, wrong guesses, and the costs of requests.
+
+pub(super) mod costs;
+pub(super) mod login_attempts;
+pub(super) mod requests;
+pub(super) mod unauthenticated;

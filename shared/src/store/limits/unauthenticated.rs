@@ -1,0 +1,55 @@
+//! Connections that have not authenticated: how many frames they sent, and whether an `auth` frame is being handled.
+
+use serde::Deserialize;
+
+use crate::domain::{ConnectionId, Millis};
+use crate::error::Result;
+use crate::store::dynamo::{Expression, failed, from_item, number};
+use crate::store::{Owner, Store, key};
+
+/// A connection that has not authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Stranger {
+    /// How many frames it has sent, `auth` frames not counted.
+    #[serde(default)]
+    pub frames: u64,
+    /// When the handling of its last `auth` frame began.
+    pub auth_began: Option<Millis>,
+    /// Whose it has become since.
+    #[serde(flatten)]
+    pub owner: Option<Owner>,
+}
+
+impl Store {
+    /// Counts a frame of a connection that nobody owns. None when somebody owns it, or it is forgotten.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn count_frame_of_stranger(&self, id: &ConnectionId) -> Result<Option<Stranger>> {
+        self.update_stranger(id, Expression::default().add("frames", 1)).await
+    }
+
+    /// Notes on a connection that nobody owns that an `auth` frame of it is being handled, for frames that overtake it.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn note_auth_frame(&self, id: &ConnectionId, now: Millis) -> Result<()> {
+        self.update_stranger(id, Expression::default().set("auth_began", number(now.get()))).await?;
+        Ok(())
+    }
+
+    /// Looks at a connection that had not authenticated, consistently. None when it is forgotten.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn find_stranger(&self, id: &ConnectionId) -> Result<Option<Stranger>> {
+        let request = self.client.get_item().table_name(&self.connections).consistent_read(true);
+        let answer = request.set_key(Some(key::connection(id).attributes())).send().await.map_err(failed)?;
+        answer.item.map(from_item).transpose()
+    }
+
+    async fn update_stranger(&self, id: &ConnectionId, change: Expression) -> Result<Option<Stranger>> {
+        let change = change.when_exists("pk").when_absent("user");
+        self.update_connection(key::connection(id), &change).await?.map(from_item).transpose()
+    }
+}

@@ -1,0 +1,114 @@
+//! Branches of a conversation: which one is current, and a copy of one.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::conversation::preview;
+use crate::domain::{Branch, Conversation, ConversationId, Message, MessageId, Millis, ReplyStatus, UserId};
+use crate::error::{Error, Result};
+use crate::store::conversations::create::{kept_changing, reply_running};
+use crate::store::conversations::message_item::StoredMessage;
+use crate::store::conversations::slot::StoredConversation;
+use crate::store::conversations::version::{Expected, Version};
+use crate::store::conversations::whole::Texts;
+use crate::store::dynamo::{Expression, Write, number, text};
+use crate::store::{Store, key};
+
+const MOST_TRIES: usize = 5;
+
+impl Store {
+    /// Makes the branch of a message the current one: what leads to it, itself, and of what follows always the newest.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`] when the message is not there;
+    /// [`crate::error::Code::Conflict`].
+    pub async fn select_branch(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &MessageId,
+        expected: &Expected,
+    ) -> Result<Version> {
+        for _ in 0..MOST_TRIES {
+            let stored = self.get_settled_conversation(user, id, Texts::Beginnings).await?;
+            expected.check(&stored.item.seen())?;
+            let selected = stored.messages.iter().find(|stored| stored.message.id == *message);
+            let selected = selected.ok_or_else(|| {
+                Error::invalid_field("currentMessageId", "must be a message of this conversation")
+            })?;
+            let leaf = newest_below(&stored, selected);
+            let line = line_to(&stored, leaf);
+            let on_it: HashSet<u64> = line.iter().map(|it| it.number).collect();
+            let branch = Branch::of(stored.messages.iter().map(|it| (it.number, on_it.contains(&it.number))));
+            let branch = (line.len() < stored.messages.len()).then(|| text(branch.to_string()));
+            let change = Expression::default()
+                .set("leaf", number(leaf.number))
+                .set("message_count", number(line.len()))
+                .set("preview", text(preview(&leaf.message)))
+                .set_or_remove("branch", branch)
+                .add("version", 1)
+                .when_equal("version", number(stored.item.version))
+                .when_equal("kind", text("conversation"));
+            let write = Write::update(&self.studio, key::conversation(user, id), change);
+            if self.transact(vec![write]).await?.is_committed() {
+                return Ok(Version::new(stored.item.version + 1, &stored.item.revision));
+            }
+        }
+        Err(kept_changing())
+    }
+
+    /// The conversation `id` as a new one, up to this message: what leads to it, and itself.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Invalid`] when the message is not there; [`crate::error::Code::ReplyRunning`] when it is, or follows,
+    /// a reply that is being made.
+    pub async fn copy_up_to(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+        message: &MessageId,
+        copy: ConversationId,
+        now: Millis,
+    ) -> Result<Conversation> {
+        let stored = self.get_settled_conversation(user, id, Texts::Whole).await?;
+        let last = stored.messages.iter().find(|stored| stored.message.id == *message);
+        let last =
+            last.ok_or_else(|| Error::invalid_field("messageId", "must be a message of this conversation"))?;
+        let messages: Vec<Message> =
+            line_to(&stored, last).into_iter().map(|stored| stored.message.clone()).collect();
+        if messages.iter().any(|message| message.status.is_some_and(|status: ReplyStatus| !status.is_end())) {
+            return Err(reply_running());
+        }
+        let mut summary = stored.item.summary();
+        (summary.id, summary.created_at, summary.updated_at) = (copy, now, now);
+        (summary.filing.pinned, summary.filing.archived) = (false, false);
+        Ok(Conversation { summary, messages })
+    }
+}
+
+/// The newest message that one can come to by always taking the newest of those that follow.
+fn newest_below<'a>(stored: &'a StoredConversation, from: &'a StoredMessage) -> &'a StoredMessage {
+    let mut newest: HashMap<u64, &StoredMessage> = HashMap::new();
+    for message in &stored.messages {
+        // In the order of their numbers, so the last one stays.
+        newest.extend(message.parent.map(|parent| (parent, message)));
+    }
+    let mut leaf = from;
+    while let Some(next) = newest.get(&leaf.number) {
+        leaf = next;
+    }
+    leaf
+}
+
+/// The messages that lead to `leaf`, and itself.
+pub(in crate::store) fn line_to<'a>(
+    stored: &'a StoredConversation,
+    leaf: &'a StoredMessage,
+) -> Vec<&'a StoredMessage> {
+    let by_number: HashMap<u64, &StoredMessage> = stored.messages.iter().map(|it| (it.number, it)).collect();
+    let mut line = vec![leaf];
+    while let Some(before) = line.last().and_then(|last| last.parent).and_then(|it| by_number.get(&it)) {
+        line.push(before);
+    }
+    line.reverse();
+    line
+}

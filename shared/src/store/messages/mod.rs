@@ -1,0 +1,5 @@
+//! Single messages of a conversation, and its branches.
+
+pub(super) mod append;
+pub(super) mod branches;
+pub(super) mod update;

@@ -1,0 +1,101 @@
+//! Checkpoints of a reply: the lease renewed, the text so far kept, and what others ask of the worker brought back.
+//!
+//! A short text stands on the reply's own item. A longer one would make each renewal dearer than the one before, so each
+//! checkpoint then writes a part with what is new.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use serde_json::json;
+
+use super::item::{Flags, Lease, ReplyItem, ReplyPlace};
+use crate::domain::{Content, Millis};
+use crate::error::{Error, Result};
+use crate::store::dynamo::{Packed, failed, from_item, integer, item_at, number, packed, text};
+use crate::store::stats::usage::Charge;
+use crate::store::{Store, key};
+
+/// A text up to so many bytes stands on the reply's own item.
+const SHORT: usize = 4096;
+/// How long parts outlive their reply; the end joins them, and nobody reads them after that.
+const KEPT_SECONDS: u64 = 86_400;
+
+impl Store {
+    /// Renews the lease until `until`, and keeps the text so far, the number of its last chunk, and what it has used. Says what others ask of
+    /// the worker; none when the lease is lost: the worker must push nothing more.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn checkpoint_reply(
+        &self,
+        lease: &mut Lease,
+        content: &str,
+        seq: Option<u64>,
+        charge: &Charge,
+        until: Millis,
+    ) -> Result<Option<Flags>> {
+        let mut expression = lease
+            .held()
+            .set("lease_until", number(until.seconds()))
+            .set("charge", serde_dynamo::to_attribute_value(charge).map_err(Error::internal)?)
+            .set_or_remove("seq", seq.map(number));
+        let mut parts = lease.parts;
+        if content.len() <= SHORT {
+            expression = expression.set("content", packed(&Content::of_reply(content)));
+        } else {
+            let new = content.get(lease.saved..).unwrap_or_default();
+            if !new.is_empty() {
+                self.put_part(&lease.place, parts, new, until).await?;
+                parts += 1;
+            }
+            expression = expression.set("parts", number(parts)).remove("content");
+        }
+        let updated = self.update(lease.place.key(), &expression, ReturnValue::AllNew).await?;
+        if parts > lease.parts {
+            (lease.parts, lease.saved) = (parts, content.len());
+        }
+        Ok(updated.map(|item| flags(&item)))
+    }
+
+    async fn put_part(&self, place: &ReplyPlace, part: u64, content: &str, now: Millis) -> Result<()> {
+        let kept = now.plus_seconds(KEPT_SECONDS).seconds();
+        let mut part = item_at(place.part_key(part), "part", &json!({ "expires_at": kept }))?;
+        part.insert("content".to_owned(), packed(&Content::of_reply(content)));
+        self.put(&self.studio, part).await
+    }
+
+    /// The text of the last checkpoint.
+    pub(in crate::store) async fn kept_text(&self, place: &ReplyPlace, item: &ReplyItem) -> Result<Content> {
+        if item.parts == 0 {
+            return Ok(item.content.clone().map_or_else(|| Content::of_reply(""), |packed| packed.0));
+        }
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.studio)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(place.key().pk))
+            .expression_attribute_values(":first", text(key::reply_part(&place.key(), 0).sk))
+            .expression_attribute_values(":last", text(key::reply_part(&place.key(), item.parts - 1).sk))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
+        let mut whole = String::new();
+        for item in items {
+            whole.push_str(from_item::<Part>(item)?.content.0.as_str());
+        }
+        Ok(Content::of_reply(&whole))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Part {
+    content: Packed,
+}
+
+fn flags(item: &HashMap<String, AttributeValue>) -> Flags {
+    let resync = u64::try_from(integer(item, "resync")).unwrap_or_default();
+    Flags { stop: integer(item, "stop") > 0, resync }
+}

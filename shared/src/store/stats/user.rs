@@ -1,0 +1,202 @@
+//! A user's counters, changed by the transactions that change what is counted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::clock;
+use crate::domain::statistics::{DayTally, Tally};
+use crate::domain::{Day, ModelName, Role, UserId};
+use crate::error::{Code, Error, Result};
+use crate::store::dynamo::{
+    Expression, MOST_WRITES, Stretch, Write, failed, integer, number, sort_key, text,
+};
+use crate::store::{Store, key};
+
+/// What is counted about a user's conversations at this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// All counters but those by day.
+    pub totals: Tally,
+    /// By day in UTC, `YYYY-MM-DD`; a day without an entry has nothing.
+    pub days: BTreeMap<String, DayTally>,
+}
+
+impl Statistics {
+    /// What happened on `day`.
+    #[must_use]
+    pub fn on(&self, day: Day) -> DayTally {
+        self.days.get(&day.to_string()).copied().unwrap_or_default()
+    }
+}
+
+/// Answers show this many days at most, and a little more for clocks that differ.
+const SHOWN_DAYS: u32 = 32;
+/// How many days are counted in one transaction.
+const MOST_DAYS: usize = 80;
+
+impl Store {
+    /// The writes that change the counters of `user` by `change`. The first, when anything is counted or
+    /// uncounted, is conditioned on the user's statistics: deleting an account removes them first, so nothing is resurrected.
+    ///
+    /// Days that no answer shows any more are not counted. Of those to come, whatever timestamps a client makes up,
+    /// one transaction takes [`MOST_DAYS`]; the rest is for [`Self::count_far_days`].
+    pub(in crate::store) fn count(&self, user: UserId, change: &Tally) -> Vec<Write> {
+        let mut writes = Vec::new();
+        if change.changes_totals() {
+            let totals = within(totals_expression(change), change, self.quota);
+            writes.push(Write::update(&self.studio, key::statistics(user), totals).telling());
+        }
+        let models = change.models.iter().filter(|(_, change)| **change != 0);
+        writes.extend(models.map(|(model, change)| {
+            let expression =
+                Expression::default().add("conversations", *change).set("model", text(model.as_str()));
+            Write::update(&self.studio, key::model_statistics(user, model), expression)
+        }));
+        let days = counted_days(change).into_iter().take(MOST_DAYS);
+        writes.extend(days.map(|(day, change)| self.count_day(user, day, change)));
+        writes
+    }
+
+    /// Counts the days that [`Self::count`] left out, right after it. Only a client that stamps messages with more
+    /// than [`MOST_DAYS`] days to come has any.
+    pub(in crate::store) async fn count_far_days(&self, user: UserId, change: &Tally) -> Result<()> {
+        let days = counted_days(change);
+        let mut far = days.into_iter().skip(MOST_DAYS).peekable();
+        while far.peek().is_some() {
+            let writes = far.by_ref().take(MOST_DAYS).map(|(day, change)| self.count_day(user, day, change));
+            self.transact(writes.collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what is too large for one transaction before any of it is written, when it is beyond the quota.
+    ///
+    /// # Errors
+    /// [`Code::QuotaExceeded`].
+    pub(in crate::store) async fn check_quota(&self, user: UserId, change: &Tally) -> Result<()> {
+        let Some(quota) = self.quota.and_then(|quota| i64::try_from(quota).ok()) else { return Ok(()) };
+        if change.bytes > 0 && self.totals_of_user(user).await?.bytes + change.bytes > quota {
+            return Err(quota_exceeded());
+        }
+        Ok(())
+    }
+
+    fn count_day(&self, user: UserId, day: Day, change: DayTally) -> Write {
+        let expression = Expression::default()
+            .add("conversations", change.conversations)
+            .add("messages", change.messages)
+            .add("tokens", change.tokens)
+            .set("expires_at", number(day.plus(SHOWN_DAYS + 10).start().seconds()));
+        Write::update(&self.studio, key::day_statistics(user, day), expression)
+    }
+
+    /// Whether counting `change` leaves room in one transaction for `others` writes.
+    pub(in crate::store) fn count_fits(change: &Tally, others: usize) -> bool {
+        let days = counted_days(change).len().min(MOST_DAYS);
+        let models = change.models.values().filter(|change| **change != 0).count();
+        1 + models + days + others <= MOST_WRITES
+    }
+
+    /// The counters of `/api/stats`: one request.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn totals_of_user(&self, user: UserId) -> Result<Tally> {
+        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
+        let answer =
+            request.set_key(Some(key::statistics(user).attributes())).send().await.map_err(failed)?;
+        Ok(answer.item.map(|item| totals(&item)).unwrap_or_default())
+    }
+
+    /// All counters of a user; of the days, those from `since` to `until`.
+    ///
+    /// # Errors
+    /// When DynamoDB is out of reach.
+    pub async fn statistics_of_user(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
+        let totals = self.totals_of_user(user);
+        let range = |from: &str, to: &str| Stretch::new(&self.studio, key::user_partition(user), from, to);
+        let days = range(&key::day_sort_key(since), &key::day_sort_key(until));
+        let models = range(key::MODEL_STATISTICS, key::AFTER_MODELS);
+        let mut by_model = BTreeMap::new();
+        let models = self.query_each(&models, |item| {
+            let name =
+                sort_key(&item).strip_prefix(key::MODEL_STATISTICS).unwrap_or_default().parse::<ModelName>();
+            if let (Ok(model), count @ 1..) = (name, integer(&item, "conversations")) {
+                by_model.insert(model, count);
+            }
+            Ok(())
+        });
+        let (totals, days, ()) = tokio::try_join!(totals, self.query(&days), models)?;
+        let mut statistics = Statistics { totals, days: BTreeMap::new() };
+        statistics.totals.models = by_model;
+        for item in &days {
+            let day = key::day_of(sort_key(item)).to_owned();
+            statistics.days.insert(day, day_tally(item));
+        }
+        Ok(statistics)
+    }
+}
+
+/// The changes of days that any answer will show, the earliest first.
+fn counted_days(change: &Tally) -> Vec<(Day, DayTally)> {
+    let first = clock::now().day().minus(SHOWN_DAYS);
+    change.days.range(first..).filter(|(_, change)| !change.is_zero()).map(|(day, it)| (*day, *it)).collect()
+}
+
+fn totals_expression(change: &Tally) -> Expression {
+    let mut expression = Expression::default()
+        .when_exists("pk")
+        .add("conversations", change.conversations)
+        .add("messages", change.messages)
+        .add("tokens", change.tokens)
+        .add("response_length", change.response_length)
+        .add("bytes", change.bytes);
+    for (role, change) in &change.roles {
+        expression = expression.add(role.as_str(), *change);
+    }
+    for (hour, change) in &change.hours {
+        expression = expression.add(&hour_name(*hour), *change);
+    }
+    expression
+}
+
+/// `expression`, on condition that the bytes that `change` adds are within the quota.
+fn within(expression: Expression, change: &Tally, quota: Option<u64>) -> Expression {
+    match quota.and_then(|quota| i64::try_from(quota).ok()).filter(|_| change.bytes > 0) {
+        Some(quota) => expression.when_absent_or_at_most("bytes", number(quota - change.bytes)),
+        None => expression,
+    }
+}
+
+/// Refuses to store more than a user may.
+pub(in crate::store) fn quota_exceeded() -> Error {
+    let detail = "Your conversations take all the space that you may use. Please delete some";
+    Error::new(Code::QuotaExceeded, detail).after(Some(3600))
+}
+
+fn hour_name(hour: usize) -> String {
+    format!("hour_{hour:02}")
+}
+
+fn totals(item: &HashMap<String, AttributeValue>) -> Tally {
+    let roles = Role::ALL.map(|role| (role, integer(item, role.as_str())));
+    Tally {
+        conversations: integer(item, "conversations"),
+        messages: integer(item, "messages"),
+        tokens: integer(item, "tokens"),
+        response_length: integer(item, "response_length"),
+        bytes: integer(item, "bytes"),
+        roles: BTreeMap::from(roles),
+        hours: (0..24).map(|hour| (hour, integer(item, &hour_name(hour)))).collect(),
+        ..Tally::default()
+    }
+}
+
+fn day_tally(item: &HashMap<String, AttributeValue>) -> DayTally {
+    DayTally {
+        conversations: integer(item, "conversations"),
+        messages: integer(item, "messages"),
+        tokens: integer(item, "tokens"),
+    }
+}
