@@ -22,7 +22,7 @@ impl Place {
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
         let template =
-            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml")).unwrap();
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
         // Two functions may be of one executable.
         let binaries: BTreeSet<&str> = template
             .split("Binary: ")

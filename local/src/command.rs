@@ -129,7 +129,7 @@ fn build(cargo: &str) -> Result<(), Error> {
 
 /// The root of the workspace this was built from.
 pub(crate) fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The folder of the executables this one was built with.
