@@ -8,13 +8,14 @@ use shared::Result;
 use shared::auth::{
     Caller, CountedGuess, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance,
 };
-use shared::config::{self, AwsConfig, Variables};
+use shared::aws::secrets::Secrets;
+use shared::aws::{self, AwsConfig};
+use shared::chat::Limits;
+use shared::config::Variables;
 use shared::domain::usage::Budget;
 use shared::domain::{Allowance, ModelName, Network, Rate, Requester, User};
 use shared::http::Request;
 use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Models, Offer, Provider, Settings};
-use shared::replies::Limits;
-use shared::secrets::Secrets;
 use shared::store::{Costs, Store};
 use shared::telemetry;
 
@@ -149,7 +150,7 @@ impl Foundation {
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
         let quota = Some(variables.parsed_or("STORAGE_BYTES", 1_000_000_000)).filter(|bytes| *bytes > 0);
-        let aws = config::aws(&mut variables)?;
+        let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
         // To ask Secrets Manager is to wait, and there is work meanwhile: a handshake with DynamoDB, which takes longest on
         // the share of a processor that a function has once it is started, and the making of a client.

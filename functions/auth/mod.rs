@@ -1,37 +1,21 @@
 //! Accounts: registration, login, sessions, the caller's own profile.
 
-mod account_delete;
-mod email_verify;
+mod account;
+mod api_keys;
 mod guess;
-mod key_create;
-mod key_delete;
-mod keys;
-mod login;
-mod logout;
-mod logout_all;
-mod me;
 mod password;
-mod password_forgot;
-mod password_reset;
-mod profile;
-mod refresh;
-mod register;
-mod session_delete;
 mod sessions;
-mod totp_confirm;
-mod totp_disable;
-mod totp_enrol;
-mod ws_ticket;
+mod totp;
 
 use serde::Serialize;
 use shared::Result;
 use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
 use shared::auth::{Claim, Passwords, RefreshToken, Refusal, UserSecret};
+use shared::aws::async_invoke::Handover;
 use shared::clock;
 use shared::domain::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
 use shared::error::{Code, Error};
-use shared::handover::Handover;
 use shared::http::{Answer, Group, Parameters, Request};
 use shared::sockets::Push;
 use shared::store::{MailToken, NewSession, Purpose};
@@ -43,27 +27,27 @@ use utoipa::{OpenApi, ToSchema};
 /// What this group says of its routes.
 #[derive(OpenApi)]
 #[openapi(paths(
-    register::handle,
-    login::handle,
-    refresh::handle,
-    logout::handle,
-    logout_all::handle,
-    sessions::handle,
-    session_delete::handle,
-    ws_ticket::handle,
-    keys::handle,
-    key_create::handle,
-    key_delete::handle,
-    password::handle,
-    password_forgot::handle,
-    password_reset::handle,
-    email_verify::handle,
-    totp_enrol::handle,
-    totp_confirm::handle,
-    totp_disable::handle,
-    me::handle,
-    profile::handle,
-    account_delete::handle
+    account::register::handle,
+    sessions::login::handle,
+    sessions::refresh::handle,
+    sessions::logout::handle,
+    sessions::logout_all::handle,
+    sessions::list::handle,
+    sessions::delete::handle,
+    sessions::ws_ticket::handle,
+    api_keys::list::handle,
+    api_keys::create::handle,
+    api_keys::delete::handle,
+    password::change::handle,
+    password::forgot::handle,
+    password::reset::handle,
+    account::verify_email::handle,
+    totp::enrol::handle,
+    totp::confirm::handle,
+    totp::disable::handle,
+    account::me::handle,
+    account::profile::handle,
+    account::delete::handle
 ))]
 pub(crate) struct Documented;
 
@@ -101,27 +85,27 @@ impl Group for Auth {
     #[expect(clippy::cognitive_complexity, reason = "it is a list")]
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
-            "POST /api/auth/register" => register::handle(self, request).await,
-            "POST /api/auth/login" => login::handle(self, request).await,
-            "POST /api/auth/refresh" => refresh::handle(self, request).await,
-            "POST /api/auth/logout" => logout::handle(self, request).await,
-            "POST /api/auth/logout-all" => logout_all::handle(self, request).await,
-            "GET /api/auth/sessions" => sessions::handle(self, request).await,
-            "DELETE /api/auth/sessions/{id}" => session_delete::handle(self, request).await,
-            "POST /api/auth/ws-ticket" => ws_ticket::handle(self, request).await,
-            "GET /api/auth/keys" => keys::handle(self, request).await,
-            "POST /api/auth/keys" => key_create::handle(self, request).await,
-            "DELETE /api/auth/keys/{id}" => key_delete::handle(self, request).await,
-            "PUT /api/auth/password" => password::handle(self, request).await,
-            "POST /api/auth/password/forgot" => password_forgot::handle(self, request).await,
-            "POST /api/auth/password/reset" => password_reset::handle(self, request).await,
-            "POST /api/auth/email/verify" => email_verify::handle(self, request).await,
-            "POST /api/auth/totp" => totp_enrol::handle(self, request).await,
-            "POST /api/auth/totp/confirm" => totp_confirm::handle(self, request).await,
-            "DELETE /api/auth/totp" => totp_disable::handle(self, request).await,
-            "DELETE /api/auth/me" => account_delete::handle(self, request).await,
-            "PATCH /api/auth/me" => profile::handle(self, request).await,
-            "GET /api/auth/me" => me::handle(self, request).await,
+            "POST /api/auth/register" => account::register::handle(self, request).await,
+            "POST /api/auth/login" => sessions::login::handle(self, request).await,
+            "POST /api/auth/refresh" => sessions::refresh::handle(self, request).await,
+            "POST /api/auth/logout" => sessions::logout::handle(self, request).await,
+            "POST /api/auth/logout-all" => sessions::logout_all::handle(self, request).await,
+            "GET /api/auth/sessions" => sessions::list::handle(self, request).await,
+            "DELETE /api/auth/sessions/{id}" => sessions::delete::handle(self, request).await,
+            "POST /api/auth/ws-ticket" => sessions::ws_ticket::handle(self, request).await,
+            "GET /api/auth/keys" => api_keys::list::handle(self, request).await,
+            "POST /api/auth/keys" => api_keys::create::handle(self, request).await,
+            "DELETE /api/auth/keys/{id}" => api_keys::delete::handle(self, request).await,
+            "PUT /api/auth/password" => password::change::handle(self, request).await,
+            "POST /api/auth/password/forgot" => password::forgot::handle(self, request).await,
+            "POST /api/auth/password/reset" => password::reset::handle(self, request).await,
+            "POST /api/auth/email/verify" => account::verify_email::handle(self, request).await,
+            "POST /api/auth/totp" => totp::enrol::handle(self, request).await,
+            "POST /api/auth/totp/confirm" => totp::confirm::handle(self, request).await,
+            "DELETE /api/auth/totp" => totp::disable::handle(self, request).await,
+            "DELETE /api/auth/me" => account::delete::handle(self, request).await,
+            "PATCH /api/auth/me" => account::profile::handle(self, request).await,
+            "GET /api/auth/me" => account::me::handle(self, request).await,
             _ => Err(request.unrouted()),
         }
     }

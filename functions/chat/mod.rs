@@ -8,12 +8,12 @@ mod stored;
 mod usage;
 
 use shared::Result;
+use shared::aws::async_invoke::Handover;
+use shared::chat::{Answers, Made, Replies, Task, Turns, Worker};
 use shared::clock;
 use shared::domain::ReplyStatus;
-use shared::handover::Handover;
 use shared::http::{Answer, Group, Parameters, Request};
 use shared::models::Models;
-use shared::replies::{Answers, Made, Replies, Task, Turns, Worker};
 use shared::sockets::Push;
 use shared::store::ReplyPlace;
 

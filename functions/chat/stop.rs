@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use shared::Result;
+use shared::chat::Wanted;
 use shared::domain::{MessageId, ReplyStatus};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::replies::Wanted;
 
 use super::Chat;
 use crate::openapi::MessagePath;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::Result;
+use shared::chat::{LONGEST_ANSWER, Made, Time, Wish};
 use shared::clock;
 use shared::domain::{ConversationId, Message, MessageId, ModelName, ReplyStatus, TokenCount, User};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::replies::{LONGEST_ANSWER, Made, Time, Wish};
 use shared::store::{Found, ReplyPlace, StartedTurn};
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;

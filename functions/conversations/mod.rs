@@ -1,24 +1,18 @@
 //! Conversations: listed, created, read, replaced, deleted.
 
 mod answers;
-mod append;
 mod body;
 mod create;
 mod delete;
 mod delete_many;
-mod edit;
 mod export;
-mod export_account;
-mod export_all;
 mod fork;
 mod import;
-mod imports;
 mod list;
 mod messages;
 mod parameters;
 mod patch;
 mod read;
-mod remove;
 mod replace;
 
 use shared::Result;
@@ -43,15 +37,15 @@ use utoipa::OpenApi;
         patch::handle,
         delete::handle,
         delete_many::handle,
-        messages::handle,
-        append::handle,
-        edit::handle,
-        remove::handle,
+        messages::list::handle,
+        messages::append::handle,
+        messages::edit::handle,
+        messages::delete::handle,
         fork::handle,
-        export::handle,
-        export_all::handle,
-        export_account::handle,
-        import::handle
+        export::one::handle,
+        export::all::handle,
+        export::account::handle,
+        import::handler::handle
     ),
     components(schemas(Limit, Flag, View, Order, Branches, ExportFormat))
 )]
@@ -110,15 +104,19 @@ impl Conversations {
 
     async fn route_further(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
-            "GET /api/conversations/{id}/messages" => messages::handle(self, request).await,
-            "POST /api/conversations/{id}/messages" => append::handle(self, request).await,
-            "PATCH /api/conversations/{id}/messages/{messageId}" => edit::handle(self, request).await,
-            "DELETE /api/conversations/{id}/messages/{messageId}" => remove::handle(self, request).await,
+            "GET /api/conversations/{id}/messages" => messages::list::handle(self, request).await,
+            "POST /api/conversations/{id}/messages" => messages::append::handle(self, request).await,
+            "PATCH /api/conversations/{id}/messages/{messageId}" => {
+                messages::edit::handle(self, request).await
+            }
+            "DELETE /api/conversations/{id}/messages/{messageId}" => {
+                messages::delete::handle(self, request).await
+            }
             "POST /api/conversations/{id}/fork" => fork::handle(self, request).await,
-            "GET /api/conversations/{id}/export" => export::handle(self, request).await,
-            "GET /api/export" => export_all::handle(self, request).await,
-            "GET /api/auth/me/export" => export_account::handle(self, request).await,
-            "POST /api/import" => import::handle(self, request).await,
+            "GET /api/conversations/{id}/export" => export::one::handle(self, request).await,
+            "GET /api/export" => export::all::handle(self, request).await,
+            "GET /api/auth/me/export" => export::account::handle(self, request).await,
+            "POST /api/import" => import::handler::handle(self, request).await,
             _ => Err(request.unrouted()),
         }
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use shared::Result;
+use shared::aws;
+use shared::chat::{Task, Time, Titles, Turns, Worker, greet};
 use shared::clock;
-use shared::config;
 use shared::domain::Millis;
-use shared::replies::{Task, Time, Titles, Turns, Worker, greet};
 use shared::sockets::Push;
 use shared::store::{ReplyPlace, Store};
 use tokio::time::Instant;
@@ -44,7 +44,7 @@ pub struct Replies {
     store: Store,
     push: Push,
     worker: Worker,
-    replies: shared::replies::Replies,
+    replies: shared::chat::Replies,
     titles: Titles,
 }
 
@@ -58,12 +58,12 @@ impl Replies {
         let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
         let (studio, connections) = (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
-        let aws = config::aws(&mut variables)?;
+        let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
         let store = Store::connect(&aws.sdk, studio, connections);
         let push = Push::connect(&aws.sdk, endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;
-        let replies = shared::replies::Replies::new(store.clone(), push.clone());
+        let replies = shared::chat::Replies::new(store.clone(), push.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
         let worker = Worker::new(store.clone(), models.clone(), turns.clone(), push.clone());
         let titles = Titles::new(store.clone(), models, turns, push.clone());

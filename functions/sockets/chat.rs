@@ -4,10 +4,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use shared::Result;
+use shared::chat::{Task, Wish};
 use shared::clock;
 use shared::domain::{MessageId, ReplyStatus};
 use shared::json;
-use shared::replies::{Task, Wish};
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::{Chat, Part, Reply};
 use shared::store::{Follows, ReplyPlace, StartedTurn};

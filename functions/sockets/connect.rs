@@ -2,10 +2,10 @@
 
 use shared::Result;
 use shared::auth::{TICKET_PREFIX, UserSecret};
+use shared::chat::Task;
 use shared::clock;
 use shared::domain::ClaimedUser;
 use shared::error::{Code, Error};
-use shared::replies::Task;
 use shared::store::{Connection, Owner};
 
 use super::{Event, Sockets};

@@ -19,11 +19,11 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::Result;
 use shared::auth::{Count, FrameLimiter, Pace, Views};
+use shared::aws::async_invoke::Handover;
+use shared::chat::{Replies, Turns};
 use shared::clock;
 use shared::domain::{ConnectionId, Network};
 use shared::error::{Code, Error};
-use shared::handover::Handover;
-use shared::replies::{Replies, Turns};
 use shared::sockets::{Closing, Push, ServerFrame};
 use tracing::Instrument as _;
 

@@ -1,9 +1,9 @@
 //! `{"type": "regenerate", …}`: another reply to the same words, on a branch of its own.
 
 use shared::Result;
+use shared::chat::Again;
 use shared::error::Error;
 use shared::json;
-use shared::replies::Again;
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::Regenerate;
 use shared::store::StartedTurn;

@@ -1,8 +1,8 @@
 //! `{"type": "resume", …}`: shows a reply to a window that was away.
 
 use shared::Result;
+use shared::chat::Wanted;
 use shared::json;
-use shared::replies::Wanted;
 use shared::sockets::frame::AboutReply;
 
 use super::{Event, Sender, Sockets};

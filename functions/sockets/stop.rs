@@ -1,8 +1,8 @@
 //! `{"type": "stop", …}`: stops a reply; its windows are told when it has.
 
 use shared::Result;
+use shared::chat::Wanted;
 use shared::json;
-use shared::replies::Wanted;
 use shared::sockets::frame::AboutReply;
 
 use super::{Event, Sender, Sockets};

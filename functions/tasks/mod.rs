@@ -6,8 +6,8 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::Result;
 use shared::accounts::{Mails, Task, delete_account};
-use shared::config;
-use shared::mail::Mailer;
+use shared::aws;
+use shared::aws::mail::Mailer;
 use shared::store::Store;
 use tracing::Instrument as _;
 
@@ -28,7 +28,7 @@ impl Tasks {
         let mut variables = start::variables();
         let (studio, app_url) = (variables.text("STUDIO_TABLE"), variables.text("APP_URL"));
         let from = variables.optional("MAIL_FROM", Ok::<_, &str>);
-        let aws = config::aws(&mut variables)?;
+        let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
         let store = Store::connect(&aws.sdk, studio, String::new());
         let mails = Mails::new(store.clone(), Mailer::connect(&aws.sdk, from), app_url);

@@ -1,16 +1,8 @@
 //! The only place that reads the environment. Each function names the variables it needs; all that are missing or
 //! bad are named at once.
 
-mod aws;
-pub(crate) mod aws_http;
-mod user_agent;
-
 use std::fmt;
 use std::str::FromStr;
-
-pub(crate) use aws::tries;
-pub use aws::{AwsConfig, aws};
-pub(crate) use user_agent::NoSdkUserAgent;
 
 /// Reads variables and remembers what is wrong with them.
 #[derive(Debug, Default)]
@@ -38,7 +30,7 @@ impl Variables {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the home of the environment")]
-    fn read(name: &str) -> Option<String> {
+    pub(crate) fn read(name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 

@@ -1,10 +1,10 @@
 //! The mails that accounts need. Each carries a token that is good once, for half an hour.
 
 use crate::auth::{UserSecret, hash_opaque};
+use crate::aws::mail::{Mail, Mailer};
 use crate::clock;
 use crate::domain::{Email, Millis, Rate, Requester, User, UserId};
 use crate::error::Result;
-use crate::mail::{Mail, Mailer};
 use crate::store::{MailToken, Purpose, Store};
 
 /// What tokens that are mailed begin with.

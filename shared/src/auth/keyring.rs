@@ -7,10 +7,10 @@ use aws_lc_rs::{digest, hmac};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use tokio::sync::Mutex;
 
+use crate::aws::secrets::{Secrets, Versions};
 use crate::clock;
 use crate::domain::Millis;
 use crate::error::{Error, Result};
-use crate::secrets::{Secrets, Versions};
 
 /// How often a key that is not known makes an instance read the secret again, at most.
 const PAUSE_SECONDS: u64 = 60;

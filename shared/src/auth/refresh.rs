@@ -98,7 +98,7 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::Versions;
+    use crate::aws::secrets::Versions;
     use ulid::Ulid;
 
     fn token(keys: &Keys) -> RefreshToken {

@@ -4,12 +4,13 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::catalogue::{Capability, Entry};
-use super::course::Course;
-use super::loose::Json;
 use super::settings::Account;
 use super::speech::Voice;
-use super::upstream::Protocol;
-use super::{Piece, Question, Said, provider_error};
+use super::transport::course::Course;
+use super::transport::loose::Json;
+use super::transport::provider_error;
+use super::transport::stream::Protocol;
+use super::{Piece, Question, Said};
 use crate::domain::{Role, Usage};
 
 /// Where Anthropic is.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::upstream::Patience;
+use super::transport::stream::Patience;
 use crate::domain::{ModelName, Usage};
 
 /// The models that come with the studio.

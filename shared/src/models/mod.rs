@@ -1,23 +1,15 @@
 //! The providers of AI models. Each gives a reply as a stream of pieces.
 
 mod anthropic;
-mod attempts;
-mod body;
 mod catalogue;
-mod course;
-mod cut_text;
-mod error_words;
 mod failure;
 mod fit;
-mod loose;
 mod offer;
 mod offline;
 mod openai;
-mod provider_error;
 mod settings;
 mod speech;
-mod sse;
-mod upstream;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,7 +179,7 @@ impl Models {
             self.inner.asking(entry, question, Some(model))
         });
         let first = self.inner.asking(entry, question.clone(), None);
-        attempts::first_to_begin([Some(first), fallback].into_iter().flatten().collect())
+        transport::retry_policy::first_to_begin([Some(first), fallback].into_iter().flatten().collect())
     }
 }
 
@@ -211,11 +203,11 @@ impl Inner {
         match (entry.provider, &self.openai, &self.anthropic) {
             (Provider::OpenAi, Some(account), _) => {
                 let request = openai::request(&self.client, account, entry, question);
-                upstream::read(request, openai::Chunks::default(), entry.patience())
+                transport::stream::read(request, openai::Chunks::default(), entry.patience())
             }
             (Provider::Anthropic, _, Some(account)) => {
                 let request = anthropic::request(&self.client, account, entry, question);
-                upstream::read(request, anthropic::Messages::default(), entry.patience())
+                transport::stream::read(request, anthropic::Messages::default(), entry.patience())
             }
             _ => self.offline.ask(question),
         }

@@ -4,12 +4,13 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::catalogue::{Capability, Entry};
-use super::course::Course;
-use super::loose::Json;
 use super::settings::Account;
 use super::speech::Voice;
-use super::upstream::Protocol;
-use super::{Piece, Question, provider_error};
+use super::transport::course::Course;
+use super::transport::loose::Json;
+use super::transport::provider_error;
+use super::transport::stream::Protocol;
+use super::{Piece, Question};
 use crate::domain::Usage;
 
 /// Where OpenAI itself is.
@@ -145,7 +146,7 @@ fn is_chunk(event: Json<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Finish;
-    use super::super::sse::Event;
+    use super::super::transport::sse::Event;
     use super::*;
 
     /// The text of a stream, and how it ends when the connection closes.

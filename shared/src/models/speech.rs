@@ -1,8 +1,8 @@
 //! What a model says and thinks, out of the many forms in which providers send it.
 
 use super::Piece;
-use super::cut_text::Mender;
-use super::loose::Json;
+use super::transport::cut_text::Mender;
+use super::transport::loose::Json;
 use crate::domain::usage::Estimate;
 
 /// No provider puts parts into parts more often.

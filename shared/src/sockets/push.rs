@@ -13,8 +13,8 @@ use aws_types::SdkConfig;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::ServerFrame;
+use crate::aws::NoSdkUserAgent;
 use crate::clock;
-use crate::config::NoSdkUserAgent;
 use crate::domain::{ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};
 use crate::store::{Store, Watcher, Windows};

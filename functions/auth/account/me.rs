@@ -1,0 +1,63 @@
+//! `GET /api/auth/me`: the caller's own profile, as it is now.
+
+use serde::Serialize;
+use shared::Result;
+use shared::auth::Refusal;
+use shared::domain::{DisplayName, Email, User, UserId, Username};
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+use utoipa::ToSchema;
+
+use crate::auth::Auth;
+
+/// A user, as the user gets it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Profile<'a> {
+    id: UserId,
+    username: &'a Username,
+    email: &'a Email,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    display_name: Option<&'a DisplayName>,
+    #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
+    created_at: String,
+    /// Whether the user has shown to read what is sent to the address.
+    email_verified: bool,
+    /// Whether there is a second factor.
+    totp_enabled: bool,
+}
+
+impl<'a> From<&'a User> for Profile<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            username: &user.username,
+            email: &user.email,
+            display_name: user.display_name.as_ref(),
+            created_at: user.created_at.to_string(),
+            email_verified: user.email_verified,
+            totp_enabled: user.totp.is_some(),
+        }
+    }
+}
+
+/// Read the own profile
+///
+/// The profile is read for this request, so it shows every change that was answered before.
+#[utoipa::path(
+    get,
+    path = "/api/auth/me",
+    operation_id = "read_profile",
+    tag = "accounts",
+    responses((status = 200, description = "The profile.", body = Profile<'_>)),
+    extensions(("x-codes" = json!([Code::NotFound]))),
+)]
+pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let admitted = auth.base.admit_now(request).await;
+    let (_, user) = admitted.map_err(|refusal| match refusal {
+        // Existing clients expect this one route to tell the two apart.
+        Refusal::UserGone => Error::new(Code::NotFound, "User not found"),
+        other => other.into(),
+    })?;
+    Answer::ok(&Profile::from(&*user))
+}

@@ -1,0 +1,77 @@
+//! `POST /api/auth/keys`: makes an API key for a program of the caller's. It is shown here and never again.
+
+use serde::{Deserialize, Serialize};
+use shared::Result;
+use shared::auth::{API_KEY_PREFIX, hash_opaque, new_opaque};
+use shared::clock;
+use shared::domain::{ApiKey, KeyId, KeyName, Visible};
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+use shared::store::NewKey;
+use utoipa::ToSchema;
+
+use super::list::KeyAnswer;
+use crate::auth::Auth;
+use crate::auth::guess::confirm_unless_fresh;
+
+/// Ten years.
+const MOST_DAYS: u64 = 3650;
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewKey)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[schema(value_type = KeyName)]
+    name: Visible<KeyName>,
+    /// Without it, the key does not end by itself.
+    #[schema(minimum = 1, maximum = 3650, example = 90)]
+    expires_in_days: Option<u64>,
+    /// Needed unless the session began within a quarter of an hour: a key outlives it.
+    #[schema(format = Password)]
+    password: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeKey)]
+struct Made {
+    /// The key itself.
+    #[schema(example = "sk-studio-…")]
+    key: String,
+    #[serde(flatten)]
+    shown: KeyAnswer,
+}
+
+/// Make an API key
+///
+/// For a program of the caller's. It is shown here and never again. There are at most 50. It takes the password, unless the
+/// session began within a quarter of an hour.
+#[utoipa::path(
+    post,
+    path = "/api/auth/keys",
+    operation_id = "make_key",
+    tag = "accounts",
+    request_body = Wanted,
+    responses((status = 200, description = "The key.", body = Made)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
+pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let logged_in = auth.require_session(request).await?;
+    let wanted: Wanted = request.json()?;
+    if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+        return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
+    }
+    confirm_unless_fresh(auth, &logged_in, wanted.password).await?;
+    let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
+    let key = ApiKey {
+        id: KeyId::new(clock::new_ulid()),
+        name: wanted.name.into_inner(),
+        ending: secret.chars().skip(secret.len() - 4).collect(),
+        created_at: now,
+        expires_at: wanted.expires_in_days.map(|days| now.plus_seconds(days * 86_400)),
+        last_used_at: None,
+    };
+    let new = NewKey { hash: hash_opaque(&secret), key };
+    auth.base.store.create_key(&logged_in, &new).await?;
+    Answer::ok(&Made { key: secret, shown: new.key.into() })
+}

@@ -1,0 +1,5 @@
+//! API keys: for programs that act as a user.
+
+pub(super) mod create;
+pub(super) mod delete;
+pub(super) mod list;

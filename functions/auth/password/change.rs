@@ -1,0 +1,47 @@
+//! `PUT /api/auth/password`: changes the password, which takes the old one, and ends all other sessions.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::auth::NewPassword;
+use shared::domain::Credential;
+use shared::error::Code;
+use shared::http::{Answer, Request};
+use utoipa::ToSchema;
+
+use crate::auth::guess::confirm;
+use crate::auth::{Auth, Done};
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordChange, example = json!({"old_password": "a long enough passphrase", "new_password": "another long passphrase"}))]
+#[serde(deny_unknown_fields)]
+struct Change {
+    #[schema(format = Password, example = "a long enough passphrase")]
+    old_password: String,
+    new_password: NewPassword,
+}
+
+/// Change the password
+///
+/// Takes the old one, and ends all other sessions.
+#[utoipa::path(
+    put,
+    path = "/api/auth/password",
+    operation_id = "change_password",
+    tag = "accounts",
+    request_body = Change,
+    responses((status = 200, description = "The password is changed.", body = Done)),
+    security(("session" = [])),
+    extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
+)]
+pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let logged_in = auth.require_session(request).await?;
+    let change: Change = request.json()?;
+    let (user, kept) = (logged_in.user(), logged_in.session());
+    confirm(auth, user, change.old_password).await?;
+    let password = change.new_password.of_user(&user.username, &user.email, "new_password")?;
+    let hash = auth.passwords.hash(password).await?;
+    auth.base.store.change_password(&logged_in, &hash).await?;
+    let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
+    auth.push.close_where(user.id, others).await?;
+    Answer::ok(&Done { message: "Password changed" })
+}

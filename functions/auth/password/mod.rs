@@ -1,0 +1,5 @@
+//! Passwords: changed, forgotten, reset.
+
+pub(super) mod change;
+pub(super) mod forgot;
+pub(super) mod reset;

@@ -1,0 +1,9 @@
+//! Sessions: begun by a login, kept by refresh tokens, ended by their user.
+
+pub(super) mod delete;
+pub(super) mod list;
+pub(super) mod login;
+pub(super) mod logout;
+pub(super) mod logout_all;
+pub(super) mod refresh;
+pub(super) mod ws_ticket;

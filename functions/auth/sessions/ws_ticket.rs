@@ -1,0 +1,40 @@
+//! `POST /api/auth/ws-ticket`: a ticket for the address of a WebSocket, where an access token would end up in logs.
+
+use serde::Serialize;
+use shared::Result;
+use shared::auth::{TICKET_PREFIX, UserSecret};
+use shared::clock;
+use shared::http::{Answer, Request};
+use utoipa::ToSchema;
+
+use crate::auth::Auth;
+
+/// Long enough to open a connection.
+const GOOD_FOR_SECONDS: u64 = 30;
+
+#[derive(Serialize, ToSchema)]
+struct Ticket {
+    #[schema(example = "wt_…")]
+    ticket: String,
+    /// In how many seconds.
+    #[schema(example = 30)]
+    expires_in: u64,
+}
+
+/// Get a ticket for a WebSocket
+///
+/// It opens one WebSocket within 30 s: `?ticket=…` in the address, where an access token would end up in logs.
+#[utoipa::path(
+    post,
+    path = "/api/auth/ws-ticket",
+    operation_id = "make_ticket",
+    tag = "accounts",
+    responses((status = 200, description = "The ticket.", body = Ticket)),
+)]
+pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
+    let caller = auth.base.caller(request).await?;
+    let (secret, ticket) = UserSecret::new(TICKET_PREFIX, caller.user)?;
+    let ends = clock::now().plus_seconds(GOOD_FOR_SECONDS);
+    auth.base.store.create_ticket(&secret.hash, caller.into(), ends).await?;
+    Answer::ok(&Ticket { ticket, expires_in: GOOD_FOR_SECONDS })
+}

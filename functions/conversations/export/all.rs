@@ -1,0 +1,112 @@
+//! `GET /api/export`: all conversations of the caller as `POST /api/import` takes them back, in parts of at most 4 MB.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+use shared::Result;
+use shared::domain::{RuleBroken, UserId};
+use shared::error::Code;
+use shared::http::{Answer, Request, cursor};
+use shared::store::{Filter, ListPlace, MessagePlace};
+
+use super::one::{Archive, MOST_BYTES, fitted, part};
+use crate::conversations::Conversations;
+use crate::conversations::answers::wrapped_length;
+use crate::openapi::Cursor;
+
+/// Conversations that the index is asked for at once.
+const PAGE: usize = 50;
+
+/// Export all conversations
+///
+/// As `POST /api/import` takes them back, in parts of at most 4 MB, each with a `Link` to the next.
+#[utoipa::path(
+    get,
+    path = "/api/export",
+    operation_id = "export_conversations",
+    tag = "conversations",
+    params(Cursor),
+    responses((status = 200, description = "The conversations.", body = Archive, headers(("Link")))),
+)]
+pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    group.check_reader(request, user).await?;
+    let scope = format!("export {user}");
+    let at = request.cursor(&scope)?.unwrap_or_default();
+    let (conversations, next) = collect(group, user, at).await?;
+    let answer = Answer::ok(&Archive::of(conversations))?;
+    Ok(match next {
+        Some(next) => answer.with_next_page(&format!("/api/export?cursor={}", cursor::seal(&scope, &next))),
+        None => answer,
+    })
+}
+
+/// As many conversations from `at` on as one answer takes, and where the next goes on.
+pub(super) async fn collect(
+    group: &Conversations,
+    user: UserId,
+    mut at: Place,
+) -> Result<(Vec<Box<RawValue>>, Option<Place>)> {
+    let (mut conversations, mut bytes) = (Vec::new(), 0);
+    loop {
+        let page =
+            group.base.store.list_filtered(user, &Filter::default(), at.after.as_ref(), PAGE, PAGE).await?;
+        for listed in page.conversations {
+            let part = match part(group, user, &listed.id, at.within.take(), true).await {
+                Ok(part) => part,
+                // It was deleted, or rewritten, since.
+                Err(error) if matches!(error.code(), Code::NotFound | Code::Conflict) => {
+                    at.after = Some(listed.place);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let (conversation, next) = fitted(user, part, MOST_BYTES)?;
+            let more = wrapped_length(conversation.get());
+            if bytes + more > MOST_BYTES && !conversations.is_empty() {
+                return Ok((conversations, Some(at)));
+            }
+            bytes += more;
+            conversations.push(conversation);
+            if next.is_some() {
+                at.within = next;
+                return Ok((conversations, Some(at)));
+            }
+            at.after = Some(listed.place);
+        }
+        match page.next {
+            Some(next) => at.after = Some(next),
+            None => return Ok((conversations, None)),
+        }
+    }
+}
+
+/// Where an export of everything goes on: behind a conversation of the list, and, of the next one, behind a message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    after: Option<ListPlace>,
+    within: Option<MessagePlace>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(within) = &self.within {
+            write!(f, "{within}")?;
+        }
+        f.write_str("|")?;
+        self.after.as_ref().map_or(Ok(()), |after| write!(f, "{after}"))
+    }
+}
+
+impl FromStr for Place {
+    type Err = RuleBroken;
+
+    fn from_str(text: &str) -> Result<Self, RuleBroken> {
+        let (within, after) = text.split_once('|').ok_or_else(|| RuleBroken::new("must be a place"))?;
+        Ok(Self {
+            after: (!after.is_empty()).then(|| after.parse()).transpose()?,
+            within: (!within.is_empty()).then(|| within.parse()).transpose()?,
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Exports: of one conversation, of all, and of the whole account.
+
+pub(super) mod account;
+pub(super) mod all;
+pub(super) mod one;

@@ -1,0 +1,77 @@
+//! `POST /api/conversations/{id}/messages`: appends a message, or begins another branch with it.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::{Content, MessageId, Millis, ModelName, Role, TokenCount};
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+use shared::store::{Follows, Made, NewMessage};
+
+use crate::conversations::answers::MessageAnswer;
+use crate::conversations::{Conversations, named};
+use crate::openapi::{ConversationPath, IdempotencyKey, IfMatch};
+use shared::json::given;
+use utoipa::ToSchema;
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewMessage, example = json!({"role": "user", "content": "Where shall we go?"}))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Message {
+    id: Option<MessageId>,
+    content: Content,
+    role: Role,
+    timestamp: Option<Millis>,
+    model: Option<ModelName>,
+    tokens: Option<TokenCount>,
+    /// Null for another beginning; left out, it is the last message of the current branch.
+    #[serde(default, deserialize_with = "given")]
+    parent_id: Option<Option<MessageId>>,
+}
+
+/// Append a message
+///
+/// To the current branch; or, with `parentId`, behind that message, where a second one begins another branch. A message that comes
+/// again with its `id` is the same message.
+#[utoipa::path(
+    post,
+    path = "/api/conversations/{id}/messages",
+    operation_id = "append_message",
+    tag = "conversations",
+    params(ConversationPath, IfMatch, IdempotencyKey),
+    request_body = Message,
+    responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::MessageExists, Code::Conflict]))),
+)]
+pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let (id, store, now) = (named(request)?, &group.base.store, clock::now());
+    let (expected, once) = (request.expected()?, request.once()?);
+    let body: Message = request.large_json()?;
+    if body.role != Role::Assistant {
+        body.content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
+    }
+    let names_parent = body.parent_id.is_some();
+    let message = NewMessage {
+        id: body.id,
+        fresh: clock::new_ulid(),
+        role: body.role,
+        content: body.content,
+        timestamp: body.timestamp.unwrap_or(now),
+        model: body.model,
+        tokens: body.tokens,
+        follows: body.parent_id.map_or(Follows::Leaf, Follows::Message),
+    };
+    let made = store.append_message(user, &id, &message, &expected, once.as_ref(), now).await?;
+    let (shown, version) = match made {
+        Made::Now(made) => made,
+        Made::Before(message) => {
+            let (mut shown, version) =
+                store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?;
+            // As in the first answer.
+            shown.parent_id = shown.parent_id.filter(|parent| names_parent || parent.is_none());
+            (shown, version)
+        }
+    };
+    Ok(Answer::ok(&MessageAnswer::from(shown))?.with_version(&version))
+}

@@ -1,0 +1,54 @@
+//! `PATCH /api/conversations/{id}/messages/{messageId}`: changes a message in its place.
+
+use serde::Deserialize;
+use shared::Result;
+use shared::clock;
+use shared::domain::{Content, ModelName, TokenCount};
+use shared::error::{Code, Error};
+use shared::http::{Answer, Request};
+use shared::store::RevisedMessage;
+
+use crate::conversations::answers::MessageAnswer;
+use crate::conversations::{Conversations, named, named_message};
+use crate::openapi::{IfMatch, MessagePath};
+use shared::json::given;
+use utoipa::ToSchema;
+
+/// What is left out stays; null takes away.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MessageChange, min_properties = 1, example = json!({"content": "Where do we go?"}))]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    content: Option<Content>,
+    #[serde(default, deserialize_with = "given")]
+    tokens: Option<Option<TokenCount>>,
+    #[serde(default, deserialize_with = "given")]
+    model: Option<Option<ModelName>>,
+}
+
+/// Change a message
+///
+/// In its place. What is left out stays; null takes away.
+#[utoipa::path(
+    patch,
+    path = "/api/conversations/{id}/messages/{messageId}",
+    operation_id = "change_message",
+    tag = "conversations",
+    params(MessagePath, IfMatch),
+    request_body = Changes,
+    responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
+    extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ReplyRunning, Code::Conflict]))),
+)]
+pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
+    let user = group.base.caller(request).await?.user;
+    let (id, message, expected) = (named(request)?, named_message(request)?, request.expected()?);
+    let Changes { content, tokens, model } = request.large_json()?;
+    if content.is_none() && tokens.is_none() && model.is_none() {
+        return Err(Error::invalid("The body must have at least one field to change"));
+    }
+    let revised = RevisedMessage { content, tokens, model };
+    let store = &group.base.store;
+    let (shown, version) =
+        store.revise_message(user, &id, &message, &revised, &expected, clock::now()).await?;
+    Ok(Answer::ok(&MessageAnswer::from(shown))?.with_version(&version))
+}
