@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Starts the README's run command on a free port, and runs the README's examples against it as they are pasted.
+"""Starts the README's run command on a free port, and runs the examples of README.md and docs/*.md as a reader would paste them.
 
-Every `curl` line must be answered with 200, and the WebSocket example must be answered with frames.
+A block of commands is run if `<!-- try: curl -->` or `<!-- try: websocket -->` stands above it. The blocks of one document run in one
+shell, in which TOKEN is the access token of a new user. Every `curl` must be answered with 200, or with the status that a comment at
+the end of its line names (`# 412`). The WebSocket example must be answered with frames.
 """
 
+import glob
+import json
 import os
 import re
 import signal
@@ -14,15 +18,19 @@ import tempfile
 import time
 import urllib.request
 
-PATIENCE = 600  # Seconds; the studio may have to be built first.
+BUILD_SECONDS = 600  # `cargo run` may have to build the studio first.
+FRAMES = ("auth_success", "chat_chunk", "chat_complete")
 
 
-def block_after(text, marker):
-    """The fenced block that follows a marker."""
-    match = re.search(re.escape(marker) + r"\s*```\w*\n(.*?)```", text, re.DOTALL)
-    if not match:
-        sys.exit(f"README.md has no block after {marker}")
-    return match.group(1)
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def blocks(text, kind, port):
+    """The commands of all blocks of this kind, for a studio on this port."""
+    found = re.findall(rf"<!-- try: {kind} -->\s*```\w*\n(.*?)```", text, re.DOTALL)
+    return "".join(found).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
 
 
 def free_port():
@@ -32,7 +40,7 @@ def free_port():
 
 
 def wait_until_up(studio, url):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + BUILD_SECONDS
     while time.monotonic() < deadline:
         if studio.poll() is not None:
             sys.exit(f"`cargo run` ended with {studio.returncode}")
@@ -41,54 +49,45 @@ def wait_until_up(studio, url):
                 return
         except OSError:
             time.sleep(0.1)
-    sys.exit("the studio did not start")
+    sys.exit(f"the studio did not answer within {BUILD_SECONDS} s")
 
 
-def run_curls(block, port):
-    """Runs the lines in one shell, as they are pasted, each curl telling its status."""
-    lines = [line for line in block.replace("127.0.0.1:8000", f"127.0.0.1:{port}").splitlines() if line.strip()]
+def new_token(port, name):
+    """The access token of a new user."""
+    body = {"username": name, "email": f"{name}@example.com", "password": "password123"}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/auth/register",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["access_token"]
+
+
+def run_curls(document, commands, token):
+    """Runs the lines in one shell; each `curl` also prints its status to stderr."""
+    lines = [line for line in commands.splitlines() if line.strip()]
     curls = [line for line in lines if "curl " in line]
-    script = "\n".join(line.replace("curl ", f"curl -w '%{{stderr}}%{{http_code}}\\n' ", 1) for line in lines)
-    result = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=120)
+    expected = [(re.findall(r"# (\d{3})$", line) or ["200"])[0] for line in curls]
+    script = "\n".join(line.replace("curl ", "curl -w '%{stderr}%{http_code}\\n' ", 1) for line in lines)
+    environment = {**os.environ, "TOKEN": token}
+    result = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=120, env=environment)
     found = re.findall(r"^(\d{3})$", result.stderr, re.MULTILINE)
     print(result.stdout)
-    print("statuses:", " ".join(found))
-    if result.returncode or found != ["200"] * len(curls) or len(curls) < 5:
-        sys.exit(f"the README's curl lines do not work: {result.stderr}")
-    return result
+    print(f"{document}: statuses", " ".join(found))
+    if result.returncode or found != expected:
+        sys.exit(f"the curl lines of {document} do not work: expected {expected}; {result.stderr}")
 
 
-def main():
-    with open("README.md", encoding="utf-8") as file:
-        readme = file.read()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as data:
-        # What the README says to type is `cargo run`; the rest keeps this run apart from a developer's own.
-        command = ["cargo", "run", "--locked", "--", "--data", os.path.join(data, "studio")]
-        environment = {**os.environ, "PORT": str(port)}
-        studio = subprocess.Popen(command, env=environment)
-        try:
-            wait_until_up(studio, f"http://127.0.0.1:{port}/health")
-            run_curls(block_after(readme, "<!-- try: curl -->"), port)
-            run_websocket(readme, port)
-        finally:
-            studio.send_signal(signal.SIGINT)
-            code = studio.wait(timeout=30)
-        if code != 0:
-            sys.exit(f"the studio ended with {code} after SIGINT")
-
-
-def run_websocket(readme, port):
-    """Runs the WebSocket example with a token of its own."""
-    block = block_after(readme, "<!-- try: websocket -->").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-    register = (
-        f"""TOKEN=$(curl -sS -X POST http://127.0.0.1:{port}/api/auth/register -H 'Content-Type: application/json' """
-        """-d '{"username":"window","email":"window@example.com","password":"password123"}' """
-        """| sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')\n"""
-    )
-    # `wscat` ends with its standard input, which stays open for as long as somebody could be typing.
+def run_websocket(document, command, token):
+    # `wscat` ends when its standard input does, so that stays open until the frames have come.
     shell = subprocess.Popen(
-        ["bash", "-euc", register + block], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ["bash", "-euc", command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TOKEN": token},
     )
     try:
         shown = "".join(iter(shell.stdout.readline, ""))
@@ -96,9 +95,41 @@ def run_websocket(readme, port):
         shell.stdin.close()
         shell.wait(timeout=180)
     print(shown)
-    for frame in ("auth_success", "chat_chunk", "chat_complete"):
+    for frame in FRAMES:
         if frame not in shown:
-            sys.exit(f"the README's WebSocket example showed no {frame}")
+            sys.exit(f"the WebSocket example of {document} showed no {frame}")
+
+
+def try_documents(port):
+    """Runs every example, and counts them."""
+    tried = {"curl": 0, "websocket": 0}
+    for number, document in enumerate(["README.md", *sorted(glob.glob("docs/*.md"))]):
+        text = read(document)
+        token = new_token(port, f"reader{number}")
+        if commands := blocks(text, "curl", port):
+            run_curls(document, commands, token)
+            tried["curl"] += 1
+        if command := blocks(text, "websocket", port):
+            run_websocket(document, command, token)
+            tried["websocket"] += 1
+    if not all(tried.values()) or "<!-- try: curl -->" not in read("README.md"):
+        sys.exit(f"too few examples were found: {tried}")
+
+
+def main():
+    port = free_port()
+    with tempfile.TemporaryDirectory() as data:
+        # A reader types `cargo run`; the options keep this run apart from a developer's own studio.
+        command = ["cargo", "run", "--locked", "--", "--data", os.path.join(data, "studio")]
+        studio = subprocess.Popen(command, env={**os.environ, "PORT": str(port)})
+        try:
+            wait_until_up(studio, f"http://127.0.0.1:{port}/health")
+            try_documents(port)
+        finally:
+            studio.send_signal(signal.SIGINT)
+            code = studio.wait(timeout=30)
+        if code != 0:
+            sys.exit(f"the studio ended with {code} after SIGINT")
 
 
 if __name__ == "__main__":

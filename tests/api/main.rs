@@ -81,6 +81,7 @@ mod stored_chat;
 mod strangers;
 mod template;
 mod tidy;
+mod tidy_documents;
 mod totp;
 mod transfer;
 mod turn_budget;

@@ -1,5 +1,5 @@
-//! What keeps the project in shape and no compiler checks: which module may import which, routes in template and
-//! code alike, sizes, and documents that say the same in both languages.
+//! What keeps the code in shape and no compiler checks: which module may import which, routes in template and code alike,
+//! and sizes. `tidy_documents` does the same for the documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -174,56 +174,5 @@ fn no_file_has_a_name_that_says_nothing() {
     for (path, _) in every_source() {
         let name = Path::new(&path).file_stem().unwrap().to_str().unwrap().to_owned();
         assert!(!banned.contains(&name.as_str()), "{path}");
-    }
-}
-
-#[test]
-fn the_readmes_show_the_same_commands_in_both_languages() {
-    let fenced = |text: String| -> Vec<String> {
-        let blocks = text.split("```").skip(1).step_by(2).map(|block| {
-            // Comments may be translated.
-            block.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n")
-        });
-        blocks.collect()
-    };
-    assert_eq!(fenced(read("README.md")), fenced(read("README.zh-CN.md")));
-}
-
-#[test]
-fn the_readmes_name_every_route_frame_and_variable() {
-    let template = read("template.yaml");
-    for file in ["README.md", "README.zh-CN.md"] {
-        let text = read(file);
-        for route in local::routes(&template).unwrap() {
-            let path = route.key.rsplit(' ').next().unwrap();
-            let internal = path.starts_with('$');
-            assert!(internal || text.contains(path), "{file} does not name {}", route.key);
-        }
-        let variables = [
-            "SECRET_KEY",
-            "ACCESS_TOKEN_EXPIRE_MINUTES",
-            "ALLOWED_ORIGINS",
-            "OFFLINE_TOKEN_DELAY_MS",
-            "RATE_LIMIT",
-            "RATE_LIMIT_WINDOW",
-            "MODELS_ENABLED",
-            "DAILY_TOKENS",
-            "DAILY_MICRO_DOLLARS",
-            "REPLIES_AT_ONCE",
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "ANTHROPIC_API_KEY",
-            "ANTHROPIC_BASE_URL",
-            "MODELS",
-            "DEFAULT_MODEL",
-            "FALLBACK_MODEL",
-            "MAIL_FROM",
-            "LOG_LEVEL",
-            "HOST",
-            "PORT",
-        ];
-        for variable in variables {
-            assert!(text.contains(variable), "{file} does not name {variable}");
-        }
     }
 }
