@@ -16,19 +16,15 @@
     reason = "what the tests of the API have, of which little is used here"
 )]
 
-#[path = "../api/actors.rs"]
-mod actors;
 #[path = "../benchmark.rs"]
 mod benchmark;
-#[path = "../api/budgets.rs"]
+#[path = "../api/limits/budgets.rs"]
 mod budgets;
 mod caller;
-#[path = "../api/conform.rs"]
-mod conform;
 mod conversations;
-#[path = "../api/deployed.rs"]
-mod deployed;
-#[path = "../api/turn_budget.rs"]
+#[path = "../api/support/mod.rs"]
+mod support;
+#[path = "../api/limits/turn_budget.rs"]
 mod turn_budget;
 
 use caller::Caller;

@@ -13,30 +13,22 @@
 )]
 #![allow(dead_code, unused_imports, reason = "what the tests of the API have, of which little is used here")]
 
-#[path = "../api/actors.rs"]
-mod actors;
 #[path = "../benchmark.rs"]
 mod benchmark;
-#[path = "../api/conform.rs"]
-mod conform;
-#[path = "../api/deployed.rs"]
-mod deployed;
-#[path = "../api/matrix.rs"]
+#[path = "../api/faults/matrix.rs"]
 mod matrix;
-#[path = "../api/provider.rs"]
-mod provider;
-#[path = "../api/providers.rs"]
-mod providers;
-#[path = "../api/resume.rs"]
+#[path = "../api/chat/resume.rs"]
 mod resume;
+#[path = "../api/support/mod.rs"]
+mod support;
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
 
-use actors::Window;
-use provider::Provider;
+use support::provider::{Provider, studio_of};
+use support::{Window, studio_with};
 
 #[tokio::main]
 async fn main() {
@@ -97,7 +89,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 /// How much later a window has the first token than somebody who asks the provider itself.
 async fn first_tokens() {
     let provider = Provider::start().await;
-    let studio = providers::studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("RATE_LIMIT", "0")]).await;
+    let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("RATE_LIMIT", "0")]).await;
     let mut window = studio.user("alice").await.window().await;
     let client = reqwest::Client::new();
     let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
@@ -129,7 +121,7 @@ async fn come(window: &mut Window, kind: &str) {
 
 /// A hundred replies of 100 tokens, two for each of fifty users, all at once and each in order.
 async fn hundred_at_once() {
-    let studio = actors::studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "15")).await;
+    let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "15")).await;
     let enter = |number: usize| {
         let studio = &studio;
         async move {

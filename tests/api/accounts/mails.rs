@@ -1,0 +1,236 @@
+//! Mails: an address is verified, a forgotten password is set anew.
+
+use serde_json::{Value, json};
+
+use crate::support::{PASSWORD, TestStudio, Window, eventually, studio, studio_with};
+
+const NEW_PASSWORD: &str = "another long passphrase";
+
+/// The token of the newest mail to this address about this, which is not one of `seen`.
+pub(crate) async fn token(studio: &TestStudio, to: &str, path: &str, seen: &[&str]) -> String {
+    eventually("a mail arrives", || async {
+        let mailbox = studio.shown_mails().await.expect(200).body;
+        let mails: Vec<Value> = mailbox.as_array().unwrap().clone();
+        mails.iter().filter(|mail| mail["to"].to_string().contains(to)).find_map(|mail| {
+            let text = mail["text"].as_str().unwrap();
+            let (_, rest) = text.split_once(&format!("/{path}#token="))?;
+            let token = rest.split_whitespace().next()?.to_owned();
+            (!seen.contains(&token.as_str())).then_some(token)
+        })
+    })
+    .await
+}
+
+async fn login(studio: &TestStudio, password: &str) -> u16 {
+    let credentials = json!({"username": "ada", "password": password});
+    studio.visitor().post("/api/auth/login", &credentials).await.status
+}
+
+#[tokio::test]
+async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    assert_eq!(ada.get("/api/auth/me").await.expect(200).body["email_verified"], false);
+    let first = token(&studio, "ada@example.com", "verify-email", &[]).await;
+    let verify = json!({"token": first});
+    studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
+    eventually("it is shown", || async {
+        (ada.get("/api/auth/me").await.body["email_verified"] == true).then_some(())
+    })
+    .await;
+    studio.visitor().post("/api/auth/email/verify", &verify).await.expect(422);
+    // Another address is another matter, and the one that was verified is told.
+    let moved = json!({"email": "countess@example.com", "password": PASSWORD});
+    ada.patch("/api/auth/me", &moved).await.expect(200);
+    eventually("the old address is told", || async {
+        let told =
+            |mail: &local::Mail| mail.to == ["ada@example.com"] && mail.subject.contains("was changed");
+        studio.mailbox().iter().find(|mail| told(mail)).map(|mail| assert!(!mail.text.contains("countess")))
+    })
+    .await;
+    eventually("it is shown", || async {
+        (ada.get("/api/auth/me").await.body["email_verified"] == false).then_some(())
+    })
+    .await;
+    let second = token(&studio, "countess@example.com", "verify-email", &[]).await;
+    ada.post("/api/auth/email/verify", &json!({})).await.expect(200);
+    let third = token(&studio, "countess@example.com", "verify-email", &[&second]).await;
+    for (token, status) in [(third, 200), (second, 200)] {
+        studio.visitor().post("/api/auth/email/verify", &json!({"token": token})).await.expect(status);
+    }
+    studio.visitor().post("/api/auth/email/verify", &json!({})).await.expect(422);
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let mut window = ada.window().await;
+    let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
+    let program = ada.with_token(key.as_str().unwrap());
+    let mut of_program =
+        Window::open(&format!("{}?token={}", studio.ws_url(), key.as_str().unwrap())).await.unwrap();
+    of_program.next("auth_success").await;
+    let forgot = json!({"email": "ADA@example.com"});
+    let known = studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    let unknown =
+        studio.visitor().post("/api/auth/password/forgot", &json!({"email": "nobody@example.com"})).await;
+    assert_eq!(known.body, unknown.expect(200).body, "the answer tells nothing");
+    let token = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let reset = |token: &str, password: &str| json!({"token": token, "new_password": password});
+    studio.visitor().post("/api/auth/password/reset", &reset("mt_made-up", NEW_PASSWORD)).await.expect(422);
+    studio.visitor().post("/api/auth/password/reset", &reset(&token, "iloveyou")).await.expect(422);
+    studio.visitor().post("/api/auth/email/verify", &json!({"token": token})).await.expect(422);
+    studio.visitor().post("/api/auth/password/reset", &reset(&token, NEW_PASSWORD)).await.expect(200);
+    studio.visitor().post("/api/auth/password/reset", &reset(&token, PASSWORD)).await.expect(422);
+    assert_eq!((login(&studio, PASSWORD).await, login(&studio, NEW_PASSWORD).await), (401, 200));
+    window.closed().await;
+    of_program.closed().await;
+    for client in [&*ada, &program] {
+        eventually("what was there before is refused", || async {
+            (client.get("/api/stats").await.status == 401).then_some(())
+        })
+        .await;
+    }
+    let mails = studio.shown_mails().await.expect(200);
+    assert!(!mails.text.contains("nobody@example.com"));
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_meanwhile_makes_mailed_tokens_worthless() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let forgot = json!({"email": "ada@example.com"});
+    studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    let first = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    let second = token(&studio, "ada@example.com", "reset-password", &[&first]).await;
+    let reset = |token: &str| json!({"token": token, "new_password": NEW_PASSWORD});
+    studio.visitor().post("/api/auth/password/reset", &reset(&second)).await.expect(200);
+    studio.visitor().post("/api/auth/password/reset", &reset(&first)).await.expect(422);
+    drop(ada);
+}
+
+#[tokio::test]
+async fn a_password_that_its_owner_changed_makes_mailed_tokens_worthless_too() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    studio
+        .visitor()
+        .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
+        .await
+        .expect(200);
+    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let change = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});
+    ada.put("/api/auth/password", &change).await.expect(200);
+    let reset = json!({"token": mailed, "new_password": "a third long passphrase"});
+    studio.visitor().post("/api/auth/password/reset", &reset).await.expect(422);
+    assert_eq!(login(&studio, NEW_PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn nobody_is_flooded_with_mails() {
+    let studio = studio().await;
+    studio.user("ada").await;
+    for _ in 0..12 {
+        let forgot = json!({"email": "ada@example.com"});
+        studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    }
+    eventually("the last of five mails arrives", || async { (studio.mailbox().len() == 5).then_some(()) })
+        .await;
+    eventually("the rest was refused", || async {
+        let refused = studio
+            .logs("TasksFunction")
+            .iter()
+            .filter(|line| line.contains("the hourly limit of mails"))
+            .count();
+        (refused == 8).then_some(())
+    })
+    .await;
+    assert_eq!(studio.mailbox().len(), 5);
+}
+
+#[tokio::test]
+async fn without_an_address_to_send_from_nothing_is_sent_and_everything_works() {
+    let studio = studio_with(|options| options.variable("MAIL_FROM", "")).await;
+    studio.user("ada").await;
+    studio
+        .visitor()
+        .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
+        .await
+        .expect(200);
+    eventually("two mails were not sent", || async {
+        let off = studio.logs("TasksFunction").iter().filter(|line| line.contains("mail is off")).count();
+        (off == 2).then_some(())
+    })
+    .await;
+    assert!(studio.mailbox().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_password_by_mail() {
+    let studio = studio().await;
+    // Somebody registers an address that is not theirs, and settles in.
+    let squatter = studio.user("ada").await;
+    crate::accounts::second_factor::enrol(&squatter).await;
+    let key = squatter.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
+    let forgot = json!({"email": "ada@example.com"});
+    studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
+    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
+    studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
+    // Who reads the address may know no name to log in with.
+    let credentials = json!({"username": " ada@example.com", "password": NEW_PASSWORD});
+    let owner = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
+    let owner = squatter.with_token(owner["access_token"].as_str().unwrap());
+    let me = owner.get("/api/auth/me").await.expect(200).body;
+    assert_eq!((&me["email_verified"], &me["totp_enabled"]), (&json!(true), &json!(false)));
+    assert_eq!(owner.get("/api/auth/keys").await.expect(200).body, json!([]));
+    assert_eq!(owner.get("/api/auth/sessions").await.expect(200).body.as_array().unwrap().len(), 1);
+    for old in [squatter.token.as_str(), key.as_str().unwrap()] {
+        eventually("the squatter is out", || async {
+            (squatter.with_token(old).get("/api/stats").await.status == 401).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_second_factor_of_an_address_that_was_verified() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let verify = json!({"token": token(&studio, "ada@example.com", "verify-email", &[]).await});
+    studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
+    crate::accounts::second_factor::enrol(&ada).await;
+    studio
+        .visitor()
+        .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
+        .await
+        .expect(200);
+    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
+    studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
+    let credentials = json!({"username": "ada", "password": NEW_PASSWORD});
+    let asked = studio.visitor().post("/api/auth/login", &credentials).await.expect(401);
+    assert_eq!(asked.body["code"], "totp_required");
+}
+
+#[tokio::test]
+async fn an_address_that_only_looks_alike_is_not_verified_by_the_other_and_the_old_one_is_told() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let verify = json!({"token": token(&studio, "ada@example.com", "verify-email", &[]).await});
+    studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
+    for (look_alike, told) in
+        [("ａda@example.com", "ada@example.com"), ("ADA@example.com", "ａda@example.com")]
+    {
+        let moved = json!({"email": look_alike, "password": PASSWORD});
+        let changed = ada.patch("/api/auth/me", &moved).await.expect(200).body;
+        assert_eq!((&changed["email"], &changed["email_verified"]), (&json!(look_alike), &json!(false)));
+        eventually("the old address is told", || async {
+            let tells = |mail: &local::Mail| mail.to == [told] && mail.subject.contains("was changed");
+            studio.mailbox().iter().any(tells).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,133 @@
+//! The second factor.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use local::{DynamoDbFault, Target, When};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, TestStudio, User, studio};
+
+/// An authenticator: RFC 4648 base32 and RFC 6238, written here anew.
+fn code(secret: &str, steps_later: u64) -> String {
+    let mut bits = String::new();
+    for letter in secret.chars() {
+        let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).unwrap();
+        bits.push_str(&format!("{value:05b}"));
+    }
+    let bytes: Vec<u8> = bits
+        .as_bytes()
+        .chunks_exact(8)
+        .map(|bits| u8::from_str_radix(str::from_utf8(bits).unwrap(), 2).unwrap())
+        .collect();
+    let now = seconds_since_1970() / 30 + steps_later;
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes), &now.to_be_bytes());
+    let tag = tag.as_ref();
+    let at = usize::from(tag[19] & 15);
+    let number = u32::from_be_bytes(tag[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", number % 1_000_000)
+}
+
+#[expect(clippy::disallowed_methods, reason = "an authenticator has a clock")]
+fn seconds_since_1970() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+async fn login(studio: &TestStudio, totp: Option<&str>) -> Answer {
+    let mut credentials = json!({"username": "ada", "password": PASSWORD});
+    if let Some(totp) = totp {
+        credentials["totp"] = json!(totp);
+    }
+    studio.visitor().post("/api/auth/login", &credentials).await
+}
+
+/// Enrols and confirms: the secret and the recovery codes.
+pub(crate) async fn enrol(ada: &User) -> (String, Vec<Value>) {
+    let enrolled = ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(200).body;
+    let secret = enrolled["secret"].as_str().unwrap().to_owned();
+    let uri = enrolled["uri"].as_str().unwrap();
+    assert!(uri.starts_with("otpauth://totp/") && uri.contains(&secret), "{uri}");
+    let confirmed = ada.post("/api/auth/totp/confirm", &json!({"code": code(&secret, 0)})).await.expect(200);
+    (secret, confirmed.body["recovery_codes"].as_array().unwrap().clone())
+}
+
+#[tokio::test]
+async fn a_login_takes_a_code_and_a_code_works_once() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    ada.post("/api/auth/totp", &json!({"password": "a wrong password"})).await.expect(403);
+    ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(200);
+    login(&studio, None).await.expect(200);
+    let (secret, recovery) = enrol(&ada).await;
+    assert_eq!(recovery.len(), 10);
+    assert_eq!(ada.get("/api/auth/me").await.expect(200).body["id"], json!(ada.id));
+    let asked = login(&studio, None).await.expect(401);
+    assert_eq!(asked.body["code"], "totp_required");
+    // The step that confirmed is used; the next one counts already, since clocks differ.
+    let next = code(&secret, 1);
+    let wrong = login(&studio, Some("000000")).await.expect(401);
+    assert_eq!(wrong.body["code"], "wrong_totp");
+    login(&studio, Some(&next)).await.expect(200);
+    assert_eq!(login(&studio, Some(&next)).await.expect(401).body["code"], "wrong_totp");
+    ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(409);
+}
+
+#[tokio::test]
+async fn of_many_logins_at_once_with_one_code_one_succeeds() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let (secret, _) = enrol(&ada).await;
+    let next = code(&secret, 1);
+    let logins = [(); 4].map(|()| login(&studio, Some(&next)));
+    let statuses: Vec<u16> =
+        futures_util::future::join_all(logins).await.into_iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 401 | 429)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_login_whose_answers_are_lost_takes_one_recovery_code_and_begins_one_session() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let (_, recovery) = enrol(&ada).await;
+    for operation in ["UpdateItem", "PutItem"] {
+        for _ in 0..10 {
+            studio.faults().dynamodb(DynamoDbFault::AnswerLost, Target::operation(operation), When::Times(1));
+            let fine = DynamoDbFault::Delay(Duration::ZERO);
+            studio.faults().dynamodb(fine, Target::operation(operation), When::Times(1));
+        }
+    }
+    login(&studio, recovery[0].as_str()).await.expect(200);
+    studio.faults().clear();
+    let sessions = ada.get("/api/auth/sessions").await.expect(200).body;
+    assert_eq!(sessions.as_array().unwrap().len(), 2, "{sessions}");
+    assert_eq!(login(&studio, recovery[0].as_str()).await.expect(401).body["code"], "wrong_totp");
+}
+
+#[tokio::test]
+async fn a_recovery_code_stands_in_once_and_the_factor_can_be_taken_away() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let (_, recovery) = enrol(&ada).await;
+    let first = recovery[0].as_str().unwrap();
+    login(&studio, Some(&first.to_uppercase())).await.expect(200);
+    login(&studio, Some(first)).await.expect(401);
+    login(&studio, recovery[9].as_str()).await.expect(200);
+    let off = ada.request(reqwest::Method::DELETE, "/api/auth/totp").json(&json!({"password": PASSWORD}));
+    crate::support::send(off).await.expect(200);
+    login(&studio, None).await.expect(200);
+    login(&studio, recovery[1].as_str()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_right_password_is_no_licence_to_guess_at_the_code() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    enrol(&ada).await;
+    let mut judged = 0;
+    for number in 0..12 {
+        login(&studio, None).await;
+        judged += u32::from(login(&studio, Some(&format!("{number:06}"))).await.body["code"] == "wrong_totp");
+    }
+    assert!((5..12).contains(&judged), "{judged} guesses were judged");
+}

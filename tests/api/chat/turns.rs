@@ -1,0 +1,308 @@
+//! Turns over WebSocket: replies that come in chunks, and how they are stored.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{TestStudio, User, Window, studio, studio_with};
+
+fn say(conversation: &str, id: &str, content: &str) -> Value {
+    json!({"type": "chat", "conversationId": conversation, "id": id, "content": content})
+}
+
+/// A studio whose model takes 5 ms a token: `/tokens 200` takes a second.
+async fn slow_studio() -> TestStudio {
+    studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "5")).await
+}
+
+async fn read(user: &User, id: &str) -> Value {
+    user.get(&format!("/api/conversations/{id}")).await.expect(200).body
+}
+
+/// Conversations, messages and tokens, as both routes of statistics tell them.
+async fn counted(user: &User) -> (u64, u64, u64) {
+    let basic = user.get("/api/stats").await.expect(200).body;
+    let detailed = user.get("/api/stats/detailed").await.expect(200).body;
+    assert_eq!(detailed["basic"], basic);
+    let sum = |name: &str| detailed[name].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    let number = |name: &str| basic[name].as_u64().unwrap();
+    let (messages, tokens) = (number("total_messages"), number("total_tokens"));
+    let by_role: u64 = sum("role_distribution");
+    assert_eq!((by_role, sum("hourly_distribution")), (messages, messages), "{detailed}");
+    assert_eq!(sum("token_trend_last_7_days"), tokens, "{detailed}");
+    (number("total_conversations"), messages, tokens)
+}
+
+/// Starts a turn: the ids that acknowledge it.
+async fn start(window: &mut Window, frame: &Value) -> Value {
+    window.send(frame).await;
+    let accepted = window.next_any().await;
+    assert_eq!(accepted["type"], "chat_accepted", "{accepted}");
+    accepted
+}
+
+#[tokio::test]
+async fn a_turn_without_a_conversation_streams_and_is_stored_nowhere() {
+    let studio = studio().await;
+    let alice = studio.user("alice").await;
+    let mut window = alice.window().await;
+    // Old clients send the same id each time; it means nothing.
+    for content in ["one two three", "four five six"] {
+        let accepted = start(&mut window, &json!({"type": "chat", "id": "msg1", "content": content})).await;
+        assert_eq!(accepted["id"], "msg1");
+        let (text, complete) = window.reply().await;
+        assert!(text.contains(content), "{text}");
+        assert_eq!(complete["content"], text);
+        assert_eq!(complete["messageId"], accepted["messageId"]);
+        assert_eq!((&complete["status"], &complete["model"]), (&json!("complete"), &json!("gpt-3.5-turbo")));
+        assert!(complete["tokens"].as_u64().unwrap() > 0 && complete["seq"].is_u64(), "{complete}");
+        assert!(complete.get("conversationId").is_none(), "{complete}");
+    }
+    window.is_quiet().await;
+    assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
+    assert_eq!(counted(&alice).await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_turn_in_a_new_conversation_creates_it() {
+    let studio = studio().await;
+    let alice = studio.user("alice").await;
+    let mut window = alice.window().await;
+    let first = "\n  What is the\tmeaning of life, the universe, and everything else there is?\nPlease.";
+    let frame = json!({"type": "chat", "conversationId": "c/1 好", "id": "mine", "content": first,
+        "model": "claude", "temperature": 0, "max_tokens": 131_072});
+    let accepted = start(&mut window, &frame).await;
+    assert_eq!((&accepted["id"], &accepted["conversationId"]), (&json!("mine"), &json!("c/1 好")));
+    let (text, complete) = window.reply().await;
+    assert_eq!((&complete["content"], &complete["conversationId"]), (&json!(text), &json!("c/1 好")));
+    let stored = read(&alice, "c%2F1%20%E5%A5%BD").await;
+    let title = stored["title"].as_str().unwrap();
+    assert!(title.starts_with("What is the") && title.len() <= 40, "{title:?}");
+    assert_eq!((&stored["model"], &stored["userId"]), (&json!("claude"), &json!(alice.id)));
+    let messages = stored["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 2, "{stored}");
+    let [asked, answered] = [&messages[0], &messages[1]];
+    assert_eq!((&asked["id"], &asked["role"]), (&json!("mine"), &json!("user")));
+    assert_eq!(asked["content"], first);
+    assert_eq!((&answered["id"], &answered["role"]), (&accepted["messageId"], &json!("assistant")));
+    assert_eq!((&answered["content"], &answered["status"]), (&json!(text), &json!("complete")));
+    assert_eq!((&answered["tokens"], &answered["model"]), (&complete["tokens"], &json!("claude")));
+    assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([stored]));
+    assert_eq!(counted(&alice).await, (1, 2, complete["tokens"].as_u64().unwrap()));
+}
+
+#[tokio::test]
+async fn turns_in_an_existing_conversation_are_appended_and_ask_its_model() {
+    let studio = studio().await;
+    let alice = studio.user("alice").await;
+    let before = alice.conversation("c", &["one", "two"]).await;
+    let mut window = alice.window().await;
+    for (number, content) in ["three", "five", "seven"].into_iter().enumerate() {
+        let frame = json!({"type": "chat", "conversationId": "c", "content": content});
+        let (text, complete) = window.chat(&frame).await;
+        assert_eq!(complete["model"], "gpt-4");
+        let stored = read(&alice, "c").await;
+        let messages = stored["messages"].as_array().unwrap();
+        assert_eq!(messages.len(), 4 + 2 * number, "{stored}");
+        assert_eq!((&stored["title"], &stored["model"]), (&before["title"], &json!("gpt-4")));
+        assert!(stored["updatedAt"].as_u64() > before["updatedAt"].as_u64(), "{stored}");
+        assert_eq!(messages[messages.len() - 2]["content"], content);
+        assert_eq!(messages[messages.len() - 1]["content"], text);
+    }
+    let frame = json!({"type": "chat", "conversationId": "c", "content": "/tokens 9", "model": "other", "max_tokens": 3});
+    let (text, complete) = window.chat(&frame).await;
+    assert_eq!(
+        (text.as_str(), &complete["tokens"], &complete["model"]),
+        ("1 2 3 ", &json!(3), &json!("other"))
+    );
+    assert_eq!(counted(&alice).await.1, 10);
+}
+
+#[tokio::test]
+async fn the_same_id_of_a_client_again_is_the_same_turn() {
+    let studio = slow_studio().await;
+    let alice = studio.user("alice").await;
+    let mut window = alice.window().await;
+    let frame = say("c", "m1", "/tokens 100");
+    let accepted = start(&mut window, &frame).await;
+    window.send(&frame).await;
+    let (text, complete) = window.reply().await;
+    // While it is made, and when it has ended, by whatever window it is sent.
+    let mut other = alice.window().await;
+    for window in [&mut window, &mut other] {
+        assert_eq!(start(window, &frame).await, accepted);
+        let again = window.next_any().await;
+        assert_eq!(again["type"], "chat_complete", "{again}");
+        for name in ["messageId", "conversationId", "content", "tokens", "model", "status"] {
+            assert_eq!(again[name], complete[name]);
+        }
+        window.is_quiet().await;
+    }
+    let stored = read(&alice, "c").await;
+    assert_eq!(stored["messages"].as_array().unwrap().len(), 2, "{stored}");
+    assert_eq!(stored["messages"][1]["content"], text);
+    assert_eq!(counted(&alice).await, (1, 2, 100));
+    // The id of a message that has no reply is no turn.
+    alice.conversation("d", &["one"]).await;
+    window.send(&say("d", "m0", "one")).await;
+    let refused = window.next_any().await;
+    assert!(refused["type"] == "chat_error" && refused["code"] == "invalid", "{refused}");
+}
+
+#[tokio::test]
+async fn one_reply_at_a_time_is_made_in_a_conversation() {
+    let studio = slow_studio().await;
+    let alice = studio.user("alice").await;
+    let (mut window, mut other) = (alice.window().await, alice.window().await);
+    start(&mut window, &say("c", "m1", "/tokens 200")).await;
+    other.send(&say("c", "m2", "meanwhile")).await;
+    let refused = other.next("chat_error").await;
+    assert_eq!(
+        (&refused["code"], &refused["retryable"]),
+        (&json!("reply_running"), &json!(true)),
+        "{refused}"
+    );
+    assert_eq!(refused["id"], "m2");
+    // Another conversation is another matter.
+    other.send(&say("d", "m1", "/tokens 1")).await;
+    assert_eq!(other.next("chat_accepted").await["conversationId"], "d");
+    loop {
+        let complete = window.next("chat_complete").await;
+        if complete["conversationId"] == "c" {
+            break;
+        }
+    }
+    other.send(&say("c", "m2", "afterwards")).await;
+    assert_eq!(other.next("chat_accepted").await["id"], "m2");
+    let complete = window.next("chat_complete").await;
+    assert!(complete["content"].as_str().unwrap().contains("afterwards"), "{complete}");
+    assert_eq!(read(&alice, "c").await["messages"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn of_many_turns_at_once_in_a_conversation_one_begins() {
+    let studio = slow_studio().await;
+    let alice = studio.user("alice").await;
+    let mut windows = join_all((0..4).map(|_| alice.window())).await;
+    // With ids of their own one wins; with one id all are the same turn.
+    for (conversation, ids, winners) in [("c", ["m0", "m1", "m2", "m3"], 1), ("d", ["m"; 4], 4)] {
+        for (window, id) in windows.iter_mut().zip(ids) {
+            window.send(&say(conversation, id, "/tokens 200")).await;
+        }
+        let mut accepted = Vec::new();
+        for window in &mut windows {
+            let answer = loop {
+                let frame = window.next_any().await;
+                if frame["type"] == "chat_accepted" || frame["type"] == "chat_error" {
+                    break frame;
+                }
+            };
+            if answer["type"] == "chat_accepted" {
+                accepted.push(answer["messageId"].clone());
+            } else {
+                assert_eq!(answer["code"], "reply_running", "{answer}");
+            }
+        }
+        assert_eq!(accepted.len(), winners);
+        assert!(accepted.iter().all(|id| *id == accepted[0]), "{accepted:?}");
+        for window in &mut windows {
+            window.next("chat_complete").await;
+        }
+        assert_eq!(read(&alice, conversation).await["messages"].as_array().unwrap().len(), 2);
+    }
+    assert_eq!(counted(&alice).await, (2, 4, 400));
+}
+
+#[tokio::test]
+async fn the_first_chunk_does_not_wait_for_the_rest() {
+    let studio = slow_studio().await;
+    let alice = studio.user("alice").await;
+    let mut window = alice.window().await;
+    start(&mut window, &say("c", "m", "/tokens 200")).await;
+    let first = window.next_any().await;
+    assert_eq!((&first["type"], &first["seq"]), (&json!("chat_chunk"), &json!(0)), "{first}");
+    let whole = window.next("chat_complete").await;
+    let length = |frame: &Value| frame["content"].as_str().unwrap().len();
+    assert!(length(&first) * 4 < length(&whole), "{first}");
+    assert!(window.unasked().len() >= 3, "{:?}", window.unasked());
+}
+
+#[tokio::test]
+async fn a_deleted_conversation_does_not_come_back() {
+    let studio = studio().await;
+    let alice = studio.user("alice").await;
+    let mut window = alice.window().await;
+    alice.conversation("posted", &["one"]).await;
+    window.chat(&say("said", "m1", "one")).await;
+    for id in ["posted", "said"] {
+        alice.delete(&format!("/api/conversations/{id}")).await.expect(200);
+        for message in ["m1", "m2"] {
+            window.send(&say(id, message, "two")).await;
+            let refused = window.next_any().await;
+            assert_eq!(
+                (&refused["type"], &refused["code"]),
+                (&json!("chat_error"), &json!("conversation_deleted"))
+            );
+            assert_eq!(refused["retryable"], false);
+        }
+        alice.get(&format!("/api/conversations/{id}")).await.expect(404);
+    }
+    window.is_quiet().await;
+    assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
+    assert_eq!(counted(&alice).await, (0, 0, 0));
+    // The same id of another user is another conversation.
+    let bob = studio.user("bob").await;
+    bob.window().await.chat(&say("said", "m1", "one")).await;
+    assert_eq!(counted(&bob).await.0, 1);
+}
+
+#[tokio::test]
+async fn a_conversation_deleted_while_its_reply_comes_stays_deleted() {
+    let studio = slow_studio().await;
+    let alice = studio.user("alice").await;
+    let mut window = alice.window().await;
+    start(&mut window, &say("c", "m", "/tokens 200")).await;
+    window.next("chat_chunk").await;
+    alice.delete("/api/conversations/c").await.expect(200);
+    // When this one is complete, the other would long have been.
+    window.send(&say("d", "m", "/tokens 300")).await;
+    let complete = window.next("chat_complete").await;
+    assert_eq!(complete["conversationId"], "d", "nothing completes what is deleted");
+    window.send(&say("c", "m", "again")).await;
+    assert_eq!(window.next("chat_error").await["code"], "conversation_deleted");
+    alice.get("/api/conversations/c").await.expect(404);
+    assert_eq!(alice.get("/api/conversations").await.expect(200).body.as_array().unwrap().len(), 1);
+    assert_eq!(counted(&alice).await, (1, 2, 300));
+    let health = studio.visitor().get("/health").await.expect(200);
+    assert_eq!(health.body["total_conversations"], 1, "{}", health.text);
+}
+
+#[tokio::test]
+async fn replacing_a_conversation_does_not_touch_the_reply_that_comes() {
+    let studio = slow_studio().await;
+    let alice = studio.user("alice").await;
+    let mut conversation = alice.conversation("c", &["one", "two"]).await;
+    let mut window = alice.window().await;
+    let accepted = start(&mut window, &say("c", "m", "/tokens 300")).await;
+    let chunk = window.next("chat_chunk").await;
+    // A client saves what it shows: the reply as far as it has come, and a title of its own; then it clears all.
+    let half = json!({"id": accepted["messageId"], "role": "assistant", "content": chunk["content"], "timestamp": 1});
+    conversation["title"] = json!("Renamed");
+    conversation["messages"].as_array_mut().unwrap().push(half);
+    let replaced = alice.put("/api/conversations/c", &conversation).await.expect(200).body;
+    let messages = replaced["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 3, "the new message is not in what the client sent: {replaced}");
+    assert_eq!(messages[2]["id"], accepted["messageId"]);
+    conversation["messages"] = json!([]);
+    alice.put("/api/conversations/c", &conversation).await.expect(200);
+    let complete = window.next("chat_complete").await;
+    assert!(complete["content"].as_str().unwrap().ends_with("299 300 "), "{complete}");
+    let stored = read(&alice, "c").await;
+    assert_eq!(stored["title"], "Renamed");
+    assert_eq!(stored["messages"].as_array().unwrap().len(), 1, "{stored}");
+    assert_eq!(stored["messages"][0]["content"], complete["content"]);
+    assert_eq!(stored["messages"][0]["status"], "complete");
+    assert_eq!(counted(&alice).await, (1, 1, 300));
+    window.send(&say("c", "m9", "again")).await;
+    window.next("chat_complete").await;
+    assert_eq!(read(&alice, "c").await["messages"].as_array().unwrap().len(), 3);
+}

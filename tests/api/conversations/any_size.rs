@@ -1,0 +1,235 @@
+//! Conversations of more messages than one request writes: read, changed, replaced, exported and imported all the same.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::conversations::statistics::assert_statistics_match;
+use crate::conversations::transfer::sort_messages;
+use crate::support::{Answer, User, send, studio};
+
+const LIST: &str = "/api/conversations";
+const PATH: &str = "/api/conversations/c";
+const COUNT: usize = 10_100;
+
+fn message(number: usize) -> Value {
+    let role = if number.is_multiple_of(2) { "user" } else { "assistant" };
+    json!({"id": format!("m{number}"), "role": role, "content": format!("{number}"), "timestamp": 1_795_300_000_000_u64})
+}
+
+/// Sends a request that may take its time.
+async fn patiently(user: &User, method: Method, path: &str, body: &Value) -> Answer {
+    let request = user.request(method, path).timeout(Duration::from_secs(60));
+    send(if body.is_null() { request } else { request.json(body) }).await
+}
+
+async fn read(user: &User, path: &str) -> Value {
+    patiently(user, Method::GET, path, &Value::Null).await.expect(200).body
+}
+
+/// Imports until nothing is left to be sent again: in how many requests.
+async fn import(user: &User, export: &Value) -> usize {
+    for requests in 1..100 {
+        let report = patiently(user, Method::POST, "/api/import", export).await.expect(200).body;
+        assert_eq!(report["errors"], json!([]), "{report}");
+        if report.get("next").is_none() {
+            return requests;
+        }
+    }
+    panic!("the import has no end");
+}
+
+#[tokio::test]
+async fn more_messages_than_one_request_writes_are_imported_replaced_and_exported() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    let messages: Vec<Value> = (0..COUNT).map(message).collect();
+    let whole = json!({"id": "c", "title": "Long", "messages": messages, "createdAt": 1_795_300_000_000_u64});
+    let refused = patiently(&user, Method::POST, "/api/conversations", &whole).await.expect(422);
+    assert_eq!(refused.body["errors"][0]["field"], "messages");
+    import(&user, &json!([whole])).await;
+    let stored = read(&user, PATH).await;
+    assert!(stored["messages"] == whole["messages"], "all of it, in its order");
+    // An old client sends all of it, with a word changed and one message more, or one less.
+    let mut changed = stored.clone();
+    let list = changed["messages"].as_array_mut().unwrap();
+    list[17]["content"] = json!("Changed");
+    list.remove(5000);
+    list.push(message(COUNT));
+    let stored = patiently(&user, Method::PUT, PATH, &changed).await.expect(200).body;
+    assert!(stored["messages"] == changed["messages"], "it is stored");
+    // What would have to be written anew is refused, and nothing lost.
+    let mut turned = changed.clone();
+    turned["messages"].as_array_mut().unwrap().reverse();
+    let refused = patiently(&user, Method::PUT, PATH, &turned).await.expect(422);
+    assert_eq!(refused.body["errors"][0]["field"], "messages");
+    assert!(read(&user, PATH).await["messages"] == changed["messages"], "nothing is lost");
+    let sibling = json!({"id": "sibling", "role": "user", "content": "Other", "parentId": "m9000"});
+    user.post(&format!("{PATH}/messages"), &sibling).await.expect(200);
+    let exported = patiently(&user, Method::GET, &format!("{PATH}/export"), &Value::Null).await.expect(200);
+    assert_eq!(exported.header("link"), "", "one part");
+    let other = studio.user("bob").await;
+    import(&other, &exported.body).await;
+    for branch in ["current", "all"] {
+        let path = format!("{PATH}?branch={branch}");
+        let mut copies = [read(&user, &path).await, read(&other, &path).await];
+        if branch == "all" {
+            copies.iter_mut().for_each(sort_messages);
+        }
+        let [one, two] = copies;
+        assert!(one["messages"] == two["messages"], "the copy is the same: {branch}");
+        assert_eq!(one["currentMessageId"], two["currentMessageId"]);
+    }
+    for user in [&user, &other] {
+        assert_statistics_match(user, "after a long conversation").await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_import_cannot_finish_in_time_goes_on_with_the_same_request() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    user.post("/api/conversations", &json!({"id": "c", "title": "C", "messages": [message(0)]}))
+        .await
+        .expect(200);
+    let messages: Vec<Value> = (0..500).map(message).collect();
+    // Each of the transactions takes two seconds.
+    let slow = local::DynamoDbFault::Delay(Duration::from_secs(2));
+    studio.faults().dynamodb(slow, local::Target::operation("TransactWriteItems"), local::When::Always);
+    let requests = import(&user, &json!([{"id": "c", "title": "C", "messages": messages}])).await;
+    studio.faults().clear();
+    assert!(requests > 1, "{requests} requests");
+    assert_eq!(user.get(PATH).await.expect(200).body["messages"].as_array().unwrap().len(), 500);
+    assert_statistics_match(&user, "after an import in parts").await;
+}
+
+#[tokio::test]
+async fn trees_that_are_made_to_cost_time_take_none() {
+    let studio = studio().await;
+    let user = studio.user("alice").await;
+    // Each message before the one that it follows, and two that follow each other.
+    let count = 20_000;
+    let said =
+        |id: String, parent: Value| json!({"id": id, "role": "user", "content": "", "parentId": parent});
+    let mut backwards = vec![said("x".to_owned(), json!("y")), said("y".to_owned(), json!("x"))];
+    backwards.extend((1..count).map(|number| said(number.to_string(), json!((number + 1).to_string()))));
+    backwards.push(said(count.to_string(), Value::Null));
+    let entry = json!([{"id": "b", "title": "T", "messages": backwards}]);
+    let report = patiently(&user, Method::POST, "/api/import", &entry).await.expect(200).body;
+    assert_eq!(report["errors"][0]["detail"], "messages: must not follow themselves", "{report}");
+    // Nodes that say nothing, and below them many that all look for the nearest that does.
+    let mut mapping = serde_json::Map::new();
+    for number in 0..60_000 {
+        mapping.insert(format!("s{number}"), json!({"parent": format!("s{}", (number + 1) % 60_000)}));
+    }
+    for number in 0..2_000 {
+        let said = json!({"author": {"role": "user"}, "content": {"parts": ["x"]}});
+        mapping.insert(format!("u{number}"), json!({"message": said, "parent": format!("s{number}")}));
+    }
+    import(&user, &json!([{"id": "g", "title": "T", "mapping": mapping}])).await;
+    let tree = user.get("/api/conversations/g?branch=all").await.expect(200).body;
+    assert_eq!(tree["messages"].as_array().unwrap().len(), 2_000);
+}
+
+/// Messages so long that a list has 17 of them at most, and an answer by itself 24: quotes count fourfold there.
+fn long(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
+    let content = "\"".repeat(60_000);
+    let long = |number| {
+        let mut message = message(number);
+        (message["content"], message["tokens"]) = (json!(content), json!(number));
+        message
+    };
+    numbers.into_iter().map(long).collect()
+}
+
+/// A conversation that has grown to so many long messages.
+async fn grown(user: &User, count: usize) {
+    let begun = json!({"id": "c", "title": "Long", "model": "m", "messages": long(0..16)});
+    user.post(LIST, &begun).await.expect(200);
+    for message in long(16..count) {
+        user.post(&format!("{PATH}/messages"), &message).await.expect(200);
+    }
+}
+
+/// What a message begins with.
+fn beginning(message: &Value) -> String {
+    let content = message["content"].as_str().unwrap();
+    format!("{}: {}", message["id"].as_str().unwrap(), &content[..content.len().min(3)])
+}
+
+fn beginnings(messages: &[Value]) -> Vec<String> {
+    messages.iter().map(beginning).collect()
+}
+
+/// What all messages of the conversation begin with, page by page.
+async fn all(user: &User) -> Vec<String> {
+    let (mut all, mut next) = (Vec::new(), Some(format!("{PATH}/messages")));
+    while let Some(path) = next {
+        let page = user.get(&path).await.expect(200);
+        all.extend(beginnings(page.body.as_array().unwrap()));
+        let link = page.header("link").strip_suffix(">; rel=\"next\"");
+        next = link.and_then(|link| link.strip_prefix('<')).map(str::to_owned);
+    }
+    all
+}
+
+#[tokio::test]
+async fn an_old_client_that_was_shown_the_newest_messages_alone_deletes_none_of_the_others_by_replacing_all()
+{
+    let studio = studio().await;
+    for (count, reading, shown) in [(22, LIST, 17), (28, PATH, 24)] {
+        let user = studio.user(&format!("has{count}and{shown}")).await;
+        grown(&user, count).await;
+        let mut read = user.get(reading).await.expect(200).body;
+        read = if reading == LIST { read[0].take() } else { read };
+        let messages = read["messages"].as_array_mut().unwrap();
+        assert_eq!(messages.len(), shown, "{count} by {reading}");
+        messages[1]["content"] = json!("Changed");
+        messages.push(json!({"id": "new", "role": "user", "content": "New"}));
+        let mut expected = beginnings(&long(0..count - shown));
+        expected.extend(beginnings(messages));
+        read["title"] = json!("Another");
+        let stored = patiently(&user, Method::PUT, PATH, &read).await.expect(200).body;
+        assert_eq!(stored["title"], "Another");
+        assert_eq!(all(&user).await, expected, "{count} by {reading}");
+        let stats = user.get("/api/stats").await.expect(200).body;
+        assert_eq!(stats["total_messages"], count + 1);
+        assert_eq!(stats["total_tokens"], (0..count).sum::<usize>());
+        let listed = user.get("/api/conversations?view=summary").await.expect(200).body;
+        assert_eq!((&listed[0]["message_count"], &listed[0]["preview"]), (&json!(count + 1), &json!("New")));
+        if count == 22 {
+            assert_statistics_match(&user, reading).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_may_not_have_seen_stays_even_once_the_conversation_is_short() {
+    let studio = studio().await;
+    for turned in [false, true] {
+        let user = studio.user(&format!("turned{turned}")).await;
+        grown(&user, 22).await;
+        let mut read = user.get(LIST).await.expect(200).body[0].take();
+        // It removes all but two, and then one of these. In another order, they are written anew.
+        let mut two = long([6, 21]);
+        if turned {
+            two.reverse();
+        }
+        let before = beginnings(&long(0..6));
+        for left in [&two[..], &two[..1]] {
+            read["messages"] = json!(left);
+            user.put(PATH, &read).await.expect(200);
+            assert_eq!(all(&user).await, [before.clone(), beginnings(left)].concat(), "turned: {turned}");
+            assert_statistics_match(&user, "after a removal").await;
+        }
+        for strange in [json!([]), json!(long([50]))] {
+            read["messages"] = strange;
+            let refused = user.put(PATH, &read).await.expect(422);
+            assert_eq!(refused.body["errors"][0]["field"], "messages");
+        }
+        assert_eq!(all(&user).await, [before.clone(), beginnings(&two[..1])].concat(), "nothing is lost");
+        user.delete(&format!("{PATH}/messages/m0")).await.expect(200);
+        assert_eq!(all(&user).await, [&before[1..], &beginnings(&two[..1])].concat(), "one by one, they go");
+    }
+}

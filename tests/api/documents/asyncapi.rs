@@ -1,0 +1,180 @@
+//! The document of the WebSocket: a studio takes every frame that it says clients send, sends every one that it says the
+//! server sends, and no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::conform;
+use crate::support::provider::{Act, Ending, Protocol, Provider, proper, studio_of};
+use crate::support::{Client, TestStudio, User, Window};
+
+const MODEL: Protocol = Protocol::OpenAi;
+
+/// A schema with what it refers to in its place.
+fn inlined(document: &Value, schema: &Value) -> Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return inlined(document, document.pointer(reference.trim_start_matches('#')).unwrap());
+    }
+    match schema {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, it)| (name.clone(), inlined(document, it))).collect()
+        }
+        Value::Array(values) => values.iter().map(|it| inlined(document, it)).collect(),
+        other => other.clone(),
+    }
+}
+
+/// What the document says of frames, and which of them were sent and seen.
+struct Document {
+    schemas: BTreeMap<String, &'static Value>,
+    examples: BTreeMap<String, Value>,
+    clients: BTreeSet<String>,
+    sent: BTreeSet<String>,
+    seen: BTreeSet<String>,
+}
+
+impl Document {
+    async fn read(visitor: &Client) -> Self {
+        let document = visitor.get("/asyncapi.json").await.expect(200).body;
+        let messages = document["components"]["messages"].as_object().unwrap();
+        // It lives as long as the tests, as the schemas of OpenAPI do.
+        let schema = |message: &Value| &*Box::leak(Box::new(inlined(&document, &message["payload"])));
+        let operations = document["operations"].as_object().unwrap().values();
+        let received = operations.filter(|operation| operation["action"] == "receive");
+        let kind = |operation: &Value| {
+            operation["messages"][0]["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+        };
+        Self {
+            schemas: messages.iter().map(|(kind, it)| (kind.clone(), schema(it))).collect(),
+            examples: messages
+                .iter()
+                .map(|(kind, it)| (kind.clone(), it["examples"][0]["payload"].clone()))
+                .collect(),
+            clients: received.map(kind).collect(),
+            sent: BTreeSet::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    fn check(&self, frame: &Value) -> String {
+        let kind = frame["type"].as_str().unwrap_or_else(|| panic!("no type: {frame}"));
+        let schema = self.schemas.get(kind).unwrap_or_else(|| panic!("not documented: {frame}"));
+        conform::check(schema, frame, "").unwrap_or_else(|error| panic!("{frame}: {error}"));
+        kind.to_owned()
+    }
+
+    /// Sends the example of this frame with other values.
+    async fn send(&mut self, window: &mut Window, kind: &str, values: Value) {
+        let mut frame = self.examples[kind].clone();
+        frame.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+        self.sent.insert(self.check(&frame));
+        window.send(&frame).await;
+    }
+
+    /// The next frame of this type; those before it are checked, too.
+    async fn next(&mut self, window: &mut Window, kind: &str) -> Value {
+        loop {
+            let frame = window.next_any().await;
+            let came = self.check(&frame);
+            self.seen.insert(came.clone());
+            if came == kind {
+                return frame;
+            }
+        }
+    }
+
+    /// Authentication by a frame, and what is said before and after it.
+    async fn authenticate(&mut self, studio: &TestStudio, user: &User) -> Window {
+        let (mut window, mut stranger) = (studio.window().await, studio.window().await);
+        self.send(&mut stranger, "auth", json!({})).await;
+        self.next(&mut stranger, "auth_failed").await;
+        self.send(&mut window, "ping", json!({})).await;
+        self.next(&mut window, "error").await;
+        self.send(&mut window, "auth", json!({"token": user.token})).await;
+        self.next(&mut window, "auth_success").await;
+        self.send(&mut window, "ping", json!({})).await;
+        self.next(&mut window, "pong").await;
+        window
+    }
+
+    /// Authentication by the address, and what windows of a user see of each other.
+    async fn meet(&mut self, studio: &TestStudio, user: &User, window: &mut Window) {
+        let mut other = Window::open(&format!("{}?token={}", studio.ws_url(), user.token)).await.unwrap();
+        self.next(&mut other, "auth_success").await;
+        self.send(&mut other, "typing", json!({})).await;
+        self.next(window, "user_typing").await;
+        other.close().await;
+        self.next(window, "user_disconnected").await;
+    }
+
+    /// A turn whose model thinks before it answers, in a new conversation, which gets a title; and the same once more.
+    async fn turn(&mut self, window: &mut Window, provider: &Provider) -> Value {
+        let parts = [
+            MODEL.begin(7),
+            MODEL.thought("Hmm."),
+            MODEL.text("Nice."),
+            MODEL.finish("stop", 7, 9),
+            MODEL.done(),
+        ];
+        provider.script([proper(parts)]);
+        provider.script_titles([MODEL.answer(&["A trip to Lisbon"])]);
+        let turn = json!({"content": "I would like to go to Lisbon in May", "model": MODEL.model(), "temperature": 1, "max_tokens": 90});
+        self.send(window, "chat", turn).await;
+        let accepted = self.next(window, "chat_accepted").await;
+        for kind in ["chat_reasoning", "chat_chunk", "chat_complete", "chat_title"] {
+            self.next(window, kind).await;
+        }
+        let about = json!({"messageId": accepted["messageId"]});
+        self.send(window, "resume", about.clone()).await;
+        self.next(window, "chat_complete").await;
+        provider.script([MODEL.answer(&["Other words."])]);
+        self.send(window, "regenerate", about).await;
+        self.next(window, "chat_complete").await
+    }
+
+    /// A turn that is looked at, and stopped, and one that fails.
+    async fn stop_and_fail(&mut self, window: &mut Window, provider: &Provider) {
+        let parts = [MODEL.begin(7), MODEL.text("Once upon a time")].map(String::into_bytes);
+        provider.script([Act::Stream(parts.into(), Duration::from_millis(1), Ending::Never)]);
+        self.send(window, "chat", json!({"id": "m2", "model": MODEL.model()})).await;
+        let about = json!({"messageId": self.next(window, "chat_accepted").await["messageId"]});
+        self.next(window, "chat_chunk").await;
+        self.send(window, "resume", about.clone()).await;
+        self.next(window, "chat_snapshot").await;
+        self.send(window, "stop", about).await;
+        assert_eq!(self.next(window, "chat_complete").await["status"], "stopped");
+        provider.script([Act::Answer(400, Vec::new(), "{}".to_owned())]);
+        self.send(window, "chat", json!({"id": "m3", "model": MODEL.model()})).await;
+        let failed = self.next(window, "chat_error").await;
+        assert!(failed["messageId"].is_string(), "{failed}");
+        self.send(window, "chat", json!({"id": "m4", "model": "no such model"})).await;
+        assert_eq!(self.next(window, "chat_error").await["code"], "unknown_model");
+    }
+}
+
+#[tokio::test]
+async fn every_documented_frame_is_taken_or_sent_as_documented() {
+    let provider = Provider::start().await;
+    let studio = studio_of(&provider, &[("DEFAULT_MODEL", MODEL.model())]).await;
+    let user = studio.user("alice").await;
+    let mut protocol = Document::read(&studio.visitor()).await;
+    let mut window = protocol.authenticate(&studio, &user).await;
+    protocol.meet(&studio, &user, &mut window).await;
+    protocol.turn(&mut window, &provider).await;
+    protocol.stop_and_fail(&mut window, &provider).await;
+    assert_eq!(protocol.sent, protocol.clients);
+    let all: BTreeSet<String> = protocol.schemas.keys().cloned().collect();
+    assert_eq!(protocol.seen, all.difference(&protocol.clients).cloned().collect());
+}
+
+#[tokio::test]
+async fn every_example_is_as_documented() {
+    let provider = Provider::start().await;
+    let studio = studio_of(&provider, &[]).await;
+    let protocol = Document::read(&studio.visitor()).await;
+    for (kind, example) in &protocol.examples {
+        assert_eq!(&protocol.check(example), kind);
+    }
+}

@@ -1,0 +1,124 @@
+//! What a reader and a user find after something died halfway.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use local::{DynamoDbFault, InvocationFault, Target, When};
+use serde_json::{Value, json};
+
+use crate::support::{User, Window, eventually_each, studio, studio_with};
+
+#[tokio::test]
+async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
+    let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "20")).await;
+    let ada = studio.user("ada").await;
+    let mut window = ada.window().await;
+    let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "/tokens 5000"});
+    window.send(&chat).await;
+    window.next("chat_chunk").await;
+    assert!(studio.kill_all("replies") > 0);
+    let read = async || ada.get("/api/conversations/c").await.expect(200).body;
+    assert_eq!(read().await["messages"][1]["status"], "pending", "the lease may still be somebody's");
+    let ended = eventually_each(Duration::from_millis(500), "the reply is ended", async || {
+        let conversation = read().await;
+        (conversation["messages"][1]["status"] == "interrupted").then_some(conversation)
+    })
+    .await;
+    // With the reply ended, the whole conversation can be replaced, in another order too.
+    let mut changed = ended.clone();
+    changed["messages"].as_array_mut().unwrap().reverse();
+    let stored = ada.put("/api/conversations/c", &changed).await.expect(200).body;
+    let ids = |conversation: &Value| -> Vec<Value> {
+        conversation["messages"].as_array().unwrap().iter().map(|message| message["id"].clone()).collect()
+    };
+    assert_eq!(ids(&stored), ids(&changed));
+}
+
+#[tokio::test]
+async fn a_turn_that_was_not_handed_over_is_when_it_is_sent_again() {
+    let studio = studio().await;
+    let ada = studio.user("ada").await;
+    let mut window = ada.window().await;
+    studio.faults().invocations(InvocationFault::Lost, None, When::Times(1));
+    let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "hello"});
+    window.send(&chat).await;
+    let lost = window.next("chat_accepted").await;
+    let (_, complete) = window.chat(&chat).await;
+    assert_eq!(complete["messageId"], lost["messageId"]);
+    let stored = ada.get("/api/conversations/c").await.expect(200).body;
+    assert_eq!(stored["messages"].as_array().unwrap().len(), 2, "{stored}");
+}
+
+/// Asks for a reply, and waits until its window hears how it ended: the statuses told and stored.
+async fn told_and_stored(user: &User, mut window: Window) -> (Value, Value) {
+    let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "/tokens 150"});
+    window.send(&chat).await;
+    let told = loop {
+        let frame = window.next_any().await;
+        if frame["type"] == "chat_complete" || frame["type"] == "chat_error" {
+            break frame["status"].clone();
+        }
+    };
+    let stored = user.get("/api/conversations/c").await.expect(200).body["messages"][1]["status"].clone();
+    let usage = user.get("/api/usage").await.expect(200).body;
+    assert_eq!((&usage["today"]["running"], &usage["today"]["reserved_tokens"]), (&json!(0), &json!(0)));
+    (told, stored)
+}
+
+#[tokio::test]
+async fn a_window_is_greeted_though_the_worker_that_should_have_done_it_died() {
+    let studio = studio_with(|options| options).await;
+    let ada = studio.user("ada").await;
+    // The greeting reads the connection; meanwhile its worker is killed.
+    let slow = Target::operation("GetItem").table("ConnectionsTable");
+    studio.faults().dynamodb(DynamoDbFault::Delay(Duration::from_secs(2)), slow, When::Times(1));
+    let reads = eventually_each(Duration::from_millis(5), "a worker greets", async || {
+        (studio.faults().struck() == 1).then_some(())
+    });
+    let window = ada.window();
+    tokio::pin!(window);
+    tokio::select! {
+        _ = &mut window => panic!("greeted before the connection was read"),
+        () = reads => assert!(studio.instances("replies").into_iter().any(|worker| studio.kill(worker))),
+    }
+    window.await;
+}
+
+#[tokio::test]
+async fn a_reply_ends_at_whichever_of_twenty_points_its_worker_is_killed() {
+    let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "20")).await;
+    let enter = |number: usize| {
+        let studio = &studio;
+        async move {
+            let user = studio.user(&format!("user{number}")).await;
+            let window = user.window().await;
+            (user, window)
+        }
+    };
+    let entered = join_all((0..20).map(enter)).await;
+    let mut killed = Vec::new();
+    let ends = {
+        let replies = join_all(
+            entered.into_iter().map(|(user, window)| async move { told_and_stored(&user, window).await }),
+        );
+        tokio::pin!(replies);
+        // One worker after another, each at another point of its reply.
+        loop {
+            tokio::select! {
+                ends = &mut replies => break ends,
+                () = tokio::time::sleep(Duration::from_millis(100)), if killed.len() < 20 => {
+                    let alive = studio.instances("replies").into_iter().find(|pid| !killed.contains(pid));
+                    killed.extend(alive.filter(|pid| studio.kill(*pid)));
+                }
+            }
+        }
+    };
+    assert_eq!(killed.len(), 20);
+    let broken_off = ends.iter().filter(|(told, _)| *told != "complete").count();
+    println!("20 workers killed; replies broken off: {broken_off}; {ends:?}");
+    assert!(broken_off >= 10, "{ends:?}");
+    for (told, stored) in &ends {
+        assert!(["complete", "interrupted", "failed"].iter().any(|end| stored == end), "{stored}");
+        assert_eq!(told, stored);
+    }
+}
