@@ -28,7 +28,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use support::provider::{Provider, studio_of};
-use support::{Window, studio_with};
+use support::{Connection, Shown, studio_with};
 
 #[tokio::main]
 async fn main() {
@@ -86,11 +86,11 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1000.0
 }
 
-/// How much later a window has the first token than somebody who asks the provider itself.
+/// How much later a connection has the first token than somebody who asks the provider itself.
 async fn first_tokens() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("RATE_LIMIT", "0")]).await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let client = reqwest::Client::new();
     let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
     let url = format!("{}/chat/completions", provider.openai());
@@ -102,10 +102,10 @@ async fn first_tokens() {
         direct.push(sent.elapsed());
         while answer.chunk().await.unwrap().is_some() {}
         let sent = Instant::now();
-        window.send(&json!({"type": "chat", "content": "one two three"})).await;
-        come(&mut window, "chat_chunk").await;
+        connection.send(&json!({"type": "chat", "content": "one two three"})).await;
+        come(&mut connection, "chat_chunk").await;
         through.push(sent.elapsed());
-        come(&mut window, "chat_complete").await;
+        come(&mut connection, "chat_complete").await;
     }
     let (through, direct) = (median(through), median(direct));
     println!(
@@ -115,8 +115,8 @@ async fn first_tokens() {
 }
 
 /// Waits for a frame of this type; those before it are forgotten.
-async fn come(window: &mut Window, kind: &str) {
-    while window.next_any().await["type"] != kind {}
+async fn come(connection: &mut Connection, kind: &str) {
+    while connection.next_any().await["type"] != kind {}
 }
 
 /// A hundred replies of 100 tokens, two for each of fifty users, all at once and each in order.
@@ -126,16 +126,16 @@ async fn hundred_at_once() {
         let studio = &studio;
         async move {
             let user = studio.user(&format!("user{number}")).await;
-            [user.window().await, user.window().await]
+            [user.connect().await, user.connect().await]
         }
     };
-    let windows: Vec<_> = join_all((0..50).map(enter)).await.into_iter().flatten().collect();
+    let connections: Vec<_> = join_all((0..50).map(enter)).await.into_iter().flatten().collect();
     let start = Instant::now();
-    let replies = windows.into_iter().map(|mut window| async move {
-        window.send(&json!({"type": "chat", "content": "/tokens 100"})).await;
-        let message = window.next("chat_accepted").await["messageId"].clone();
-        let mut shown = resume::Shown::default();
-        shown.watch(&mut window, &message).await;
+    let replies = connections.into_iter().map(|mut connection| async move {
+        connection.send(&json!({"type": "chat", "content": "/tokens 100"})).await;
+        let message = connection.next("chat_accepted").await["messageId"].clone();
+        let mut shown = Shown::default();
+        shown.watch(&mut connection, &message).await;
         shown.text.ends_with("99 100 ")
     });
     let whole = join_all(replies).await.into_iter().filter(|whole| *whole).count();

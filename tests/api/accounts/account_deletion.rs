@@ -1,5 +1,4 @@
 //! The right to leave: an account is deleted with all it owns, whatever dies on the way.
-
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
@@ -7,9 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::accounts::passwords::dynamodb;
 use crate::support::{
-    Answer, PASSWORD, TestStudio, User, Window, eventually, eventually_each, send, studio, studio_with,
+    Answer, Connection, PASSWORD, TestStudio, User, dynamodb, eventually, eventually_each, send, studio,
+    studio_with,
 };
 
 async fn leave(user: &User, password: &str) -> Answer {
@@ -48,20 +47,20 @@ async fn a_deleted_account_is_gone_at_once_and_its_name_and_address_are_free() {
     ada.conversation("c", &["hello", "hi"]).await;
     eve.conversation("c", &["mine"]).await;
     let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
-    let mut window = ada.window().await;
+    let mut connection = ada.connect().await;
     // What belongs to no conversation would end by itself, a day later: too late.
-    window.chat(&json!({"type": "chat", "content": "hello, a word in passing"})).await;
+    connection.chat(&json!({"type": "chat", "content": "hello, a word in passing"})).await;
     let text = ada.get("/api/auth/me/export").await.expect(200).text;
     assert!(text.contains("a word in passing"), "{text}");
     assert_eq!(leave(&ada, "a wrong password").await.status, 403);
     leave(&ada, PASSWORD).await.expect(200);
-    window.closed().await;
+    connection.closed().await;
     for token in [ada.token.as_str(), key.as_str().unwrap()] {
         eventually("the token is refused", || async {
             (ada.with_token(token).get("/api/stats").await.status == 401).then_some(())
         })
         .await;
-        assert!(Window::open(&format!("{}?token={token}", studio.ws_url())).await.is_err());
+        assert!(Connection::open(&format!("{}?token={token}", studio.ws_url())).await.is_err());
     }
     eventually("me is not found", || async { (ada.get("/api/auth/me").await.status == 404).then_some(()) })
         .await;

@@ -1,5 +1,4 @@
 //! API keys: for programs, wherever a token is taken, but not where credentials are managed.
-
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -10,8 +9,7 @@ use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::accounts::passwords::dynamodb;
-use crate::support::{Answer, User, Window, eventually, send, studio};
+use crate::support::{Answer, Connection, PASSWORD, User, dynamodb, eventually, send, studio};
 
 async fn make_key(user: &User, wanted: &Value) -> (String, String) {
     let made = user.post("/api/auth/keys", wanted).await.expect(200).body;
@@ -29,10 +27,11 @@ async fn a_key_is_shown_once_and_taken_wherever_a_token_is() {
     assert_eq!(program.get("/api/auth/me").await.expect(200).body["username"], "ada");
     program.post("/api/conversations", &json!({"id": "c", "title": "Report"})).await.expect(200);
     assert_eq!(ada.get("/api/conversations/c").await.expect(200).body["title"], "Report");
-    let mut window = Window::open(&format!("{}?token={key}", studio.ws_url())).await.unwrap();
-    let greeting = window.next("auth_success").await;
+    let mut connection = Connection::open(&format!("{}?token={key}", studio.ws_url())).await.unwrap();
+    let greeting = connection.next("auth_success").await;
     assert_eq!(greeting["data"]["session_id"], id);
-    let (text, _) = window.chat(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
+    let (text, _) =
+        connection.chat(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
     assert!(text.contains("tell me"), "{text}");
     let listed = ada.get("/api/auth/keys").await.expect(200);
     assert!(!listed.text.contains(&key), "a key is shown once");
@@ -49,8 +48,7 @@ async fn a_key_does_not_manage_credentials() {
     let ada = studio.user("ada").await;
     let (id, key) = make_key(&ada, &json!({"name": "x"})).await;
     let program = ada.with_token(&key);
-    let password =
-        json!({"old_password": crate::support::PASSWORD, "new_password": "another long passphrase"});
+    let password = json!({"old_password": PASSWORD, "new_password": "another long passphrase"});
     program.put("/api/auth/password", &password).await.expect(403);
     program.patch("/api/auth/me", &json!({"email": "eve@example.com"})).await.expect(403);
     program.post("/api/auth/keys", &json!({"name": "y"})).await.expect(403);
@@ -59,7 +57,7 @@ async fn a_key_does_not_manage_credentials() {
     program.get("/api/auth/sessions").await.expect(403);
     program.post("/api/auth/logout", &json!({})).await.expect(403);
     program.post("/api/auth/logout-all", &json!({})).await.expect(403);
-    let own = json!({"password": crate::support::PASSWORD});
+    let own = json!({"password": PASSWORD});
     program.post("/api/auth/totp", &own).await.expect(403);
     program.post("/api/auth/totp/confirm", &json!({"code": "000000"})).await.expect(403);
     program.post("/api/auth/email/verify", &json!({})).await.expect(403);
@@ -95,7 +93,7 @@ async fn a_key_that_is_over_is_refused() {
     let changed = dynamodb(&studio, "UpdateItem", &over).await;
     assert!(changed["ConsumedCapacity"].is_object(), "{changed}");
     ada.with_token(&key).get("/api/stats").await.expect(401);
-    assert_eq!(Window::open(&format!("{}?token={key}", studio.ws_url())).await.err(), Some(401));
+    assert_eq!(Connection::open(&format!("{}?token={key}", studio.ws_url())).await.err(), Some(401));
 }
 
 #[tokio::test]
@@ -116,23 +114,23 @@ async fn of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_refused_within_seconds_and_its_windows_are_closed() {
+async fn a_deleted_key_is_refused_within_seconds_and_its_connections_are_closed() {
     let studio = studio().await;
     let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
     let (id, key) = make_key(&ada, &json!({"name": "x"})).await;
     let (_, kept) = make_key(&ada, &json!({"name": "kept"})).await;
-    let mut window = Window::open(&format!("{}?token={key}", studio.ws_url())).await.unwrap();
-    window.next("auth_success").await;
-    let mut own = ada.window().await;
+    let mut connection = Connection::open(&format!("{}?token={key}", studio.ws_url())).await.unwrap();
+    connection.next("auth_success").await;
+    let mut own = ada.connect().await;
     eve.delete(&format!("/api/auth/keys/{id}")).await.expect(404);
     ada.with_token(&key).get("/api/stats").await.expect(200);
     ada.delete(&format!("/api/auth/keys/{id}")).await.expect(200);
-    window.closed().await;
+    connection.closed().await;
     eventually("the key is refused", || async {
         (ada.with_token(&key).get("/api/stats").await.status == 401).then_some(())
     })
     .await;
-    assert_eq!(Window::open(&format!("{}?token={key}", studio.ws_url())).await.err(), Some(401));
+    assert_eq!(Connection::open(&format!("{}?token={key}", studio.ws_url())).await.err(), Some(401));
     ada.delete(&format!("/api/auth/keys/{id}")).await.expect(404);
     own.next("user_disconnected").await;
     own.is_quiet().await;

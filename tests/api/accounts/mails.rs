@@ -1,25 +1,11 @@
 //! Mails: an address is verified, a forgotten password is set anew.
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::support::{PASSWORD, TestStudio, Window, eventually, studio, studio_with};
+use crate::support::{
+    Connection, PASSWORD, TestStudio, enrol, eventually, mailed_token, studio, studio_with,
+};
 
 const NEW_PASSWORD: &str = "another long passphrase";
-
-/// The token of the newest mail to this address about this, which is not one of `seen`.
-pub(crate) async fn token(studio: &TestStudio, to: &str, path: &str, seen: &[&str]) -> String {
-    eventually("a mail arrives", || async {
-        let mailbox = studio.shown_mails().await.expect(200).body;
-        let mails: Vec<Value> = mailbox.as_array().unwrap().clone();
-        mails.iter().filter(|mail| mail["to"].to_string().contains(to)).find_map(|mail| {
-            let text = mail["text"].as_str().unwrap();
-            let (_, rest) = text.split_once(&format!("/{path}#token="))?;
-            let token = rest.split_whitespace().next()?.to_owned();
-            (!seen.contains(&token.as_str())).then_some(token)
-        })
-    })
-    .await
-}
 
 async fn login(studio: &TestStudio, password: &str) -> u16 {
     let credentials = json!({"username": "ada", "password": password});
@@ -31,7 +17,7 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
     assert_eq!(ada.get("/api/auth/me").await.expect(200).body["email_verified"], false);
-    let first = token(&studio, "ada@example.com", "verify-email", &[]).await;
+    let first = mailed_token(&studio, "ada@example.com", "verify-email", &[]).await;
     let verify = json!({"token": first});
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
     eventually("it is shown", || async {
@@ -52,9 +38,9 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
         (ada.get("/api/auth/me").await.body["email_verified"] == false).then_some(())
     })
     .await;
-    let second = token(&studio, "countess@example.com", "verify-email", &[]).await;
+    let second = mailed_token(&studio, "countess@example.com", "verify-email", &[]).await;
     ada.post("/api/auth/email/verify", &json!({})).await.expect(200);
-    let third = token(&studio, "countess@example.com", "verify-email", &[&second]).await;
+    let third = mailed_token(&studio, "countess@example.com", "verify-email", &[&second]).await;
     for (token, status) in [(third, 200), (second, 200)] {
         studio.visitor().post("/api/auth/email/verify", &json!({"token": token})).await.expect(status);
     }
@@ -65,18 +51,18 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
 async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
-    let mut window = ada.window().await;
+    let mut connection = ada.connect().await;
     let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
     let program = ada.with_token(key.as_str().unwrap());
     let mut of_program =
-        Window::open(&format!("{}?token={}", studio.ws_url(), key.as_str().unwrap())).await.unwrap();
+        Connection::open(&format!("{}?token={}", studio.ws_url(), key.as_str().unwrap())).await.unwrap();
     of_program.next("auth_success").await;
     let forgot = json!({"email": "ADA@example.com"});
     let known = studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
     let unknown =
         studio.visitor().post("/api/auth/password/forgot", &json!({"email": "nobody@example.com"})).await;
     assert_eq!(known.body, unknown.expect(200).body, "the answer tells nothing");
-    let token = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let token = mailed_token(&studio, "ada@example.com", "reset-password", &[]).await;
     let reset = |token: &str, password: &str| json!({"token": token, "new_password": password});
     studio.visitor().post("/api/auth/password/reset", &reset("mt_made-up", NEW_PASSWORD)).await.expect(422);
     studio.visitor().post("/api/auth/password/reset", &reset(&token, "iloveyou")).await.expect(422);
@@ -84,7 +70,7 @@ async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
     studio.visitor().post("/api/auth/password/reset", &reset(&token, NEW_PASSWORD)).await.expect(200);
     studio.visitor().post("/api/auth/password/reset", &reset(&token, PASSWORD)).await.expect(422);
     assert_eq!((login(&studio, PASSWORD).await, login(&studio, NEW_PASSWORD).await), (401, 200));
-    window.closed().await;
+    connection.closed().await;
     of_program.closed().await;
     for client in [&*ada, &program] {
         eventually("what was there before is refused", || async {
@@ -102,9 +88,9 @@ async fn a_password_that_was_changed_meanwhile_makes_mailed_tokens_worthless() {
     let ada = studio.user("ada").await;
     let forgot = json!({"email": "ada@example.com"});
     studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
-    let first = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let first = mailed_token(&studio, "ada@example.com", "reset-password", &[]).await;
     studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
-    let second = token(&studio, "ada@example.com", "reset-password", &[&first]).await;
+    let second = mailed_token(&studio, "ada@example.com", "reset-password", &[&first]).await;
     let reset = |token: &str| json!({"token": token, "new_password": NEW_PASSWORD});
     studio.visitor().post("/api/auth/password/reset", &reset(&second)).await.expect(200);
     studio.visitor().post("/api/auth/password/reset", &reset(&first)).await.expect(422);
@@ -120,7 +106,7 @@ async fn a_password_that_its_owner_changed_makes_mailed_tokens_worthless_too() {
         .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
         .await
         .expect(200);
-    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let mailed = mailed_token(&studio, "ada@example.com", "reset-password", &[]).await;
     let change = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});
     ada.put("/api/auth/password", &change).await.expect(200);
     let reset = json!({"token": mailed, "new_password": "a third long passphrase"});
@@ -172,11 +158,11 @@ async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_passwo
     let studio = studio().await;
     // Somebody registers an address that is not theirs, and settles in.
     let squatter = studio.user("ada").await;
-    crate::accounts::second_factor::enrol(&squatter).await;
+    enrol(&squatter).await;
     let key = squatter.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
     let forgot = json!({"email": "ada@example.com"});
     studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
-    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let mailed = mailed_token(&studio, "ada@example.com", "reset-password", &[]).await;
     let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
     studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
     // Who reads the address may know no name to log in with.
@@ -199,15 +185,15 @@ async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_passwo
 async fn a_reset_leaves_the_second_factor_of_an_address_that_was_verified() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
-    let verify = json!({"token": token(&studio, "ada@example.com", "verify-email", &[]).await});
+    let verify = json!({"token": mailed_token(&studio, "ada@example.com", "verify-email", &[]).await});
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
-    crate::accounts::second_factor::enrol(&ada).await;
+    enrol(&ada).await;
     studio
         .visitor()
         .post("/api/auth/password/forgot", &json!({"email": "ada@example.com"}))
         .await
         .expect(200);
-    let mailed = token(&studio, "ada@example.com", "reset-password", &[]).await;
+    let mailed = mailed_token(&studio, "ada@example.com", "reset-password", &[]).await;
     let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
     studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
     let credentials = json!({"username": "ada", "password": NEW_PASSWORD});
@@ -219,7 +205,7 @@ async fn a_reset_leaves_the_second_factor_of_an_address_that_was_verified() {
 async fn an_address_that_only_looks_alike_is_not_verified_by_the_other_and_the_old_one_is_told() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
-    let verify = json!({"token": token(&studio, "ada@example.com", "verify-email", &[]).await});
+    let verify = json!({"token": mailed_token(&studio, "ada@example.com", "verify-email", &[]).await});
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
     for (look_alike, told) in
         [("ａda@example.com", "ada@example.com"), ("ADA@example.com", "ａda@example.com")]

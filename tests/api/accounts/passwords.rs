@@ -1,8 +1,7 @@
 //! What may be a password, and how it is kept.
-
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, TestStudio, studio};
+use crate::support::{PASSWORD, TestStudio, dynamodb, studio};
 
 async fn register(studio: &TestStudio, username: &str, email: &str, password: &str) -> (u16, Value) {
     let registration = json!({"username": username, "email": email, "password": password});
@@ -26,17 +25,6 @@ async fn common_passwords_and_ones_own_name_are_refused_for_registration_and_cha
         let refused = grace.put("/api/auth/password", &change).await.expect(422);
         assert_eq!(refused.body["errors"][0]["field"], "new_password");
     }
-}
-
-/// What DynamoDB answers to a request of this kind.
-pub(crate) async fn dynamodb(studio: &TestStudio, operation: &str, body: &Value) -> Value {
-    let request = reqwest::Client::new()
-        .post(studio.dynamodb_url())
-        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("authorization", format!("AWS4-HMAC-SHA256 Credential={}/", studio.access_key_id()))
-        .body(body.to_string());
-    serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! What users change about their account, and the tickets by which their windows connect.
-
+//! What users change about their account, and the tickets by which their connections connect.
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::accounts::passwords::dynamodb;
 use crate::security::forgeries::{self, Forger};
-use crate::support::{PASSWORD, TestStudio, User, Window, eventually, studio, studio_with};
+use crate::support::{
+    Connection, PASSWORD, TestStudio, User, dynamodb, eventually, mailed_token, studio, studio_with,
+};
 
 const NEW_PASSWORD: &str = "another long passphrase";
 
@@ -25,8 +25,8 @@ async fn a_new_password_takes_the_old_one_and_ends_all_other_sessions() {
     let ada = studio.user("ada").await;
     let (_, other) = login(&studio, "ada", PASSWORD).await;
     let other_token = other["access_token"].as_str().unwrap();
-    let mut own = ada.window().await;
-    let mut others = Window::open(&format!("{}?token={other_token}", studio.ws_url())).await.unwrap();
+    let mut own = ada.connect().await;
+    let mut others = Connection::open(&format!("{}?token={other_token}", studio.ws_url())).await.unwrap();
     others.next("auth_success").await;
     for wrong in ["", "short", NEW_PASSWORD, "A long enough passphrase"] {
         assert_eq!(change_password(&ada, wrong, NEW_PASSWORD).await, 403, "{wrong}");
@@ -138,14 +138,14 @@ async fn a_ticket_opens_one_connection() {
     let mut opens = JoinSet::new();
     for _ in 0..8 {
         let address = address.clone();
-        opens.spawn(async move { Window::open(&address).await });
+        opens.spawn(async move { Connection::open(&address).await });
     }
     let (opened, refused): (Vec<_>, Vec<_>) = opens.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((opened.len(), refused.len()), (1, 7));
     assert!(refused.into_iter().all(|refused| refused.err() == Some(401)));
-    let mut window = opened.into_iter().next().unwrap().unwrap();
-    assert_eq!(window.next("auth_success").await["data"]["user_id"], ada.id.as_str());
-    let (reply, _) = window.chat(&json!({"type": "chat", "content": "hello"})).await;
+    let mut connection = opened.into_iter().next().unwrap().unwrap();
+    assert_eq!(connection.next("auth_success").await["data"]["user_id"], ada.id.as_str());
+    let (reply, _) = connection.chat(&json!({"type": "chat", "content": "hello"})).await;
     assert!(reply.contains("AI助手"), "{reply}");
 }
 
@@ -156,14 +156,14 @@ async fn no_other_secret_is_a_ticket_and_none_is_lost_by_trying() {
     let signed_in = json!({"username": "ada", "password": PASSWORD});
     let signed_in = studio.visitor().post("/api/auth/login", &signed_in).await.expect(200).body;
     let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
-    let mailed = crate::accounts::mails::token(&studio, "ada@example.com", "verify-email", &[]).await;
+    let mailed = mailed_token(&studio, "ada@example.com", "verify-email", &[]).await;
     let (key, refresh) = (key.as_str().unwrap(), signed_in["refresh_token"].as_str().unwrap());
     for secret in [key, mailed.as_str(), refresh, ada.token.as_str()] {
         // Also in the clothes of a ticket.
         for ticket in [secret.to_owned(), secret.replacen("mt_", "wt_", 1), format!("wt_{}.{secret}", ada.id)]
         {
             let address = format!("{}?ticket={ticket}", studio.ws_url());
-            assert_eq!(Window::open(&address).await.err(), Some(401), "{ticket}");
+            assert_eq!(Connection::open(&address).await.err(), Some(401), "{ticket}");
         }
     }
     // And a ticket is no other secret.
@@ -182,7 +182,7 @@ async fn no_other_secret_is_a_ticket_and_none_is_lost_by_trying() {
     ada.with_token(key).get("/api/stats").await.expect(200);
     studio.visitor().post("/api/auth/email/verify", &json!({"token": mailed})).await.expect(200);
     studio.visitor().post("/api/auth/refresh", &json!({"refresh_token": refresh})).await.expect(200);
-    Window::open(&format!("{}?ticket={}", studio.ws_url(), ticket.as_str().unwrap())).await.unwrap();
+    Connection::open(&format!("{}?ticket={}", studio.ws_url(), ticket.as_str().unwrap())).await.unwrap();
 }
 
 #[tokio::test]
@@ -192,14 +192,14 @@ async fn a_ticket_is_nobody_elses_and_dies_with_its_session() {
     let ticket = |answer: Value| answer["ticket"].as_str().unwrap().to_owned();
     let of_ada = ticket(ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body);
     let address = format!("{}/{}?ticket={of_ada}", studio.ws_url(), bob.id);
-    assert_eq!(Window::open(&address).await.err(), Some(403));
+    assert_eq!(Connection::open(&address).await.err(), Some(403));
     let made_up = format!("wt_{}.AAAA", ada.id);
     for bad in ["", "wt_", "wt_AAAA", "wt_x.y", made_up.as_str(), ada.token.as_str()] {
         let address = format!("{}?ticket={bad}", studio.ws_url());
-        assert_eq!(Window::open(&address).await.err(), Some(401), "{bad}");
+        assert_eq!(Connection::open(&address).await.err(), Some(401), "{bad}");
     }
     let last = ticket(ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body);
     ada.post("/api/auth/logout", &json!({})).await.expect(200);
-    assert_eq!(Window::open(&format!("{}?ticket={last}", studio.ws_url())).await.err(), Some(401));
+    assert_eq!(Connection::open(&format!("{}?ticket={last}", studio.ws_url())).await.err(), Some(401));
     studio.visitor().post("/api/auth/ws-ticket", &json!({})).await.expect(401);
 }

@@ -1,5 +1,4 @@
 //! Registration, login, and the caller's own profile.
-
 use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;

@@ -1,37 +1,10 @@
 //! The second factor.
-
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use local::{DynamoDbFault, Target, When};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestStudio, User, studio};
-
-/// An authenticator: RFC 4648 base32 and RFC 6238, written here anew.
-fn code(secret: &str, steps_later: u64) -> String {
-    let mut bits = String::new();
-    for letter in secret.chars() {
-        let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).unwrap();
-        bits.push_str(&format!("{value:05b}"));
-    }
-    let bytes: Vec<u8> = bits
-        .as_bytes()
-        .chunks_exact(8)
-        .map(|bits| u8::from_str_radix(str::from_utf8(bits).unwrap(), 2).unwrap())
-        .collect();
-    let now = seconds_since_1970() / 30 + steps_later;
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes), &now.to_be_bytes());
-    let tag = tag.as_ref();
-    let at = usize::from(tag[19] & 15);
-    let number = u32::from_be_bytes(tag[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
-    format!("{:06}", number % 1_000_000)
-}
-
-#[expect(clippy::disallowed_methods, reason = "an authenticator has a clock")]
-fn seconds_since_1970() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
-}
+use crate::support::{Answer, PASSWORD, TestStudio, code, enrol, send, studio};
 
 async fn login(studio: &TestStudio, totp: Option<&str>) -> Answer {
     let mut credentials = json!({"username": "ada", "password": PASSWORD});
@@ -39,16 +12,6 @@ async fn login(studio: &TestStudio, totp: Option<&str>) -> Answer {
         credentials["totp"] = json!(totp);
     }
     studio.visitor().post("/api/auth/login", &credentials).await
-}
-
-/// Enrols and confirms: the secret and the recovery codes.
-pub(crate) async fn enrol(ada: &User) -> (String, Vec<Value>) {
-    let enrolled = ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(200).body;
-    let secret = enrolled["secret"].as_str().unwrap().to_owned();
-    let uri = enrolled["uri"].as_str().unwrap();
-    assert!(uri.starts_with("otpauth://totp/") && uri.contains(&secret), "{uri}");
-    let confirmed = ada.post("/api/auth/totp/confirm", &json!({"code": code(&secret, 0)})).await.expect(200);
-    (secret, confirmed.body["recovery_codes"].as_array().unwrap().clone())
 }
 
 #[tokio::test]
@@ -114,7 +77,7 @@ async fn a_recovery_code_stands_in_once_and_the_factor_can_be_taken_away() {
     login(&studio, Some(first)).await.expect(401);
     login(&studio, recovery[9].as_str()).await.expect(200);
     let off = ada.request(reqwest::Method::DELETE, "/api/auth/totp").json(&json!({"password": PASSWORD}));
-    crate::support::send(off).await.expect(200);
+    send(off).await.expect(200);
     login(&studio, None).await.expect(200);
     login(&studio, recovery[1].as_str()).await.expect(200);
 }

@@ -1,5 +1,4 @@
-//! Sessions: they begin with a login, live by their refresh token, and end for every request and window at once.
-
+//! Sessions: they begin with a login, live by their refresh token, and end for every request and connection at once.
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -7,8 +6,7 @@ use local::{DynamoDbFault, Target, When};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::accounts::passwords::dynamodb;
-use crate::support::{Answer, Client, PASSWORD, TestStudio, User, Window, eventually, studio};
+use crate::support::{Answer, Client, Connection, PASSWORD, TestStudio, User, dynamodb, eventually, studio};
 
 /// What an ended session may still do, and for how long.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
@@ -164,29 +162,29 @@ async fn a_made_up_refresh_token_is_refused_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn logging_out_ends_this_session_its_windows_and_nothing_else() {
+async fn logging_out_ends_this_session_its_connections_and_nothing_else() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
-    let mut staying = ada.window().await;
+    let mut staying = ada.connect().await;
     let session = login(&studio, &ada).await;
     let client = ada.with_token(text(&session, "access_token"));
-    let mut leaving = window(&studio, &session).await;
+    let mut leaving = connection(&studio, &session).await;
     client.post("/api/auth/logout", &json!({})).await.expect(200);
     leaving.closed().await;
     refused(&client).await;
     refresh(&studio, text(&session, "refresh_token")).await.expect(401);
     let address = format!("{}?token={}", studio.ws_url(), text(&session, "access_token"));
-    assert_eq!(Window::open(&address).await.err(), Some(401));
+    assert_eq!(Connection::open(&address).await.err(), Some(401));
     staying.send(&json!({"type": "ping"})).await;
     staying.next("pong").await;
     ada.get("/api/stats").await.expect(200);
 }
 
-async fn window(studio: &TestStudio, session: &Value) -> Window {
+async fn connection(studio: &TestStudio, session: &Value) -> Connection {
     let address = format!("{}?token={}", studio.ws_url(), text(session, "access_token"));
-    let mut window = Window::open(&address).await.unwrap();
-    window.next("auth_success").await;
-    window
+    let mut connection = Connection::open(&address).await.unwrap();
+    connection.next("auth_success").await;
+    connection
 }
 
 #[tokio::test]
@@ -194,11 +192,11 @@ async fn logging_out_everywhere_ends_all_sessions_of_the_caller_alone() {
     let studio = studio().await;
     let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
     let sessions = [login(&studio, &ada).await, login(&studio, &ada).await];
-    let mut windows = [window(&studio, &sessions[0]).await, ada.window().await];
-    let mut of_bob = bob.window().await;
+    let mut connections = [connection(&studio, &sessions[0]).await, ada.connect().await];
+    let mut of_bob = bob.connect().await;
     ada.post("/api/auth/logout-all", &json!({})).await.expect(200);
-    for window in &mut windows {
-        window.closed().await;
+    for connection in &mut connections {
+        connection.closed().await;
     }
     for session in &sessions {
         refused(&ada.with_token(text(session, "access_token"))).await;

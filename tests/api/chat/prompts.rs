@@ -1,5 +1,4 @@
 //! What models are sent of a conversation: nothing blank, as much as fits whoever is asked, and room for the answer.
-
 use serde_json::{Value, json};
 
 use crate::support::provider::{Asked, Protocol, Provider, refusal, studio_of};
@@ -22,12 +21,12 @@ fn texts(asked: &Asked) -> Vec<String> {
 }
 
 async fn ask(user: &User, conversation: &str, model: &str, content: &str) -> Value {
-    let mut window = user.window().await;
-    window
+    let mut connection = user.connect().await;
+    connection
         .send(&json!({"type": "chat", "conversationId": conversation, "content": content, "model": model}))
         .await;
     loop {
-        let frame = window.next_any().await;
+        let frame = connection.next_any().await;
         if frame["type"] == "chat_complete" || frame["type"] == "chat_error" {
             return frame;
         }

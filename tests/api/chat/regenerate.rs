@@ -1,5 +1,4 @@
 //! Another reply to the same words.
-
 use serde_json::{Value, json};
 
 use crate::support::provider::{Protocol, Provider, studio_of};
@@ -18,13 +17,13 @@ async fn another_reply_stands_beside_the_first_and_is_the_one_that_shows() {
     user.post("/api/conversations", &json!({"id": "c", "title": "Named", "model": "gpt-4o"}))
         .await
         .expect(200);
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let protocol = Protocol::OpenAi;
     provider.script([protocol.answer(&["first"]), protocol.answer(&["second"])]);
     let chat = json!({"type": "chat", "conversationId": "c", "content": "tell me"});
-    let (_, first) = window.chat(&chat).await;
+    let (_, first) = connection.chat(&chat).await;
     let again = json!({"type": "regenerate", "conversationId": "c", "messageId": first["messageId"]});
-    let (text, second) = window.chat(&again).await;
+    let (text, second) = connection.chat(&again).await;
     assert_eq!(text, "second");
     assert_ne!(second["messageId"], first["messageId"]);
     let shown = messages(&user).await;
@@ -37,7 +36,8 @@ async fn another_reply_stands_beside_the_first_and_is_the_one_that_shows() {
     assert_eq!(all["messages"].as_array().unwrap().len(), 3, "{all}");
     let basic = user.get("/api/stats").await.expect(200).body;
     assert_eq!(basic["total_messages"], 3);
-    let (next, _) = window.chat(&json!({"type": "chat", "conversationId": "c", "content": "go on"})).await;
+    let (next, _) =
+        connection.chat(&json!({"type": "chat", "conversationId": "c", "content": "go on"})).await;
     assert_eq!(next, "go on");
     let told = &provider.asked()[0].body["messages"];
     assert_eq!((told.as_array().unwrap().len(), &told[1]["content"]), (3, &json!("second")));
@@ -48,12 +48,13 @@ async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
-    let (_, first) = window.chat(&json!({"type": "chat", "conversationId": "c", "content": "tell me"})).await;
+    let mut connection = user.connect().await;
+    let (_, first) =
+        connection.chat(&json!({"type": "chat", "conversationId": "c", "content": "tell me"})).await;
     let mut again = json!({"type": "regenerate", "conversationId": "c", "messageId": first["messageId"],
         "model": "claude-sonnet-4-5", "temperature": 0.25, "max_tokens": 77});
     provider.asked();
-    let (_, second) = window.chat(&again).await;
+    let (_, second) = connection.chat(&again).await;
     assert_eq!(second["model"], "claude-sonnet-4-5");
     let asked = provider.asked().into_iter().find(|asked| asked.path.ends_with("/messages")).unwrap().body;
     let sent = ["model", "temperature", "max_tokens"].map(|name| asked[name].clone());
@@ -61,7 +62,7 @@ async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
     assert_eq!(messages(&user).await[1]["model"], "claude-sonnet-4-5");
     // Without them, it is the model of the reply that is there, and the rest as ever.
     let plain = json!({"type": "regenerate", "conversationId": "c", "messageId": second["messageId"]});
-    window.chat(&plain).await;
+    connection.chat(&plain).await;
     let asked = &provider.asked()[0].body;
     let sent = ["model", "temperature", "max_tokens"].map(|name| asked[name].clone());
     assert_eq!(sent, [json!("claude-sonnet-4-5"), json!(0.7), json!(2048)]);
@@ -72,8 +73,8 @@ async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
         ("max_tokens", json!(0), "invalid"),
     ] {
         let good = std::mem::replace(&mut again[name], value);
-        window.send(&again).await;
-        let refused = window.next("chat_error").await;
+        connection.send(&again).await;
+        let refused = connection.next("chat_error").await;
         assert_eq!(refused["code"], code, "{refused}");
         assert!(refused["detail"].as_str().unwrap().starts_with(name), "{refused}");
         again[name] = good;
@@ -85,7 +86,7 @@ async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
 async fn only_replies_of_ones_own_are_made_again() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    let (mut hers, mut his) = (alice.window().await, bob.window().await);
+    let (mut hers, mut his) = (alice.connect().await, bob.connect().await);
     let (_, reply) =
         hers.chat(&json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "hi"})).await;
     let before = messages(&alice).await;
@@ -107,34 +108,34 @@ async fn a_question_that_is_asked_otherwise_stands_beside_the_first_with_a_reply
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
     user.conversation("c", &[]).await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let ask = |id: &str, content: &str| json!({"type": "chat", "conversationId": "c", "id": id, "content": content});
     let behind = |parent: &Value, id: &str, content: &str| {
         let mut frame = ask(id, content);
         frame["parentId"] = parent.clone();
         frame
     };
-    let (_, first) = window.chat(&ask("q1", "one")).await;
-    window.chat(&ask("q2", "two")).await;
+    let (_, first) = connection.chat(&ask("q1", "one")).await;
+    connection.chat(&ask("q2", "two")).await;
     provider.asked();
     let otherwise = behind(&first["messageId"], "q3", "two, otherwise");
-    let (_, third) = window.chat(&otherwise).await;
+    let (_, third) = connection.chat(&otherwise).await;
     let told = &provider.asked()[0].body["messages"];
     let said: Vec<_> = told.as_array().unwrap().iter().map(|message| &message["content"]).collect();
     assert_eq!(said, ["one", "one", "two, otherwise"], "the model knows nothing of the other branch");
     let shown = messages(&user).await;
     let ids: Vec<_> = shown.iter().map(|message| &message["id"]).collect();
     assert_eq!(ids, [&json!("q1"), &first["messageId"], &json!("q3"), &third["messageId"]]);
-    let (_, again) = window.chat(&otherwise).await;
+    let (_, again) = connection.chat(&otherwise).await;
     assert_eq!(again["messageId"], third["messageId"], "the same turn again is the same turn");
-    window.chat(&behind(&Value::Null, "q4", "from the beginning")).await;
+    connection.chat(&behind(&Value::Null, "q4", "from the beginning")).await;
     assert_eq!(messages(&user).await.len(), 2);
     let list = user.get("/api/conversations?view=summary").await.expect(200).body;
     assert_eq!(list[0]["message_count"], 2);
     let all = user.get("/api/conversations/c?branch=all").await.expect(200).body;
     assert_eq!(all["messages"].as_array().unwrap().len(), 8, "{all}");
-    window.send(&behind(&json!("absent"), "q5", "x")).await;
-    let refused = window.next("chat_error").await;
+    connection.send(&behind(&json!("absent"), "q5", "x")).await;
+    let refused = connection.next("chat_error").await;
     assert_eq!((&refused["code"], &refused["id"]), (&json!("invalid"), &json!("q5")), "{refused}");
     assert!(refused["detail"].as_str().unwrap().starts_with("parentId"), "{refused}");
     assert_eq!(user.get("/api/stats").await.expect(200).body["total_messages"], 8);

@@ -1,5 +1,4 @@
-//! Replies are seen whole by windows that were away, that missed something, or whose worker died.
-
+//! Replies are seen whole by connections that were away, that missed something, or whose worker died.
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -7,66 +6,15 @@ use local::{ConnectionFault, When};
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, studio_of};
-use crate::support::{TestStudio, User, Window, eventually, eventually_each, studio_with};
+use crate::support::{Connection, Shown, TestStudio, User, eventually, eventually_each, studio_with};
 
 async fn slow_studio() -> TestStudio {
     studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "10")).await
 }
 
-/// What a client shows of one reply, as the documents tell it to.
-#[derive(Default)]
-pub(crate) struct Shown {
-    pub(crate) text: String,
-    next_seq: u64,
-    /// Parts of a text that is longer than a frame.
-    parts: String,
-    pub(crate) end: Option<Value>,
-}
-
-impl Shown {
-    /// Takes a frame about the reply; others are left aside. Says whether all is well: a gap means to ask again.
-    pub(crate) fn take(&mut self, frame: &Value, message: &Value) -> bool {
-        if frame["messageId"] != *message {
-            return true;
-        }
-        let content = frame["content"].as_str().unwrap_or_default();
-        match frame["type"].as_str().unwrap() {
-            "chat_chunk" => {
-                if frame["seq"] != self.next_seq {
-                    // Old news, which a snapshot has overtaken, or a gap.
-                    return frame["seq"].as_u64() < Some(self.next_seq);
-                }
-                self.next_seq += 1;
-                self.text.push_str(content);
-            }
-            "chat_snapshot" | "chat_complete" | "chat_error" => {
-                self.parts.push_str(content);
-                let is_last = frame["part"].as_u64().map(|part| part + 1) == frame["parts"].as_u64();
-                if is_last || frame["part"].is_null() {
-                    self.text = std::mem::take(&mut self.parts);
-                    self.next_seq = frame["seq"].as_u64().map_or(0, |seq| seq + 1);
-                }
-                if frame["type"] != "chat_snapshot" {
-                    self.end = Some(frame.clone());
-                }
-            }
-            _ => {}
-        }
-        true
-    }
-
-    /// Takes frames until the reply has ended.
-    pub(crate) async fn watch(&mut self, window: &mut Window, message: &Value) {
-        while self.end.is_none() {
-            let frame = window.next_any().await;
-            assert!(self.take(&frame, message), "a gap before {frame}");
-        }
-    }
-}
-
-async fn ask(window: &mut Window, frame: &Value) -> Value {
-    window.send(frame).await;
-    window.next("chat_accepted").await
+async fn ask(connection: &mut Connection, frame: &Value) -> Value {
+    connection.send(frame).await;
+    connection.next("chat_accepted").await
 }
 
 fn resume(accepted: &Value) -> Value {
@@ -82,31 +30,31 @@ async fn stored_text(user: &User, accepted: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_window_that_comes_back_sees_all_there_is_and_then_the_rest() {
+async fn a_connection_that_comes_back_sees_all_there_is_and_then_the_rest() {
     let studio = slow_studio().await;
     let user = studio.user("alice").await;
     for conversation in [json!("c"), Value::Null] {
-        let mut window = user.window().await;
+        let mut connection = user.connect().await;
         let chat = json!({"type": "chat", "conversationId": conversation, "content": "/tokens 300"});
-        let accepted = ask(&mut window, &chat).await;
-        window.next("chat_chunk").await;
-        window.close().await;
-        let mut window = user.window().await;
-        window.send(&resume(&accepted)).await;
-        let snapshot = window.next("chat_snapshot").await;
+        let accepted = ask(&mut connection, &chat).await;
+        connection.next("chat_chunk").await;
+        connection.close().await;
+        let mut connection = user.connect().await;
+        connection.send(&resume(&accepted)).await;
+        let snapshot = connection.next("chat_snapshot").await;
         let mut shown = Shown::default();
         assert!(shown.take(&snapshot, &accepted["messageId"]));
         assert!(shown.text.starts_with("1 2 3 "), "{snapshot}");
         while shown.end.is_none() {
-            let frame = window.next_any().await;
+            let frame = connection.next_any().await;
             let is_chunk = frame["type"] == "chat_chunk";
             assert!(!is_chunk || frame["seq"] == shown.next_seq, "{frame}");
             shown.take(&frame, &accepted["messageId"]);
         }
         assert!(shown.text.ends_with("299 300 "));
         // Once more, from the store.
-        window.send(&resume(&accepted)).await;
-        let again = window.next("chat_complete").await;
+        connection.send(&resume(&accepted)).await;
+        let again = connection.next("chat_complete").await;
         let end = shown.end.unwrap();
         for name in ["messageId", "seq", "content", "tokens", "model", "status"] {
             assert_eq!(again[name], end[name], "{name}");
@@ -132,7 +80,7 @@ async fn a_reply_longer_than_a_frame_comes_in_parts_and_is_stored_whole() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     for (conversation, count) in [(json!("long"), 60), (json!("longest"), 130), (Value::Null, 60)] {
         let (text, act) = long_answer(count, Ending::Proper);
         let text: String = text
@@ -144,9 +92,9 @@ async fn a_reply_longer_than_a_frame_comes_in_parts_and_is_stored_whole() {
             .collect();
         provider.script([act]);
         let chat = json!({"type": "chat", "conversationId": conversation, "content": "a long one"});
-        let accepted = ask(&mut window, &chat).await;
+        let accepted = ask(&mut connection, &chat).await;
         let mut shown = Shown::default();
-        shown.watch(&mut window, &accepted["messageId"]).await;
+        shown.watch(&mut connection, &accepted["messageId"]).await;
         assert!(shown.text == text, "{} of {} bytes", shown.text.len(), text.len());
         let end = shown.end.unwrap();
         assert!(end["parts"].as_u64().unwrap() > 3 && end.to_string().len() < 25_000, "{}", end["parts"]);
@@ -154,31 +102,31 @@ async fn a_reply_longer_than_a_frame_comes_in_parts_and_is_stored_whole() {
             assert!(stored_text(&user, &accepted).await == text);
         }
         let mut again = Shown::default();
-        window.send(&resume(&accepted)).await;
-        again.watch(&mut window, &accepted["messageId"]).await;
+        connection.send(&resume(&accepted)).await;
+        again.watch(&mut connection, &accepted["messageId"]).await;
         assert!(again.text == text);
     }
 }
 
 #[tokio::test]
-async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_window_is_told() {
+async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_connection_is_told() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let (mut window, mut other) = (user.window().await, user.window().await);
+    let (mut connection, mut other) = (user.connect().await, user.connect().await);
     for conversation in [json!("c"), Value::Null] {
         let (text, act) = long_answer(100, Ending::Never);
         provider.script([act]);
         let chat = json!({"type": "chat", "conversationId": conversation, "content": "a long one"});
-        let accepted = ask(&mut window, &chat).await;
+        let accepted = ask(&mut connection, &chat).await;
         let mut shown = Shown::default();
         while shown.text.len() < 150_000 {
-            let frame = window.next_any().await;
+            let frame = connection.next_any().await;
             assert!(shown.take(&frame, &accepted["messageId"]), "{frame}");
         }
         studio.kill_all("replies");
         // Nobody asks; the failure destination tells both.
-        shown.watch(&mut window, &accepted["messageId"]).await;
+        shown.watch(&mut connection, &accepted["messageId"]).await;
         let end = shown.end.clone().unwrap();
         assert_eq!((&end["type"], &end["status"]), (&json!("chat_error"), &json!("interrupted")), "{end}");
         assert!(shown.text.len() > 50_000 && text.starts_with(&shown.text), "{}", shown.text.len());
@@ -192,20 +140,20 @@ async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_window_is_told
 }
 
 #[tokio::test]
-async fn a_window_that_missed_something_gets_all_there_is_and_the_end() {
+async fn a_connection_that_missed_something_gets_all_there_is_and_the_end() {
     let studio = slow_studio().await;
     let user = studio.user("alice").await;
-    let (mut window, mut other) = (user.window().await, user.window().await);
+    let (mut connection, mut other) = (user.connect().await, user.connect().await);
     let accepted =
-        ask(&mut window, &json!({"type": "chat", "conversationId": "c", "content": "/tokens 400"})).await;
-    window.next("chat_chunk").await;
+        ask(&mut connection, &json!({"type": "chat", "conversationId": "c", "content": "/tokens 400"})).await;
+    connection.next("chat_chunk").await;
     // As often as one post to each of the two is tried.
     studio.faults().connections(ConnectionFault::LimitExceeded, None, When::Times(6));
     let mut texts = Vec::new();
-    for window in [&mut window, &mut other] {
+    for connection in [&mut connection, &mut other] {
         let mut shown = Shown::default();
         while shown.end.is_none() {
-            let frame = window.next_any().await;
+            let frame = connection.next_any().await;
             shown.take(&frame, &accepted["messageId"]);
         }
         texts.push(shown.text);
@@ -220,14 +168,15 @@ async fn a_conversation_deleted_while_its_reply_comes_ends_the_request_to_the_pr
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let (_, act) = long_answer(3, Ending::Never);
     provider.script([act]);
-    let accepted = ask(&mut window, &json!({"type": "chat", "conversationId": "c", "content": "?"})).await;
-    window.next("chat_chunk").await;
+    let accepted =
+        ask(&mut connection, &json!({"type": "chat", "conversationId": "c", "content": "?"})).await;
+    connection.next("chat_chunk").await;
     user.delete("/api/conversations/c").await.expect(200);
     eventually("the request is ended", async || (provider.left() == 1).then_some(())).await;
-    let told = window.next("chat_error").await;
+    let told = connection.next("chat_error").await;
     assert_eq!((&told["code"], &told["messageId"]), (&json!("conversation_deleted"), &accepted["messageId"]));
     assert_eq!(told["retryable"], false);
     user.get("/api/conversations/c").await.expect(404);
@@ -240,20 +189,20 @@ async fn a_conversation_deleted_while_its_reply_comes_ends_the_request_to_the_pr
 async fn a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume() {
     let studio = slow_studio().await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
-    let accepted = ask(&mut window, &json!({"type": "chat", "content": "/tokens 5000"})).await;
-    while window.next("chat_chunk").await["seq"] != 12 {}
+    let mut connection = user.connect().await;
+    let accepted = ask(&mut connection, &json!({"type": "chat", "content": "/tokens 5000"})).await;
+    while connection.next("chat_chunk").await["seq"] != 12 {}
     // Nobody hears of the death but the one who asks.
     studio.faults().invocations(local::InvocationFault::Lost, Some("StrandedFunction"), When::Always);
     studio.kill_all("replies");
-    let window = tokio::sync::Mutex::new(window);
+    let connection = tokio::sync::Mutex::new(connection);
     let end = eventually_each(Duration::from_millis(1500), "the reply is ended", async || {
-        let mut window = window.lock().await;
-        window.send(&resume(&accepted)).await;
-        window.send(&json!({"type": "ping"})).await;
-        window.next("pong").await;
-        let told = window.unasked().iter().any(|frame| frame["type"] == "chat_error");
-        if told { Some(window.next("chat_error").await) } else { None }
+        let mut connection = connection.lock().await;
+        connection.send(&resume(&accepted)).await;
+        connection.send(&json!({"type": "ping"})).await;
+        connection.next("pong").await;
+        let told = connection.unasked().iter().any(|frame| frame["type"] == "chat_error");
+        if told { Some(connection.next("chat_error").await) } else { None }
     })
     .await;
     assert_eq!((&end["status"], &end["messageId"]), (&json!("interrupted"), &accepted["messageId"]));
@@ -262,17 +211,17 @@ async fn a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume(
 
 /// Breaks off its connection `times` times at random moments while a reply comes, and gives what it shows in the end.
 async fn restless(user: &User, conversation: &str, times: u64) -> (Value, Shown, u64) {
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let chat = json!({"type": "chat", "conversationId": conversation, "content": format!("/tokens {}", 30 * times),
         "max_tokens": 100_000});
-    let accepted = ask(&mut window, &chat).await;
+    let accepted = ask(&mut connection, &chat).await;
     let mut shown = Shown::default();
     let mut random =
         conversation.bytes().fold(1_u64, |seed, byte| seed.wrapping_mul(257).wrapping_add(byte.into()));
     for left in 0..times {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         for _ in 0..(random >> 60) % 4 {
-            let frame = window.next_any().await;
+            let frame = connection.next_any().await;
             shown.take(&frame, &accepted["messageId"]);
             if shown.end.is_some() {
                 return (accepted, shown, left);
@@ -280,15 +229,15 @@ async fn restless(user: &User, conversation: &str, times: u64) -> (Value, Shown,
         }
         // Half of them vanish, half say goodbye.
         if random >> 63 == 0 {
-            window.close().await;
+            connection.close().await;
         }
-        window = user.window().await;
-        window.send(&resume(&accepted)).await;
+        connection = user.connect().await;
+        connection.send(&resume(&accepted)).await;
     }
     while shown.end.is_none() {
-        let frame = window.next_any().await;
+        let frame = connection.next_any().await;
         if !shown.take(&frame, &accepted["messageId"]) {
-            window.send(&resume(&accepted)).await;
+            connection.send(&resume(&accepted)).await;
         }
     }
     (accepted, shown, times)
@@ -327,7 +276,7 @@ pub(crate) async fn disconnects(clients: u64, times: u64) -> (u64, usize) {
 }
 
 #[tokio::test]
-async fn however_often_a_window_goes_and_comes_its_text_is_the_stored_one() {
+async fn however_often_a_connection_goes_and_comes_its_text_is_the_stored_one() {
     let (disconnects, wrong) = disconnects(4, 25).await;
     assert_eq!(disconnects, 100);
     assert_eq!(wrong, 0);

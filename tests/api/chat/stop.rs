@@ -1,12 +1,11 @@
 //! Stopping a reply: the model is no longer asked, what had come is kept.
-
 use std::time::{Duration, Instant};
 
 use local::{InvocationFault, When};
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, studio_of};
-use crate::support::{TestStudio, User, Window, eventually, studio, studio_with};
+use crate::support::{Connection, TestStudio, User, eventually, studio, studio_with};
 
 fn say(conversation: &str, content: &str) -> Value {
     json!({"type": "chat", "conversationId": conversation, "content": content})
@@ -22,11 +21,11 @@ async fn slow_studio() -> TestStudio {
 }
 
 /// The chunks' text and the last frame of a reply.
-async fn rest(window: &mut Window) -> (String, Value) {
-    let complete = window.next("chat_complete").await;
+async fn rest(connection: &mut Connection) -> (String, Value) {
+    let complete = connection.next("chat_complete").await;
     let mut text = String::new();
-    while window.unasked().iter().any(|frame| frame["type"] == "chat_chunk") {
-        text.push_str(window.next("chat_chunk").await["content"].as_str().unwrap());
+    while connection.unasked().iter().any(|frame| frame["type"] == "chat_chunk") {
+        text.push_str(connection.next("chat_chunk").await["content"].as_str().unwrap());
     }
     (text, complete)
 }
@@ -40,7 +39,7 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let protocol = Protocol::Anthropic;
     for (conversation, over_http) in [("frame", false), ("http", true)] {
         let parts = [protocol.begin(7), protocol.text("Once upon "), protocol.text("a time ")];
@@ -48,8 +47,8 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
         provider.script([Act::Stream(parts, Duration::from_millis(300), Ending::Never)]);
         let mut frame = say(conversation, "tell me a story");
         frame["model"] = json!(protocol.model());
-        window.send(&frame).await;
-        let accepted = window.next("chat_accepted").await;
+        connection.send(&frame).await;
+        let accepted = connection.next("chat_accepted").await;
         eventually("the whole beginning is there", async || {
             let reply = stored(&user, conversation).await;
             (reply["status"] == "pending" && provider.asked().len() == 1).then_some(())
@@ -58,7 +57,7 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
         // Let both pieces come.
         let mut chunks = String::new();
         while chunks != "Once upon a time " {
-            chunks.push_str(window.next("chat_chunk").await["content"].as_str().unwrap());
+            chunks.push_str(connection.next("chat_chunk").await["content"].as_str().unwrap());
         }
         let (before, asked) = (provider.left(), Instant::now());
         if over_http {
@@ -67,11 +66,11 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
         } else {
             let stop =
                 json!({"type": "stop", "conversationId": conversation, "messageId": accepted["messageId"]});
-            window.send(&stop).await;
+            connection.send(&stop).await;
         }
         eventually("the request is ended", async || (provider.left() > before).then_some(())).await;
         assert!(asked.elapsed() < Duration::from_millis(1500), "{:?}", asked.elapsed());
-        let complete = window.next("chat_complete").await;
+        let complete = connection.next("chat_complete").await;
         assert_eq!(
             (&complete["status"], &complete["content"]),
             (&json!("stopped"), &json!("Once upon a time "))
@@ -95,12 +94,12 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
 async fn a_reply_without_a_conversation_is_stopped_like_any_other() {
     let studio = slow_studio().await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
-    window.send(&json!({"type": "chat", "content": "/tokens 5000"})).await;
-    let accepted = window.next("chat_accepted").await;
-    window.next("chat_chunk").await;
-    window.send(&json!({"type": "stop", "messageId": accepted["messageId"]})).await;
-    let (text, complete) = rest(&mut window).await;
+    let mut connection = user.connect().await;
+    connection.send(&json!({"type": "chat", "content": "/tokens 5000"})).await;
+    let accepted = connection.next("chat_accepted").await;
+    connection.next("chat_chunk").await;
+    connection.send(&json!({"type": "stop", "messageId": accepted["messageId"]})).await;
+    let (text, complete) = rest(&mut connection).await;
     assert_eq!(complete["status"], "stopped");
     assert!(complete["content"].as_str().unwrap().ends_with(&text) && !text.is_empty());
 }
@@ -109,23 +108,23 @@ async fn a_reply_without_a_conversation_is_stopped_like_any_other() {
 async fn a_reply_that_nobody_has_begun_is_stopped_at_once() {
     let studio = studio().await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     studio.faults().invocations(InvocationFault::Lost, None, When::Times(1));
-    window.send(&say("c", "lost")).await;
-    let accepted = window.next("chat_accepted").await;
+    connection.send(&say("c", "lost")).await;
+    let accepted = connection.next("chat_accepted").await;
     let answer = user.post(&stop_path(&accepted), &Value::Null).await.expect(200).body;
     assert_eq!(answer["status"], "stopped");
-    let complete = window.next("chat_complete").await;
+    let complete = connection.next("chat_complete").await;
     assert_eq!((&complete["status"], &complete["content"]), (&json!("stopped"), &json!("")));
     // The conversation is free again.
-    window.chat(&say("c", "hello")).await;
+    connection.chat(&say("c", "hello")).await;
 }
 
 #[tokio::test]
 async fn nobody_stops_or_resumes_what_is_not_there_or_not_theirs() {
     let studio = slow_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    let (mut hers, mut his) = (alice.window().await, bob.window().await);
+    let (mut hers, mut his) = (alice.connect().await, bob.connect().await);
     hers.send(&say("c", "/tokens 100")).await;
     let accepted = hers.next("chat_accepted").await;
     hers.send(&json!({"type": "chat", "content": "/tokens 100"})).await;

@@ -1,17 +1,12 @@
 //! `POST /api/chat` with a `conversationId`: stored turns for clients that wait, or come back later.
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, studio_of};
-use crate::support::{Answer, User, eventually, send, studio, studio_with};
+use crate::support::{Answer, User, eventually, read, send, studio, studio_with};
 
 fn turn(conversation: &str, id: &str, content: &str) -> Value {
     json!({"conversationId": conversation, "messages": [{"id": id, "role": "user", "content": content}]})
-}
-
-async fn read(user: &User, id: &str) -> Value {
-    user.get(&format!("/api/conversations/{id}")).await.expect(200).body
 }
 
 async fn later(user: &User, body: &Value) -> Answer {
@@ -19,16 +14,16 @@ async fn later(user: &User, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_stored_turn_is_answered_stored_and_shown_in_the_windows() {
+async fn a_stored_turn_is_answered_stored_and_shown_in_the_connections() {
     let studio = studio().await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let answer = user.post("/api/chat", &turn("c", "m1", "/tokens 5")).await.expect(200).body;
     let reply = read(&user, "c").await["messages"][1].clone();
     let expected = json!({"conversationId": "c", "messageId": reply["id"], "content": "1 2 3 4 5 ", "tokens": 5,
         "model": "gpt-3.5-turbo", "finish_reason": "stop"});
     assert_eq!(answer, expected);
-    assert_eq!(window.next("chat_complete").await["content"], answer["content"]);
+    assert_eq!(connection.next("chat_complete").await["content"], answer["content"]);
     // The same again is the same turn.
     let again = user.post("/api/chat", &turn("c", "m1", "/tokens 5")).await.expect(200).body;
     assert_eq!(again, answer);
@@ -124,9 +119,9 @@ async fn what_does_not_fit_the_model_is_left_out_and_that_is_said() {
     assert!(left_out >= 4 && left_out % 2 == 0, "{left_out}");
     assert_eq!((sent.len() as u64 + left_out, &sent[0]["role"]), (11, &json!("user")));
     assert_eq!(sent.last().unwrap()["content"], "and now?");
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let chat = json!({"type": "chat", "conversationId": "c", "content": "more", "model": "gpt-4", "max_tokens": 1000});
-    let (_, complete) = window.chat(&chat).await;
+    let (_, complete) = connection.chat(&chat).await;
     assert_eq!(complete["leftOut"], left_out, "the beginning stays the same");
     let next = provider.asked()[0].body["messages"].as_array().unwrap().clone();
     assert_eq!(next[..sent.len()], sent);
@@ -137,14 +132,14 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let protocol = Protocol::OpenAi;
     let title = || protocol.answer(&["\"A trip ", "to Lisbon.\"\n"]);
     let first = "I would like to go to Lisbon in May with two children";
     provider.script([protocol.answer(&["Nice."])]);
     provider.script_titles([title()]);
-    window.chat(&json!({"type": "chat", "conversationId": "c", "content": first})).await;
-    let told = window.next("chat_title").await;
+    connection.chat(&json!({"type": "chat", "conversationId": "c", "content": first})).await;
+    let told = connection.next("chat_title").await;
     assert_eq!(told, json!({"type": "chat_title", "conversationId": "c", "title": "A trip to Lisbon"}));
     assert_eq!(read(&user, "c").await["title"], "A trip to Lisbon");
     let asked = provider.asked();
@@ -152,7 +147,7 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     let usage = user.get("/api/usage").await.expect(200).body;
     assert_eq!(usage["models"]["gpt-4o"]["replies"], 2, "{usage}");
     // The second exchange changes nothing.
-    window.chat(&json!({"type": "chat", "conversationId": "c", "content": "and Porto?"})).await;
+    connection.chat(&json!({"type": "chat", "conversationId": "c", "content": "and Porto?"})).await;
     assert_eq!(provider.asked().len(), 1);
     // One that the user gave meanwhile stays.
     provider.script([protocol.answer(&["Nice."])]);
@@ -161,7 +156,7 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
         std::time::Duration::from_millis(800),
         Ending::Proper,
     )]);
-    window.chat(&json!({"type": "chat", "conversationId": "d", "content": first})).await;
+    connection.chat(&json!({"type": "chat", "conversationId": "d", "content": first})).await;
     let mut named = read(&user, "d").await;
     named["title"] = json!("Mine");
     user.put("/api/conversations/d", &named).await.expect(200);
@@ -190,13 +185,13 @@ async fn a_message_id_that_comes_again_is_the_same_turn_or_with_other_words_refu
     let again = user.post("/api/chat", &ask("hello")).await.expect(200).body;
     assert_eq!(again["messageId"], first["messageId"]);
     assert_eq!(user.post("/api/chat", &ask("goodbye")).await.expect(409).body["code"], "message_exists");
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let say = |content: &str| json!({"type": "chat", "content": content, "conversationId": "c", "id": "m1"});
-    window.send(&say("hello")).await;
-    assert_eq!(window.next("chat_accepted").await["messageId"], first["messageId"]);
-    window.next("chat_complete").await;
-    window.send(&say("goodbye")).await;
-    let refused = window.next_any().await;
+    connection.send(&say("hello")).await;
+    assert_eq!(connection.next("chat_accepted").await["messageId"], first["messageId"]);
+    connection.next("chat_complete").await;
+    connection.send(&say("goodbye")).await;
+    let refused = connection.next_any().await;
     assert_eq!(
         (&refused["type"], &refused["code"]),
         (&json!("chat_error"), &json!("message_exists")),
@@ -204,11 +199,11 @@ async fn a_message_id_that_comes_again_is_the_same_turn_or_with_other_words_refu
     );
     // While its reply is made, too.
     let say = |content: &str| json!({"type": "chat", "content": content, "conversationId": "d", "id": "m1"});
-    window.send(&say("/tokens 300")).await;
-    window.next("chat_accepted").await;
-    window.send(&say("/tokens 301")).await;
-    assert_eq!(window.next("chat_error").await["code"], "message_exists");
-    window.next("chat_complete").await;
+    connection.send(&say("/tokens 300")).await;
+    connection.next("chat_accepted").await;
+    connection.send(&say("/tokens 301")).await;
+    assert_eq!(connection.next("chat_error").await["code"], "message_exists");
+    connection.next("chat_complete").await;
     let shown = user.get("/api/conversations/d").await.expect(200).body;
     assert_eq!(shown["messages"].as_array().unwrap().len(), 2);
 }

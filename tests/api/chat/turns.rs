@@ -1,9 +1,8 @@
 //! Turns over WebSocket: replies that come in chunks, and how they are stored.
-
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{TestStudio, User, Window, studio, studio_with};
+use crate::support::{Connection, TestStudio, User, read, studio, studio_with};
 
 fn say(conversation: &str, id: &str, content: &str) -> Value {
     json!({"type": "chat", "conversationId": conversation, "id": id, "content": content})
@@ -12,10 +11,6 @@ fn say(conversation: &str, id: &str, content: &str) -> Value {
 /// A studio whose model takes 5 ms a token: `/tokens 200` takes a second.
 async fn slow_studio() -> TestStudio {
     studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "5")).await
-}
-
-async fn read(user: &User, id: &str) -> Value {
-    user.get(&format!("/api/conversations/{id}")).await.expect(200).body
 }
 
 /// Conversations, messages and tokens, as both routes of statistics tell them.
@@ -33,9 +28,9 @@ async fn counted(user: &User) -> (u64, u64, u64) {
 }
 
 /// Starts a turn: the ids that acknowledge it.
-async fn start(window: &mut Window, frame: &Value) -> Value {
-    window.send(frame).await;
-    let accepted = window.next_any().await;
+async fn start(connection: &mut Connection, frame: &Value) -> Value {
+    connection.send(frame).await;
+    let accepted = connection.next_any().await;
     assert_eq!(accepted["type"], "chat_accepted", "{accepted}");
     accepted
 }
@@ -44,12 +39,13 @@ async fn start(window: &mut Window, frame: &Value) -> Value {
 async fn a_turn_without_a_conversation_streams_and_is_stored_nowhere() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     // Old clients send the same id each time; it means nothing.
     for content in ["one two three", "four five six"] {
-        let accepted = start(&mut window, &json!({"type": "chat", "id": "msg1", "content": content})).await;
+        let accepted =
+            start(&mut connection, &json!({"type": "chat", "id": "msg1", "content": content})).await;
         assert_eq!(accepted["id"], "msg1");
-        let (text, complete) = window.reply().await;
+        let (text, complete) = connection.reply().await;
         assert!(text.contains(content), "{text}");
         assert_eq!(complete["content"], text);
         assert_eq!(complete["messageId"], accepted["messageId"]);
@@ -57,7 +53,7 @@ async fn a_turn_without_a_conversation_streams_and_is_stored_nowhere() {
         assert!(complete["tokens"].as_u64().unwrap() > 0 && complete["seq"].is_u64(), "{complete}");
         assert!(complete.get("conversationId").is_none(), "{complete}");
     }
-    window.is_quiet().await;
+    connection.is_quiet().await;
     assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
     assert_eq!(counted(&alice).await, (0, 0, 0));
 }
@@ -66,13 +62,13 @@ async fn a_turn_without_a_conversation_streams_and_is_stored_nowhere() {
 async fn a_turn_in_a_new_conversation_creates_it() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     let first = "\n  What is the\tmeaning of life, the universe, and everything else there is?\nPlease.";
     let frame = json!({"type": "chat", "conversationId": "c/1 好", "id": "mine", "content": first,
         "model": "claude", "temperature": 0, "max_tokens": 131_072});
-    let accepted = start(&mut window, &frame).await;
+    let accepted = start(&mut connection, &frame).await;
     assert_eq!((&accepted["id"], &accepted["conversationId"]), (&json!("mine"), &json!("c/1 好")));
-    let (text, complete) = window.reply().await;
+    let (text, complete) = connection.reply().await;
     assert_eq!((&complete["content"], &complete["conversationId"]), (&json!(text), &json!("c/1 好")));
     let stored = read(&alice, "c%2F1%20%E5%A5%BD").await;
     let title = stored["title"].as_str().unwrap();
@@ -95,10 +91,10 @@ async fn turns_in_an_existing_conversation_are_appended_and_ask_its_model() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
     let before = alice.conversation("c", &["one", "two"]).await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     for (number, content) in ["three", "five", "seven"].into_iter().enumerate() {
         let frame = json!({"type": "chat", "conversationId": "c", "content": content});
-        let (text, complete) = window.chat(&frame).await;
+        let (text, complete) = connection.chat(&frame).await;
         assert_eq!(complete["model"], "gpt-4");
         let stored = read(&alice, "c").await;
         let messages = stored["messages"].as_array().unwrap();
@@ -109,7 +105,7 @@ async fn turns_in_an_existing_conversation_are_appended_and_ask_its_model() {
         assert_eq!(messages[messages.len() - 1]["content"], text);
     }
     let frame = json!({"type": "chat", "conversationId": "c", "content": "/tokens 9", "model": "other", "max_tokens": 3});
-    let (text, complete) = window.chat(&frame).await;
+    let (text, complete) = connection.chat(&frame).await;
     assert_eq!(
         (text.as_str(), &complete["tokens"], &complete["model"]),
         ("1 2 3 ", &json!(3), &json!("other"))
@@ -121,21 +117,21 @@ async fn turns_in_an_existing_conversation_are_appended_and_ask_its_model() {
 async fn the_same_id_of_a_client_again_is_the_same_turn() {
     let studio = slow_studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     let frame = say("c", "m1", "/tokens 100");
-    let accepted = start(&mut window, &frame).await;
-    window.send(&frame).await;
-    let (text, complete) = window.reply().await;
-    // While it is made, and when it has ended, by whatever window it is sent.
-    let mut other = alice.window().await;
-    for window in [&mut window, &mut other] {
-        assert_eq!(start(window, &frame).await, accepted);
-        let again = window.next_any().await;
+    let accepted = start(&mut connection, &frame).await;
+    connection.send(&frame).await;
+    let (text, complete) = connection.reply().await;
+    // While it is made, and when it has ended, by whatever connection it is sent.
+    let mut other = alice.connect().await;
+    for connection in [&mut connection, &mut other] {
+        assert_eq!(start(connection, &frame).await, accepted);
+        let again = connection.next_any().await;
         assert_eq!(again["type"], "chat_complete", "{again}");
         for name in ["messageId", "conversationId", "content", "tokens", "model", "status"] {
             assert_eq!(again[name], complete[name]);
         }
-        window.is_quiet().await;
+        connection.is_quiet().await;
     }
     let stored = read(&alice, "c").await;
     assert_eq!(stored["messages"].as_array().unwrap().len(), 2, "{stored}");
@@ -143,8 +139,8 @@ async fn the_same_id_of_a_client_again_is_the_same_turn() {
     assert_eq!(counted(&alice).await, (1, 2, 100));
     // The id of a message that has no reply is no turn.
     alice.conversation("d", &["one"]).await;
-    window.send(&say("d", "m0", "one")).await;
-    let refused = window.next_any().await;
+    connection.send(&say("d", "m0", "one")).await;
+    let refused = connection.next_any().await;
     assert!(refused["type"] == "chat_error" && refused["code"] == "invalid", "{refused}");
 }
 
@@ -152,8 +148,8 @@ async fn the_same_id_of_a_client_again_is_the_same_turn() {
 async fn one_reply_at_a_time_is_made_in_a_conversation() {
     let studio = slow_studio().await;
     let alice = studio.user("alice").await;
-    let (mut window, mut other) = (alice.window().await, alice.window().await);
-    start(&mut window, &say("c", "m1", "/tokens 200")).await;
+    let (mut connection, mut other) = (alice.connect().await, alice.connect().await);
+    start(&mut connection, &say("c", "m1", "/tokens 200")).await;
     other.send(&say("c", "m2", "meanwhile")).await;
     let refused = other.next("chat_error").await;
     assert_eq!(
@@ -166,14 +162,14 @@ async fn one_reply_at_a_time_is_made_in_a_conversation() {
     other.send(&say("d", "m1", "/tokens 1")).await;
     assert_eq!(other.next("chat_accepted").await["conversationId"], "d");
     loop {
-        let complete = window.next("chat_complete").await;
+        let complete = connection.next("chat_complete").await;
         if complete["conversationId"] == "c" {
             break;
         }
     }
     other.send(&say("c", "m2", "afterwards")).await;
     assert_eq!(other.next("chat_accepted").await["id"], "m2");
-    let complete = window.next("chat_complete").await;
+    let complete = connection.next("chat_complete").await;
     assert!(complete["content"].as_str().unwrap().contains("afterwards"), "{complete}");
     assert_eq!(read(&alice, "c").await["messages"].as_array().unwrap().len(), 4);
 }
@@ -182,16 +178,16 @@ async fn one_reply_at_a_time_is_made_in_a_conversation() {
 async fn of_many_turns_at_once_in_a_conversation_one_begins() {
     let studio = slow_studio().await;
     let alice = studio.user("alice").await;
-    let mut windows = join_all((0..4).map(|_| alice.window())).await;
+    let mut connections = join_all((0..4).map(|_| alice.connect())).await;
     // With ids of their own one wins; with one id all are the same turn.
     for (conversation, ids, winners) in [("c", ["m0", "m1", "m2", "m3"], 1), ("d", ["m"; 4], 4)] {
-        for (window, id) in windows.iter_mut().zip(ids) {
-            window.send(&say(conversation, id, "/tokens 200")).await;
+        for (connection, id) in connections.iter_mut().zip(ids) {
+            connection.send(&say(conversation, id, "/tokens 200")).await;
         }
         let mut accepted = Vec::new();
-        for window in &mut windows {
+        for connection in &mut connections {
             let answer = loop {
-                let frame = window.next_any().await;
+                let frame = connection.next_any().await;
                 if frame["type"] == "chat_accepted" || frame["type"] == "chat_error" {
                     break frame;
                 }
@@ -204,8 +200,8 @@ async fn of_many_turns_at_once_in_a_conversation_one_begins() {
         }
         assert_eq!(accepted.len(), winners);
         assert!(accepted.iter().all(|id| *id == accepted[0]), "{accepted:?}");
-        for window in &mut windows {
-            window.next("chat_complete").await;
+        for connection in &mut connections {
+            connection.next("chat_complete").await;
         }
         assert_eq!(read(&alice, conversation).await["messages"].as_array().unwrap().len(), 2);
     }
@@ -216,28 +212,28 @@ async fn of_many_turns_at_once_in_a_conversation_one_begins() {
 async fn the_first_chunk_does_not_wait_for_the_rest() {
     let studio = slow_studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
-    start(&mut window, &say("c", "m", "/tokens 200")).await;
-    let first = window.next_any().await;
+    let mut connection = alice.connect().await;
+    start(&mut connection, &say("c", "m", "/tokens 200")).await;
+    let first = connection.next_any().await;
     assert_eq!((&first["type"], &first["seq"]), (&json!("chat_chunk"), &json!(0)), "{first}");
-    let whole = window.next("chat_complete").await;
+    let whole = connection.next("chat_complete").await;
     let length = |frame: &Value| frame["content"].as_str().unwrap().len();
     assert!(length(&first) * 4 < length(&whole), "{first}");
-    assert!(window.unasked().len() >= 3, "{:?}", window.unasked());
+    assert!(connection.unasked().len() >= 3, "{:?}", connection.unasked());
 }
 
 #[tokio::test]
 async fn a_deleted_conversation_does_not_come_back() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     alice.conversation("posted", &["one"]).await;
-    window.chat(&say("said", "m1", "one")).await;
+    connection.chat(&say("said", "m1", "one")).await;
     for id in ["posted", "said"] {
         alice.delete(&format!("/api/conversations/{id}")).await.expect(200);
         for message in ["m1", "m2"] {
-            window.send(&say(id, message, "two")).await;
-            let refused = window.next_any().await;
+            connection.send(&say(id, message, "two")).await;
+            let refused = connection.next_any().await;
             assert_eq!(
                 (&refused["type"], &refused["code"]),
                 (&json!("chat_error"), &json!("conversation_deleted"))
@@ -246,12 +242,12 @@ async fn a_deleted_conversation_does_not_come_back() {
         }
         alice.get(&format!("/api/conversations/{id}")).await.expect(404);
     }
-    window.is_quiet().await;
+    connection.is_quiet().await;
     assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
     assert_eq!(counted(&alice).await, (0, 0, 0));
     // The same id of another user is another conversation.
     let bob = studio.user("bob").await;
-    bob.window().await.chat(&say("said", "m1", "one")).await;
+    bob.connect().await.chat(&say("said", "m1", "one")).await;
     assert_eq!(counted(&bob).await.0, 1);
 }
 
@@ -259,16 +255,16 @@ async fn a_deleted_conversation_does_not_come_back() {
 async fn a_conversation_deleted_while_its_reply_comes_stays_deleted() {
     let studio = slow_studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
-    start(&mut window, &say("c", "m", "/tokens 200")).await;
-    window.next("chat_chunk").await;
+    let mut connection = alice.connect().await;
+    start(&mut connection, &say("c", "m", "/tokens 200")).await;
+    connection.next("chat_chunk").await;
     alice.delete("/api/conversations/c").await.expect(200);
     // When this one is complete, the other would long have been.
-    window.send(&say("d", "m", "/tokens 300")).await;
-    let complete = window.next("chat_complete").await;
+    connection.send(&say("d", "m", "/tokens 300")).await;
+    let complete = connection.next("chat_complete").await;
     assert_eq!(complete["conversationId"], "d", "nothing completes what is deleted");
-    window.send(&say("c", "m", "again")).await;
-    assert_eq!(window.next("chat_error").await["code"], "conversation_deleted");
+    connection.send(&say("c", "m", "again")).await;
+    assert_eq!(connection.next("chat_error").await["code"], "conversation_deleted");
     alice.get("/api/conversations/c").await.expect(404);
     assert_eq!(alice.get("/api/conversations").await.expect(200).body.as_array().unwrap().len(), 1);
     assert_eq!(counted(&alice).await, (1, 2, 300));
@@ -281,9 +277,9 @@ async fn replacing_a_conversation_does_not_touch_the_reply_that_comes() {
     let studio = slow_studio().await;
     let alice = studio.user("alice").await;
     let mut conversation = alice.conversation("c", &["one", "two"]).await;
-    let mut window = alice.window().await;
-    let accepted = start(&mut window, &say("c", "m", "/tokens 300")).await;
-    let chunk = window.next("chat_chunk").await;
+    let mut connection = alice.connect().await;
+    let accepted = start(&mut connection, &say("c", "m", "/tokens 300")).await;
+    let chunk = connection.next("chat_chunk").await;
     // A client saves what it shows: the reply as far as it has come, and a title of its own; then it clears all.
     let half = json!({"id": accepted["messageId"], "role": "assistant", "content": chunk["content"], "timestamp": 1});
     conversation["title"] = json!("Renamed");
@@ -294,7 +290,7 @@ async fn replacing_a_conversation_does_not_touch_the_reply_that_comes() {
     assert_eq!(messages[2]["id"], accepted["messageId"]);
     conversation["messages"] = json!([]);
     alice.put("/api/conversations/c", &conversation).await.expect(200);
-    let complete = window.next("chat_complete").await;
+    let complete = connection.next("chat_complete").await;
     assert!(complete["content"].as_str().unwrap().ends_with("299 300 "), "{complete}");
     let stored = read(&alice, "c").await;
     assert_eq!(stored["title"], "Renamed");
@@ -302,7 +298,7 @@ async fn replacing_a_conversation_does_not_touch_the_reply_that_comes() {
     assert_eq!(stored["messages"][0]["content"], complete["content"]);
     assert_eq!(stored["messages"][0]["status"], "complete");
     assert_eq!(counted(&alice).await, (1, 1, 300));
-    window.send(&say("c", "m9", "again")).await;
-    window.next("chat_complete").await;
+    connection.send(&say("c", "m9", "again")).await;
+    connection.next("chat_complete").await;
     assert_eq!(read(&alice, "c").await["messages"].as_array().unwrap().len(), 3);
 }

@@ -1,5 +1,4 @@
 //! Chat over HTTP: one request, one reply of the offline model, nothing stored.
-
 use serde_json::{Value, json};
 
 use crate::support::{Answer, User, studio};

@@ -1,13 +1,10 @@
 //! Conversations of more messages than one request writes: read, changed, replaced, exported and imported all the same.
-
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::conversations::transfer::sort_messages;
-use crate::support::{Answer, User, send, studio};
+use crate::support::{Answer, User, assert_statistics_match, send, sort_messages, studio};
 
 const LIST: &str = "/api/conversations";
 const PATH: &str = "/api/conversations/c";

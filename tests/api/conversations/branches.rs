@@ -1,19 +1,13 @@
 //! Branches of a conversation: nothing that was said is lost, and old clients see a plain list.
-
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{User, studio};
+use crate::support::{User, assert_statistics_match, ids, studio};
 
 const PATH: &str = "/api/conversations/c";
 
 /// The ids of the current branch.
 async fn line(user: &User) -> Vec<String> {
     ids(&user.get(PATH).await.expect(200).body["messages"])
-}
-
-fn ids(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
 }
 
 async fn say(user: &User, id: &str, parent: Option<&str>) -> Value {
@@ -142,8 +136,8 @@ async fn a_turn_goes_on_behind_the_current_branch() {
     let user = studio.user("alice").await;
     user.conversation("c", &["zero", "one", "two", "three"]).await;
     say(&user, "b2", Some("m1")).await;
-    let mut window = user.window().await;
-    let (text, complete) = window
+    let mut connection = user.connect().await;
+    let (text, complete) = connection
         .chat(&json!({"type": "chat", "conversationId": "c", "id": "turn", "content": "and now?"}))
         .await;
     let reply = complete["messageId"].as_str().unwrap();
@@ -177,16 +171,16 @@ async fn a_message_or_a_turn_behind_another_branch_takes_that_branch_up() {
     assert_eq!(shown().await, ["m1", "m2", "m3", "m4", "y1"]);
     let list = user.get("/api/conversations?view=summary").await.expect(200).body;
     assert_eq!(list[0]["message_count"], 5);
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let turn =
         json!({"type": "chat", "conversationId": "c", "id": "q", "parentId": "x1", "content": "hello"});
-    let (_, end) = window.chat(&turn).await;
+    let (_, end) = connection.chat(&turn).await;
     let reply = end["messageId"].as_str().unwrap();
     assert_eq!(shown().await, ["m1", "m2", "x1", "q", reply]);
     append("m3", "z1").await;
     assert_eq!(shown().await, ["m1", "m2", "m3", "z1"]);
     // The reply of a branch that is not the current one, made again, takes up its branch.
-    window.send(&json!({"type": "regenerate", "conversationId": "c", "messageId": reply})).await;
-    let again = window.next("chat_complete").await;
+    connection.send(&json!({"type": "regenerate", "conversationId": "c", "messageId": reply})).await;
+    let again = connection.next("chat_complete").await;
     assert_eq!(shown().await, ["m1", "m2", "x1", "q", again["messageId"].as_str().unwrap()]);
 }

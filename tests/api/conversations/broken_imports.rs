@@ -1,5 +1,4 @@
 //! Files of which an entry is not JSON: it is told of by its position, and the others are imported.
-
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;

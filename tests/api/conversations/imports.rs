@@ -1,6 +1,5 @@
 //! Exports of other programs, as people have them: what their readers saw is imported, and what cannot be read is told of by its
 //! position. No import succeeds with an empty conversation.
-
 use std::fs;
 
 use reqwest::Method;

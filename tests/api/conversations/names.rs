@@ -1,5 +1,4 @@
 //! What people call things can be seen, and does not turn the direction of what stands beside it.
-
 use reqwest::Method;
 use serde_json::Value;
 

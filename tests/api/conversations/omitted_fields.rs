@@ -1,5 +1,4 @@
 //! What a request leaves out erases nothing that the client cannot have meant to erase.
-
 use serde_json::{Value, json};
 
 use crate::support::studio;

@@ -1,8 +1,7 @@
 //! Lists and long conversations by the page: nothing is lost or doubled, and no answer is too large for Lambda.
-
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, User, studio};
+use crate::support::{Answer, Client, User, ids, studio};
 
 const PAST: u64 = 1_795_300_000_000;
 
@@ -31,10 +30,6 @@ async fn pages(client: &Client, path: &str) -> Vec<Answer> {
         assert!(pages.len() < 200, "the pages have no end");
     }
     pages
-}
-
-fn ids(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The ids on all pages.

@@ -1,20 +1,10 @@
 //! Small changes of a conversation, versions, and requests that are sent again.
-
 use futures_util::future::join_all;
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{Answer, User, send, studio};
-
-fn ids(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
-}
-
-async fn read(user: &User, id: &str) -> Value {
-    user.get(&format!("/api/conversations/{id}")).await.expect(200).body
-}
+use crate::support::{Answer, User, assert_statistics_match, ids, read, send, studio};
 
 async fn with_header(
     user: &User,

@@ -1,22 +1,13 @@
 //! Conversations: what goes in comes out, in order and to the byte.
-
 use std::collections::HashSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{Client, send, studio};
+use crate::support::{Client, assert_statistics_match, ids, path_of, send, studio};
 
 /// Some moment of the past, in milliseconds.
 const PAST: u64 = 1_795_300_000_000;
-
-/// The path of a conversation, whatever its id holds.
-pub(crate) fn path_of(id: &str) -> String {
-    let mut url = reqwest::Url::parse("http://localhost/api/conversations").unwrap();
-    url.path_segments_mut().unwrap().push(id);
-    url.path().to_owned()
-}
 
 /// A message of a user for odd numbers, of an assistant for even ones.
 fn message(number: usize, content: &str) -> Value {
@@ -33,11 +24,6 @@ fn conversation(id: &str, messages: Vec<Value>) -> Value {
         json!({"id": id, "title": "A talk", "createdAt": PAST, "updatedAt": PAST, "model": "gpt-4"});
     conversation["messages"] = Value::from(messages);
     conversation
-}
-
-/// The ids of a list of conversations or messages.
-fn ids(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
 }
 
 /// All pages of the list, and how many there were.
@@ -295,7 +281,7 @@ async fn ids_with_odd_characters_are_found_in_the_path() {
         assert_eq!(user.put(&path_of(id), &body).await.expect(200).body["messages"][0]["id"], id);
     }
     let list = user.get("/api/conversations").await.expect(200).body;
-    assert_eq!(ids(&list).into_iter().collect::<HashSet<_>>(), odd.into_iter().collect::<HashSet<_>>());
+    assert_eq!(ids(&list).into_iter().collect::<HashSet<_>>(), odd.map(str::to_owned).into_iter().collect());
     for (gone, id) in odd.iter().enumerate() {
         user.delete(&path_of(id)).await.expect(200);
         assert_eq!(user.get("/api/stats").await.body["total_conversations"], odd.len() - gone - 1, "{id}");

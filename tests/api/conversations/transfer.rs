@@ -1,9 +1,7 @@
 //! Export and import: everything comes back as it was, from elsewhere too, and twice is once.
-
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{Answer, User, studio};
+use crate::support::{Answer, User, assert_statistics_match, sort_messages, studio};
 
 const PAST: u64 = 1_795_300_000_000;
 
@@ -45,12 +43,6 @@ async fn everything(user: &User) -> Vec<Value> {
     all
 }
 
-/// In a tree, the order of branches among each other means nothing.
-pub(crate) fn sort_messages(conversation: &mut Value) {
-    let messages = conversation["messages"].as_array_mut().unwrap();
-    messages.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
-}
-
 #[tokio::test]
 async fn an_account_moves_to_another_without_a_loss() {
     let studio = studio().await;
@@ -71,8 +63,8 @@ async fn an_account_moves_to_another_without_a_loss() {
             json!({"id": id, "title": "Large", "messages": messages, "createdAt": PAST, "updatedAt": PAST});
         user.post("/api/conversations", &body).await.expect(200);
     }
-    let mut window = user.window().await;
-    window.chat(&json!({"type": "chat", "conversationId": "said", "content": "hello"})).await;
+    let mut connection = user.connect().await;
+    connection.chat(&json!({"type": "chat", "conversationId": "said", "content": "hello"})).await;
     let exported = parts(&user, "/api/export").await;
     assert!(exported.len() > 2, "{} parts", exported.len());
     for part in &exported {

@@ -1,6 +1,5 @@
 //! AWS's own Runtime Interface Emulator around the release binaries: each sample event is answered as the local studio
 //! answers it. `LAMBDA_EMULATOR` is the emulator, `LAMBDA_BINARIES` the folder that `cargo lambda build` fills.
-
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! Every file of `events/` through the real function binary. A case is named after what it shows; one that is to be
 //! refused ends in the status. `TOKEN`, `REFRESH` and `SESSION` stand for an access token, a refresh token and the id of
 //! a session of the user `ada`, and the conversation `kept` is there.
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! What the template promises of a deployment: few permissions, protected data, logs that end and tell no secret.
-
 use std::collections::BTreeSet;
 
 use local::Options;

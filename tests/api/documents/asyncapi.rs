@@ -1,14 +1,12 @@
 //! The document of the WebSocket: a studio takes every frame that it says clients send, sends every one that it says the
 //! server sends, and no other.
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::conform;
 use crate::support::provider::{Act, Ending, Protocol, Provider, proper, studio_of};
-use crate::support::{Client, TestStudio, User, Window};
+use crate::support::{Client, Connection, TestStudio, User, conform};
 
 const MODEL: Protocol = Protocol::OpenAi;
 
@@ -66,17 +64,17 @@ impl Document {
     }
 
     /// Sends the example of this frame with other values.
-    async fn send(&mut self, window: &mut Window, kind: &str, values: Value) {
+    async fn send(&mut self, connection: &mut Connection, kind: &str, values: Value) {
         let mut frame = self.examples[kind].clone();
         frame.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
         self.sent.insert(self.check(&frame));
-        window.send(&frame).await;
+        connection.send(&frame).await;
     }
 
     /// The next frame of this type; those before it are checked, too.
-    async fn next(&mut self, window: &mut Window, kind: &str) -> Value {
+    async fn next(&mut self, connection: &mut Connection, kind: &str) -> Value {
         loop {
-            let frame = window.next_any().await;
+            let frame = connection.next_any().await;
             let came = self.check(&frame);
             self.seen.insert(came.clone());
             if came == kind {
@@ -86,31 +84,31 @@ impl Document {
     }
 
     /// Authentication by a frame, and what is said before and after it.
-    async fn authenticate(&mut self, studio: &TestStudio, user: &User) -> Window {
-        let (mut window, mut stranger) = (studio.window().await, studio.window().await);
+    async fn authenticate(&mut self, studio: &TestStudio, user: &User) -> Connection {
+        let (mut connection, mut stranger) = (studio.connect().await, studio.connect().await);
         self.send(&mut stranger, "auth", json!({})).await;
         self.next(&mut stranger, "auth_failed").await;
-        self.send(&mut window, "ping", json!({})).await;
-        self.next(&mut window, "error").await;
-        self.send(&mut window, "auth", json!({"token": user.token})).await;
-        self.next(&mut window, "auth_success").await;
-        self.send(&mut window, "ping", json!({})).await;
-        self.next(&mut window, "pong").await;
-        window
+        self.send(&mut connection, "ping", json!({})).await;
+        self.next(&mut connection, "error").await;
+        self.send(&mut connection, "auth", json!({"token": user.token})).await;
+        self.next(&mut connection, "auth_success").await;
+        self.send(&mut connection, "ping", json!({})).await;
+        self.next(&mut connection, "pong").await;
+        connection
     }
 
-    /// Authentication by the address, and what windows of a user see of each other.
-    async fn meet(&mut self, studio: &TestStudio, user: &User, window: &mut Window) {
-        let mut other = Window::open(&format!("{}?token={}", studio.ws_url(), user.token)).await.unwrap();
+    /// Authentication by the address, and what connections of a user see of each other.
+    async fn meet(&mut self, studio: &TestStudio, user: &User, connection: &mut Connection) {
+        let mut other = Connection::open(&format!("{}?token={}", studio.ws_url(), user.token)).await.unwrap();
         self.next(&mut other, "auth_success").await;
         self.send(&mut other, "typing", json!({})).await;
-        self.next(window, "user_typing").await;
+        self.next(connection, "user_typing").await;
         other.close().await;
-        self.next(window, "user_disconnected").await;
+        self.next(connection, "user_disconnected").await;
     }
 
     /// A turn whose model thinks before it answers, in a new conversation, which gets a title; and the same once more.
-    async fn turn(&mut self, window: &mut Window, provider: &Provider) -> Value {
+    async fn turn(&mut self, connection: &mut Connection, provider: &Provider) -> Value {
         let parts = [
             MODEL.begin(7),
             MODEL.thought("Hmm."),
@@ -121,36 +119,36 @@ impl Document {
         provider.script([proper(parts)]);
         provider.script_titles([MODEL.answer(&["A trip to Lisbon"])]);
         let turn = json!({"content": "I would like to go to Lisbon in May", "model": MODEL.model(), "temperature": 1, "max_tokens": 90});
-        self.send(window, "chat", turn).await;
-        let accepted = self.next(window, "chat_accepted").await;
+        self.send(connection, "chat", turn).await;
+        let accepted = self.next(connection, "chat_accepted").await;
         for kind in ["chat_reasoning", "chat_chunk", "chat_complete", "chat_title"] {
-            self.next(window, kind).await;
+            self.next(connection, kind).await;
         }
         let about = json!({"messageId": accepted["messageId"]});
-        self.send(window, "resume", about.clone()).await;
-        self.next(window, "chat_complete").await;
+        self.send(connection, "resume", about.clone()).await;
+        self.next(connection, "chat_complete").await;
         provider.script([MODEL.answer(&["Other words."])]);
-        self.send(window, "regenerate", about).await;
-        self.next(window, "chat_complete").await
+        self.send(connection, "regenerate", about).await;
+        self.next(connection, "chat_complete").await
     }
 
     /// A turn that is looked at, and stopped, and one that fails.
-    async fn stop_and_fail(&mut self, window: &mut Window, provider: &Provider) {
+    async fn stop_and_fail(&mut self, connection: &mut Connection, provider: &Provider) {
         let parts = [MODEL.begin(7), MODEL.text("Once upon a time")].map(String::into_bytes);
         provider.script([Act::Stream(parts.into(), Duration::from_millis(1), Ending::Never)]);
-        self.send(window, "chat", json!({"id": "m2", "model": MODEL.model()})).await;
-        let about = json!({"messageId": self.next(window, "chat_accepted").await["messageId"]});
-        self.next(window, "chat_chunk").await;
-        self.send(window, "resume", about.clone()).await;
-        self.next(window, "chat_snapshot").await;
-        self.send(window, "stop", about).await;
-        assert_eq!(self.next(window, "chat_complete").await["status"], "stopped");
+        self.send(connection, "chat", json!({"id": "m2", "model": MODEL.model()})).await;
+        let about = json!({"messageId": self.next(connection, "chat_accepted").await["messageId"]});
+        self.next(connection, "chat_chunk").await;
+        self.send(connection, "resume", about.clone()).await;
+        self.next(connection, "chat_snapshot").await;
+        self.send(connection, "stop", about).await;
+        assert_eq!(self.next(connection, "chat_complete").await["status"], "stopped");
         provider.script([Act::Answer(400, Vec::new(), "{}".to_owned())]);
-        self.send(window, "chat", json!({"id": "m3", "model": MODEL.model()})).await;
-        let failed = self.next(window, "chat_error").await;
+        self.send(connection, "chat", json!({"id": "m3", "model": MODEL.model()})).await;
+        let failed = self.next(connection, "chat_error").await;
         assert!(failed["messageId"].is_string(), "{failed}");
-        self.send(window, "chat", json!({"id": "m4", "model": "no such model"})).await;
-        assert_eq!(self.next(window, "chat_error").await["code"], "unknown_model");
+        self.send(connection, "chat", json!({"id": "m4", "model": "no such model"})).await;
+        assert_eq!(self.next(connection, "chat_error").await["code"], "unknown_model");
     }
 }
 
@@ -160,10 +158,10 @@ async fn every_documented_frame_is_taken_or_sent_as_documented() {
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", MODEL.model())]).await;
     let user = studio.user("alice").await;
     let mut protocol = Document::read(&studio.visitor()).await;
-    let mut window = protocol.authenticate(&studio, &user).await;
-    protocol.meet(&studio, &user, &mut window).await;
-    protocol.turn(&mut window, &provider).await;
-    protocol.stop_and_fail(&mut window, &provider).await;
+    let mut connection = protocol.authenticate(&studio, &user).await;
+    protocol.meet(&studio, &user, &mut connection).await;
+    protocol.turn(&mut connection, &provider).await;
+    protocol.stop_and_fail(&mut connection, &provider).await;
     assert_eq!(protocol.sent, protocol.clients);
     let all: BTreeSet<String> = protocol.schemas.keys().cloned().collect();
     assert_eq!(protocol.seen, all.difference(&protocol.clients).cloned().collect());

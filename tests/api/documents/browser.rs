@@ -1,6 +1,5 @@
 //! The pages in a real browser: Chromium, driven by playwright-core. `.ci/run` installs both; where they are not, this test
 //! says so and proves nothing.
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! The OpenAPI document: it is served, names every route, and its examples are true.
-
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
 //! The documents and their pages: how they are sent, and what pages may do.
-
 use std::io::Read as _;
 
 use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};

@@ -1,14 +1,12 @@
 //! Large writes and deletions whose process dies halfway: readers and counters never see a half, and what was left behind
 //! goes in the end.
-
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{Answer, TestStudio, User, eventually, studio};
+use crate::support::{Answer, TestStudio, User, assert_statistics_match, eventually, send, studio};
 
 fn messages(prefix: &str, count: usize) -> Vec<Value> {
     let message =
@@ -34,7 +32,7 @@ pub(crate) async fn killed_after(
     studio.faults().dynamodb(DynamoDbFault::Delay(Duration::ZERO), operation(), When::Times(batches));
     studio.faults().dynamodb(DynamoDbFault::Delay(Duration::from_secs(60)), operation(), When::Always);
     let request = user.request(method, path).json(body);
-    let (answer, ()): (Answer, ()) = tokio::join!(crate::support::send(request), async {
+    let (answer, ()): (Answer, ()) = tokio::join!(send(request), async {
         let struck = || studio.faults().struck() > before + u64::from(batches);
         eventually("the batches are written", async || struck().then_some(())).await;
         studio.kill_all("conversations");

@@ -1,6 +1,5 @@
 //! What stands in the table: after deletions and large writes that died, or met a busy database, nothing is left over for
 //! good, and nothing that is somebody's is taken for it.
-
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,48 +7,15 @@ use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::accounts::passwords::dynamodb;
-use crate::conversations::statistics::assert_statistics_match;
 use crate::faults::interrupted_writes::{conversation, killed_after};
-use crate::support::{TestStudio, User, eventually, send, studio};
+use crate::support::{
+    assert_statistics_match, conversation_items, dynamodb, eventually, finish_notes, is_past, notes, send,
+    studio,
+};
 
 const PATH: &str = "/api/conversations/c";
 
 /// The items of a partition.
-async fn items(studio: &TestStudio, partition: &str, from: &str) -> Vec<Value> {
-    let query = json!({"TableName": "StudioTable", "ConsistentRead": true,
-        "KeyConditionExpression": "pk = :pk AND sk >= :from",
-        "ExpressionAttributeValues": {":pk": {"S": partition}, ":from": {"S": from}}});
-    dynamodb(studio, "Query", &query).await["Items"].as_array().expect("items").clone()
-}
-
-pub(crate) async fn conversation_items(studio: &TestStudio, user: &User, id: &str) -> Vec<Value> {
-    items(studio, &format!("CONVERSATION#{}#{id}", user.id), "A").await
-}
-
-/// What is noted as unfinished.
-async fn notes(studio: &TestStudio, user: &User) -> Vec<Value> {
-    let from = items(studio, &format!("USER#{}", user.id), "UNFINISHED#").await;
-    from.into_iter().filter(|item| item["kind"]["S"] == "unfinished").collect()
-}
-
-/// Lets a number of an item lie in the past, as if so much time had gone by.
-async fn is_past(studio: &TestStudio, item: &Value, attribute: &str) {
-    let update = json!({"TableName": "StudioTable", "Key": {"pk": item["pk"], "sk": item["sk"]},
-        "UpdateExpression": "SET #it = :past", "ExpressionAttributeNames": {"#it": attribute},
-        "ExpressionAttributeValues": {":past": {"N": "1700000000"}}});
-    dynamodb(studio, "UpdateItem", &update).await;
-}
-
-/// Lets somebody come who finishes what others noted more than a minute ago, as if that had gone by.
-pub(crate) async fn finish_notes(studio: &TestStudio, user: &User) {
-    for note in notes(studio, user).await {
-        is_past(studio, &note, "until").await;
-    }
-    user.post("/api/conversations/delete", &json!({"ids": ["none"]})).await.expect(200);
-    assert_eq!(notes(studio, user).await, Vec::<Value>::new());
-}
-
 #[tokio::test]
 async fn a_deletion_that_died_is_finished_by_the_next_and_its_tombstone_stays_for_a_day() {
     let studio = studio().await;

@@ -1,7 +1,6 @@
 //! Turns through everything that can go wrong at once: the database throttles, conflicts and loses answers; invocations are
-//! doubled and lost; windows vanish, are slow and are cut; workers are killed; providers refuse, reset and break off. What was
+//! doubled and lost; connections vanish, are slow and are cut; workers are killed; providers refuse, reset and break off. What was
 //! acknowledged is there once, every reply has ended, and the ledger is the sum of what was used.
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::provider::{FAULTS, Provider, studio_of};
-use crate::support::{PATIENCE, TestStudio, User, Window, eventually_each};
+use crate::support::{Connection, PATIENCE, TestStudio, User, eventually_each};
 
 /// How long a client waits for a reply before it asks again.
 const IMPATIENCE: Duration = Duration::from_secs(4);
@@ -100,7 +99,7 @@ fn set_faults(studio: &TestStudio) {
 /// Takes turns one after another; gives those that were acknowledged, by conversation and id.
 async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
     let mut accepted = BTreeSet::new();
-    let mut window = open(user).await;
+    let mut connection = open(user).await;
     for turn in 0..turns {
         let conversation = format!("c{}", turn / TURNS_OF_A_CONVERSATION);
         let id = format!("turn{turn}");
@@ -111,39 +110,39 @@ async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
         let mut has_ended = false;
         while !has_ended {
             assert!(Instant::now() < deadline, "{} {id} never ended", user.username);
-            if window.try_send(&chat).await.is_err() {
-                window = open(user).await;
+            if connection.try_send(&chat).await.is_err() {
+                connection = open(user).await;
                 continue;
             }
-            match timeout(IMPATIENCE, end_of(&mut window, &id)).await {
+            match timeout(IMPATIENCE, end_of(&mut connection, &id)).await {
                 Ok(Some(was_accepted)) => {
                     has_ended = was_accepted;
                     if was_accepted {
                         accepted.insert((conversation.clone(), id.clone()));
                     }
                 }
-                // The window is dead, or deaf: the same again, in another one.
-                Ok(None) | Err(_) => window = open(user).await,
+                // The connection is dead, or deaf: the same again, in another one.
+                Ok(None) | Err(_) => connection = open(user).await,
             }
         }
     }
     accepted
 }
 
-/// A window, whatever goes wrong with it at first.
-async fn open(user: &User) -> Window {
-    eventually_each(Duration::from_millis(100), "a window opens", async || {
-        let opened = timeout(Duration::from_secs(3), user.try_window()).await;
+/// A connection, whatever goes wrong with it at first.
+async fn open(user: &User) -> Connection {
+    eventually_each(Duration::from_millis(100), "a connection opens", async || {
+        let opened = timeout(Duration::from_secs(3), user.try_connect()).await;
         opened.ok().flatten()
     })
     .await
 }
 
-/// Waits for the end of this turn: whether it was accepted before; none when the window is gone.
-async fn end_of(window: &mut Window, id: &str) -> Option<bool> {
+/// Waits for the end of this turn: whether it was accepted before; none when the connection is gone.
+async fn end_of(connection: &mut Connection, id: &str) -> Option<bool> {
     let mut message = Value::Null;
     loop {
-        let frame = window.try_next().await?;
+        let frame = connection.try_next().await?;
         match frame["type"].as_str() {
             Some("chat_accepted") if frame["id"] == id => message = frame["messageId"].clone(),
             Some("chat_complete") if frame["messageId"] == message => return Some(true),

@@ -1,5 +1,4 @@
 //! What goes wrong around the product, and what its users notice of it.
-
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -7,7 +6,7 @@ use futures_util::stream::FuturesUnordered;
 use local::{ConnectionFault, DynamoDbFault, InvocationFault, Options, Target, When};
 use serde_json::{Value, json};
 
-use crate::support::{TestStudio, User, Window, eventually, eventually_each, studio, studio_with};
+use crate::support::{Connection, TestStudio, User, eventually, eventually_each, studio, studio_with};
 
 /// The name of a function is the template's.
 const REPLIES: &str = "RepliesFunction";
@@ -46,15 +45,15 @@ async fn everything_happens_once(studio: &TestStudio) {
     let alice = studio.user("alice").await;
     let taken = studio.visitor().post("/api/auth/register", &registration("alice")).await.expect(400);
     assert_eq!(taken.body["code"], "username_taken");
-    let mut window = alice.window().await;
-    let mut late = studio.window().await;
+    let mut connection = alice.connect().await;
+    let mut late = studio.connect().await;
     late.send(&json!({"type": "auth", "token": alice.token})).await;
     late.next("auth_success").await;
     change_conversations(&alice).await;
-    take_turns(&mut window).await;
+    take_turns(&mut connection).await;
     everything_is_there_once(&alice).await;
     late.close().await;
-    window.next("user_disconnected").await;
+    connection.next("user_disconnected").await;
     let health = studio.visitor().get("/health").await.expect(200).body;
     let totals = ["total_users", "total_conversations", "active_connections"].map(|name| &health[name]);
     assert_eq!(totals, [1, 2, 1], "{health}");
@@ -79,10 +78,10 @@ async fn change_conversations(user: &User) {
 }
 
 /// Two stored turns and a loose one. 150 tokens take longer than a second, so that a checkpoint is written.
-async fn take_turns(window: &mut Window) {
-    let (text, _) = window.chat(&say("said", "m1", "/tokens 150")).await;
-    window.chat(&say("posted", "m2", "/tokens 10")).await;
-    let (loose, _) = window.chat(&json!({"type": "chat", "content": "/tokens 150"})).await;
+async fn take_turns(connection: &mut Connection) {
+    let (text, _) = connection.chat(&say("said", "m1", "/tokens 150")).await;
+    connection.chat(&say("posted", "m2", "/tokens 10")).await;
+    let (loose, _) = connection.chat(&json!({"type": "chat", "content": "/tokens 150"})).await;
     assert_eq!((text.split_whitespace().count(), loose), (150, text));
 }
 
@@ -127,23 +126,23 @@ async fn a_registration_that_meets_others_again_and_again_can_be_tried_later() {
     studio.visitor().post("/api/auth/register", &registration("alice")).await.expect(200);
 }
 
-/// Three windows of one user, and a reply on its way in all of them.
-async fn reply_in_three_windows(studio: &TestStudio) -> [Window; 3] {
+/// Three connections of one user, and a reply on its way in all of them.
+async fn reply_in_three_connections(studio: &TestStudio) -> [Connection; 3] {
     let alice = studio.user("alice").await;
-    let mut windows = [alice.window().await, alice.window().await, alice.window().await];
-    windows[0].send(&say("c", "m", "/tokens 200")).await;
-    windows[0].next("chat_accepted").await;
-    for window in &mut windows {
-        assert_eq!(window.next_any().await["seq"], 0);
+    let mut connections = [alice.connect().await, alice.connect().await, alice.connect().await];
+    connections[0].send(&say("c", "m", "/tokens 200")).await;
+    connections[0].next("chat_accepted").await;
+    for connection in &mut connections {
+        assert_eq!(connection.next_any().await["seq"], 0);
     }
-    windows
+    connections
 }
 
 /// The rest of a reply whose first chunk was seen: chunks in order, and the whole.
-async fn rest(window: &mut Window) {
+async fn rest(connection: &mut Connection) {
     let mut seq = 1;
     loop {
-        let frame = window.next_any().await;
+        let frame = connection.next_any().await;
         match frame["type"].as_str() {
             Some("chat_chunk") => assert_eq!(frame["seq"], seq, "{frame}"),
             Some("chat_complete") => break assert!(frame["content"].as_str().unwrap().ends_with("199 200 ")),
@@ -164,9 +163,9 @@ async fn connections_are(studio: &TestStudio, number: u64) {
 }
 
 #[tokio::test]
-async fn a_window_that_vanishes_disturbs_no_other() {
+async fn a_connection_that_vanishes_disturbs_no_other() {
     let studio = studio_with(slow).await;
-    let [mut first, vanishing, mut last] = reply_in_three_windows(&studio).await;
+    let [mut first, vanishing, mut last] = reply_in_three_connections(&studio).await;
     // The TCP connection goes, without a word.
     drop(vanishing);
     tokio::join!(rest(&mut first), rest(&mut last));
@@ -174,37 +173,37 @@ async fn a_window_that_vanishes_disturbs_no_other() {
 }
 
 #[tokio::test]
-async fn a_window_that_is_gone_when_it_is_pushed_to_is_forgotten() {
+async fn a_connection_that_is_gone_when_it_is_pushed_to_is_forgotten() {
     let studio = studio_with(slow).await;
-    let mut windows = reply_in_three_windows(&studio).await;
+    let mut connections = reply_in_three_connections(&studio).await;
     studio.faults().connections(ConnectionFault::Gone, None, When::Times(1));
-    two_see_the_rest(&mut windows).await;
+    two_see_the_rest(&mut connections).await;
     connections_are(&studio, 2).await;
 }
 
 #[tokio::test]
-async fn a_window_that_takes_nothing_delays_no_other() {
+async fn a_connection_that_takes_nothing_delays_no_other() {
     let studio = studio_with(slow).await;
-    let mut windows = reply_in_three_windows(&studio).await;
+    let mut connections = reply_in_three_connections(&studio).await;
     studio.faults().connections(ConnectionFault::Hang, None, When::Times(1));
-    two_see_the_rest(&mut windows).await;
+    two_see_the_rest(&mut connections).await;
 }
 
-/// Which window a fault strikes is chance; the two others see the whole reply.
-async fn two_see_the_rest(windows: &mut [Window; 3]) {
-    let mut watching: FuturesUnordered<_> = windows.iter_mut().map(rest).collect();
+/// Which connection a fault strikes is chance; the two others see the whole reply.
+async fn two_see_the_rest(connections: &mut [Connection; 3]) {
+    let mut watching: FuturesUnordered<_> = connections.iter_mut().map(rest).collect();
     for _ in 0..2 {
-        watching.next().await.expect("a window");
+        watching.next().await.expect("a connection");
     }
 }
 
 #[tokio::test]
-async fn a_window_that_is_pushed_to_too_fast_loses_nothing() {
+async fn a_connection_that_is_pushed_to_too_fast_loses_nothing() {
     let studio = studio_with(slow).await;
-    let mut windows = reply_in_three_windows(&studio).await;
+    let mut connections = reply_in_three_connections(&studio).await;
     studio.faults().connections(ConnectionFault::LimitExceeded, None, When::Times(2));
-    for window in &mut windows {
-        rest(window).await;
+    for connection in &mut connections {
+        rest(connection).await;
     }
 }
 
@@ -212,14 +211,14 @@ async fn a_window_that_is_pushed_to_too_fast_loses_nothing() {
 async fn a_reply_that_is_asked_for_twice_is_made_once() {
     let studio = studio_with(slow).await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     studio.faults().invocations(InvocationFault::Duplicate, Some(REPLIES), When::Always);
     for number in 1..=3 {
-        let (text, _) = window.chat(&say("c", &format!("m{number}"), "/tokens 20")).await;
+        let (text, _) = connection.chat(&say("c", &format!("m{number}"), "/tokens 20")).await;
         assert_eq!(text.split_whitespace().count(), 20, "{text}");
-        window.chat(&json!({"type": "chat", "content": "/tokens 20"})).await;
+        connection.chat(&json!({"type": "chat", "content": "/tokens 20"})).await;
     }
-    window.is_quiet().await;
+    connection.is_quiet().await;
     assert_eq!(counted(&alice).await, [1, 6, 60]);
 }
 
@@ -227,32 +226,32 @@ async fn a_reply_that_is_asked_for_twice_is_made_once() {
 async fn a_reply_that_nobody_was_told_of_waits_and_no_other_begins() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     studio.faults().invocations(InvocationFault::Lost, Some(REPLIES), When::Times(1));
-    window.send(&say("c", "m1", "lost")).await;
-    let accepted = window.next_any().await;
+    connection.send(&say("c", "m1", "lost")).await;
+    let accepted = connection.next_any().await;
     assert_eq!(accepted["type"], "chat_accepted", "{accepted}");
     let stored = alice.get("/api/conversations/c").await.expect(200).body;
     let reply = &stored["messages"][1];
     assert_eq!((&reply["id"], &reply["status"]), (&accepted["messageId"], &json!("pending")), "{stored}");
     assert_eq!(reply["content"], "");
-    window.send(&say("c", "m2", "next")).await;
-    let refused = window.next_any().await;
+    connection.send(&say("c", "m2", "next")).await;
+    let refused = connection.next_any().await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("chat_error"), &json!("reply_running")));
     // Elsewhere the user goes on, and the conversation itself can be deleted.
-    window.chat(&say("d", "m1", "elsewhere")).await;
+    connection.chat(&say("d", "m1", "elsewhere")).await;
     alice.delete("/api/conversations/c").await.expect(200);
     assert_eq!(counted(&alice).await[..2], [1, 2]);
 }
 
 /// Asks for a turn until it is accepted.
-async fn until_accepted(window: &mut Window, frame: &Value) {
-    let window = tokio::sync::Mutex::new(window);
+async fn until_accepted(connection: &mut Connection, frame: &Value) {
+    let connection = tokio::sync::Mutex::new(connection);
     eventually_each(Duration::from_millis(500), "the turn is accepted", async || {
-        let mut window = window.lock().await;
-        window.send(frame).await;
+        let mut connection = connection.lock().await;
+        connection.send(frame).await;
         loop {
-            let answer = window.next_any().await;
+            let answer = connection.next_any().await;
             match answer["type"].as_str() {
                 Some("chat_accepted") => return Some(()),
                 Some("chat_error") => break assert_eq!(answer["code"], "reply_running", "{answer}"),
@@ -268,14 +267,14 @@ async fn until_accepted(window: &mut Window, frame: &Value) {
 async fn a_reply_whose_worker_dies_keeps_what_had_come_and_gives_way_to_the_next() {
     let studio = studio_with(slow).await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
-    window.send(&say("c", "m1", "/tokens 5000")).await;
-    window.next("chat_accepted").await;
+    let mut connection = alice.connect().await;
+    connection.send(&say("c", "m1", "/tokens 5000")).await;
+    connection.next("chat_accepted").await;
     // Chunk 12 comes 1.8 s after the first, and the first checkpoint after one.
-    while window.next("chat_chunk").await["seq"] != 12 {}
+    while connection.next("chat_chunk").await["seq"] != 12 {}
     assert!(studio.kill_all("replies") > 0);
-    until_accepted(&mut window, &say("c", "m2", "/tokens 3")).await;
-    let complete = window.next("chat_complete").await;
+    until_accepted(&mut connection, &say("c", "m2", "/tokens 3")).await;
+    let complete = connection.next("chat_complete").await;
     assert_eq!(complete["content"], "1 2 3 ");
     let stored = alice.get("/api/conversations/c").await.expect(200).body;
     let messages = stored["messages"].as_array().unwrap();
@@ -284,8 +283,8 @@ async fn a_reply_whose_worker_dies_keeps_what_had_come_and_gives_way_to_the_next
     assert!(messages[1]["content"].as_str().unwrap().starts_with("1 2 3 4 5 6 7 8 9 10 11 "), "{stored}");
     assert_eq!(messages[3]["status"], "complete", "{stored}");
     // The first turn, sent again, says how it ended.
-    window.send(&say("c", "m1", "/tokens 5000")).await;
-    assert_eq!(window.next("chat_error").await["status"], "interrupted");
+    connection.send(&say("c", "m1", "/tokens 5000")).await;
+    assert_eq!(connection.next("chat_error").await["status"], "interrupted");
     assert_eq!(counted(&alice).await[..2], [1, 4]);
 }
 
@@ -322,17 +321,17 @@ async fn a_request_whose_function_dies_is_a_500_of_the_gateway_and_the_next_one_
 }
 
 #[tokio::test]
-async fn a_frame_whose_function_dies_is_an_error_of_the_gateway_and_the_window_lives_on() {
+async fn a_frame_whose_function_dies_is_an_error_of_the_gateway_and_the_connection_lives_on() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let begun = delay_a_read(&studio).await;
-    window.send(&json!({"type": "ping"})).await;
+    connection.send(&json!({"type": "ping"})).await;
     begun.await;
     assert!(studio.kill_all("sockets") > 0);
-    let trouble = window.next_any().await;
+    let trouble = connection.next_any().await;
     assert_eq!(trouble["message"], "Internal server error", "{trouble}");
-    window.is_quiet().await;
-    let (text, _) = window.chat(&json!({"type": "chat", "content": "/tokens 3"})).await;
+    connection.is_quiet().await;
+    let (text, _) = connection.chat(&json!({"type": "chat", "content": "/tokens 3"})).await;
     assert_eq!(text, "1 2 3 ");
 }
 
@@ -340,14 +339,14 @@ async fn a_frame_whose_function_dies_is_an_error_of_the_gateway_and_the_window_l
 async fn a_disconnect_that_was_lost_is_made_up_for_by_the_next_push() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let (leaving, mut staying) = (alice.window().await, alice.window().await);
+    let (leaving, mut staying) = (alice.connect().await, alice.connect().await);
     let begun = delay_a_read(&studio).await;
     drop(leaving);
     begun.await;
     assert!(studio.kill_all("sockets") > 0);
     staying.send(&json!({"type": "chat", "content": "hello"})).await;
     staying.next("chat_complete").await;
-    // Whoever finds the window dead tells of it in the place of the disconnect that was lost.
+    // Whoever finds the connection dead tells of it in the place of the disconnect that was lost.
     staying.next("user_disconnected").await;
     connections_are(&studio, 1).await;
 }
@@ -374,7 +373,7 @@ async fn a_deletion_that_broke_off_is_total_for_readers_and_the_next_one_finishe
     let detailed = alice.get("/api/stats/detailed").await.expect(200).body;
     let messages = detailed["daily_messages_last_30_days"].as_object().unwrap().values();
     assert_eq!(messages.map(|count| count.as_u64().unwrap()).sum::<u64>(), 0, "{detailed}");
-    let mut window = alice.window().await;
-    window.send(&say("c", "m", "again")).await;
-    assert_eq!(window.next_any().await["code"], "conversation_deleted");
+    let mut connection = alice.connect().await;
+    connection.send(&say("c", "m", "again")).await;
+    assert_eq!(connection.next_any().await["code"], "conversation_deleted");
 }

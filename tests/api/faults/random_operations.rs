@@ -1,5 +1,4 @@
 //! Thousands of random operations: counters equal a recount, whatever happened.
-
 use std::collections::BTreeMap;
 
 use local::{DynamoDbFault, Target, When};
@@ -8,8 +7,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{TestStudio, User, studio};
+use crate::support::{TestStudio, User, assert_statistics_match, studio};
 
 const HOUR: u64 = 3_600_000;
 

@@ -1,21 +1,20 @@
 //! What a reader and a user find after something died halfway.
-
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use local::{DynamoDbFault, InvocationFault, Target, When};
 use serde_json::{Value, json};
 
-use crate::support::{User, Window, eventually_each, studio, studio_with};
+use crate::support::{Connection, User, eventually_each, studio, studio_with};
 
 #[tokio::test]
 async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "20")).await;
     let ada = studio.user("ada").await;
-    let mut window = ada.window().await;
+    let mut connection = ada.connect().await;
     let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "/tokens 5000"});
-    window.send(&chat).await;
-    window.next("chat_chunk").await;
+    connection.send(&chat).await;
+    connection.next("chat_chunk").await;
     assert!(studio.kill_all("replies") > 0);
     let read = async || ada.get("/api/conversations/c").await.expect(200).body;
     assert_eq!(read().await["messages"][1]["status"], "pending", "the lease may still be somebody's");
@@ -38,23 +37,23 @@ async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
 async fn a_turn_that_was_not_handed_over_is_when_it_is_sent_again() {
     let studio = studio().await;
     let ada = studio.user("ada").await;
-    let mut window = ada.window().await;
+    let mut connection = ada.connect().await;
     studio.faults().invocations(InvocationFault::Lost, None, When::Times(1));
     let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "hello"});
-    window.send(&chat).await;
-    let lost = window.next("chat_accepted").await;
-    let (_, complete) = window.chat(&chat).await;
+    connection.send(&chat).await;
+    let lost = connection.next("chat_accepted").await;
+    let (_, complete) = connection.chat(&chat).await;
     assert_eq!(complete["messageId"], lost["messageId"]);
     let stored = ada.get("/api/conversations/c").await.expect(200).body;
     assert_eq!(stored["messages"].as_array().unwrap().len(), 2, "{stored}");
 }
 
-/// Asks for a reply, and waits until its window hears how it ended: the statuses told and stored.
-async fn told_and_stored(user: &User, mut window: Window) -> (Value, Value) {
+/// Asks for a reply, and waits until its connection hears how it ended: the statuses told and stored.
+async fn told_and_stored(user: &User, mut connection: Connection) -> (Value, Value) {
     let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "/tokens 150"});
-    window.send(&chat).await;
+    connection.send(&chat).await;
     let told = loop {
-        let frame = window.next_any().await;
+        let frame = connection.next_any().await;
         if frame["type"] == "chat_complete" || frame["type"] == "chat_error" {
             break frame["status"].clone();
         }
@@ -66,7 +65,7 @@ async fn told_and_stored(user: &User, mut window: Window) -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn a_window_is_greeted_though_the_worker_that_should_have_done_it_died() {
+async fn a_connection_is_greeted_though_the_worker_that_should_have_done_it_died() {
     let studio = studio_with(|options| options).await;
     let ada = studio.user("ada").await;
     // The greeting reads the connection; meanwhile its worker is killed.
@@ -75,13 +74,13 @@ async fn a_window_is_greeted_though_the_worker_that_should_have_done_it_died() {
     let reads = eventually_each(Duration::from_millis(5), "a worker greets", async || {
         (studio.faults().struck() == 1).then_some(())
     });
-    let window = ada.window();
-    tokio::pin!(window);
+    let connection = ada.connect();
+    tokio::pin!(connection);
     tokio::select! {
-        _ = &mut window => panic!("greeted before the connection was read"),
+        _ = &mut connection => panic!("greeted before the connection was read"),
         () = reads => assert!(studio.instances("replies").into_iter().any(|worker| studio.kill(worker))),
     }
-    window.await;
+    connection.await;
 }
 
 #[tokio::test]
@@ -91,15 +90,17 @@ async fn a_reply_ends_at_whichever_of_twenty_points_its_worker_is_killed() {
         let studio = &studio;
         async move {
             let user = studio.user(&format!("user{number}")).await;
-            let window = user.window().await;
-            (user, window)
+            let connection = user.connect().await;
+            (user, connection)
         }
     };
     let entered = join_all((0..20).map(enter)).await;
     let mut killed = Vec::new();
     let ends = {
         let replies = join_all(
-            entered.into_iter().map(|(user, window)| async move { told_and_stored(&user, window).await }),
+            entered
+                .into_iter()
+                .map(|(user, connection)| async move { told_and_stored(&user, connection).await }),
         );
         tokio::pin!(replies);
         // One worker after another, each at another point of its reply.

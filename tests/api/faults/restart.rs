@@ -1,11 +1,9 @@
 //! A studio that keeps its data in a folder has it after a restart.
-
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{Client, PASSWORD, TestStudio, studio_with};
+use crate::support::{Client, PASSWORD, TestStudio, assert_statistics_match, studio_with};
 
 /// A folder of this test's own that goes with it.
 struct Folder(PathBuf);
@@ -49,12 +47,12 @@ async fn users_conversations_and_tokens_survive_a_restart() {
     user.conversation("large", &many).await;
     user.conversation("gone", &["x"]).await;
     user.delete("/api/conversations/gone").await.expect(200);
-    let mut window = user.window().await;
-    window.chat(&json!({"type": "chat", "content": "hello", "conversationId": "small"})).await;
+    let mut connection = user.connect().await;
+    connection.chat(&json!({"type": "chat", "content": "hello", "conversationId": "small"})).await;
     assert_statistics_match(&user, "before").await;
     let (before, token) = (view(&user).await, user.token.clone());
     let secret = std::fs::read_to_string(folder.path().join("secrets.json")).unwrap();
-    window.close().await;
+    connection.close().await;
     first.stop().await;
 
     let second = folder.studio().await;

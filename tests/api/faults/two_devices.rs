@@ -1,15 +1,14 @@
 //! Two devices of one user at work at the same time, while answers are lost and the database refuses and conflicts: nothing
 //! is lost, nothing doubled, and every counter equals a recount.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::faults::leftovers::{conversation_items, finish_notes};
 use crate::faults::random_operations::make_trouble;
-use crate::support::{Answer, User, eventually, send, studio};
+use crate::support::{
+    Answer, User, assert_statistics_match, conversation_items, eventually, finish_notes, ids, send, studio,
+};
 
 const SHARED: &str = "/api/conversations/shared";
 const OPERATIONS: usize = 500;
@@ -228,10 +227,6 @@ impl<'a> Device<'a> {
     }
 }
 
-fn ids(messages: &Value) -> Vec<&str> {
-    messages.as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect()
-}
-
 /// All that both said is in the tree once, and nothing else; and the tree is one.
 async fn check_shared(user: &User, devices: &[&Device<'_>; 2]) {
     let tree = user.get(&format!("{SHARED}?branch=all")).await.expect(200).body;
@@ -301,9 +296,13 @@ async fn two_devices_lose_nothing_and_double_nothing_in_a_thousand_operations() 
     check_shared(&user, &devices).await;
     check_log(&user, &devices).await;
     let list = user.get("/api/conversations?view=summary").await.expect(200).body;
-    let listed: BTreeSet<&str> = ids(&list).into_iter().collect();
-    let own = devices.iter().flat_map(|device| device.own.iter().map(String::as_str));
-    assert_eq!(listed, own.chain(["shared", "log"]).collect(), "no conversation is lost or doubled");
+    let listed: BTreeSet<String> = ids(&list).into_iter().collect();
+    let own = devices.iter().flat_map(|device| device.own.clone());
+    assert_eq!(
+        listed,
+        own.chain(["shared", "log"].map(str::to_owned)).collect(),
+        "no conversation is lost or doubled"
+    );
     assert_statistics_match(&user, "after two devices").await;
     let count = listed.len();
     eventually("/health counts them", async || {

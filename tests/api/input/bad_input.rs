@@ -1,10 +1,9 @@
 //! Bad input is refused with a reason: never a crash, never repeated, nothing changed.
-
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, TestStudio, User, send, studio};
+use crate::support::{Answer, Client, PASSWORD, TestStudio, User, path_of, send, studio};
 
 /// Stands in bad values, and must not come back.
 const ECHO: &str = "ECHO7f3a";
@@ -269,7 +268,7 @@ async fn a_route_that_is_not_there_is_the_gateways_404() {
         assert_eq!(answer.body, json!({"message": "Not Found"}), "{method} {path}");
     }
     for id in ["\0", "a\nb", &"x".repeat(129), &"x".repeat(5000)] {
-        let path = crate::conversations::storage::path_of(id);
+        let path = path_of(id);
         for method in [Method::GET, Method::DELETE] {
             assert_refused(&send(user.request(method, &path)).await, &[404], &path);
         }

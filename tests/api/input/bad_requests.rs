@@ -1,6 +1,5 @@
 //! Bad input on the routes of conversations: one table of all of them, held against the template, of what each of them reads
 //! and what breaks its rules.
-
 use std::collections::BTreeSet;
 
 use reqwest::Method;

@@ -1,9 +1,8 @@
 //! All that the routes of conversations read, and what breaks its rules: the table that `bad_requests.rs` goes through.
-
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::User;
+use crate::support::{User, path_of};
 
 /// Stands in bad values, and must not come back.
 pub(crate) const ECHO: &str = "ECHO7f3a";
@@ -301,8 +300,7 @@ impl Route {
     }
 
     pub(crate) fn path_with(&self, id: &str, message: &str) -> String {
-        let segment =
-            |text: &str| crate::conversations::storage::path_of(text).rsplit_once('/').unwrap().1.to_owned();
+        let segment = |text: &str| path_of(text).rsplit_once('/').unwrap().1.to_owned();
         let path = self.key.split(' ').nth(1).unwrap();
         path.replace("{id}", &segment(id)).replace("{messageId}", &segment(message))
     }

@@ -1,6 +1,5 @@
 //! Parameters of queries that do not exist are refused, but on routes of the old contract; and `HEAD` is answered as `GET` is,
 //! without a body.
-
 use std::collections::BTreeSet;
 
 use reqwest::Method;
@@ -8,7 +7,7 @@ use serde_json::json;
 
 use crate::input::bad_routes::ECHO;
 use crate::support::conform::document;
-use crate::support::{User, send, studio};
+use crate::support::{Answer, User, send, studio};
 
 /// Those whose clients may send what they like.
 const OLD: [&str; 16] = [
@@ -111,7 +110,7 @@ async fn a_head_is_answered_as_a_get_without_a_body() {
         let [get, head] = [Method::GET, Method::HEAD].map(|method| user.request(method, &path));
         let (get, head) = (send(get).await, send(head).await);
         assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{key}");
-        let names = |answer: &crate::support::Answer| -> BTreeSet<(String, String)> {
+        let names = |answer: &Answer| -> BTreeSet<(String, String)> {
             let headers = answer.headers.iter();
             headers
                 .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))

@@ -1,6 +1,5 @@
 //! What each operation asks of DynamoDB: requests, and write and read units as `ReturnConsumedCapacity` reports them,
 //! beside its budget. `cargo test --test api budgets -- --nocapture` prints the table.
-
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
 //! Limits on what requests cost: large reads count as several requests, and one user writes only so much.
-
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestStudio, User, studio_with};
@@ -118,7 +117,7 @@ async fn import(user: &User, entries: &[Value]) -> Answer {
 }
 
 #[tokio::test]
-async fn what_a_user_writes_is_limited_by_request_and_by_window() {
+async fn what_a_user_writes_is_limited_by_request_and_by_connection() {
     let settings = [("RATE_LIMIT", "100"), ("ITEMS_PER_REQUEST", "500"), ("ITEMS_PER_WINDOW", "800")];
     let studio = limited(&settings).await;
     let ada = studio.user("ada").await;
@@ -200,9 +199,9 @@ async fn add_too_much(user: &User) {
         .await,
     ];
     answers.iter().for_each(assert_over_quota);
-    let mut window = user.window().await;
-    window.send(&json!({"type": "chat", "content": text, "conversationId": "c"})).await;
-    assert_eq!(window.next("chat_error").await["code"], "quota_exceeded");
+    let mut connection = user.connect().await;
+    connection.send(&json!({"type": "chat", "content": text, "conversationId": "c"})).await;
+    assert_eq!(connection.next("chat_error").await["code"], "quota_exceeded");
 }
 
 #[tokio::test]

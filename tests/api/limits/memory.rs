@@ -1,6 +1,5 @@
 //! No accepted request needs more than 128 MB: what a function's process occupies at most while it serves the worst bodies and the
 //! largest answers. These are debug builds, whose processes occupy more than those of release builds.
-
 use std::fs;
 
 use reqwest::Method;

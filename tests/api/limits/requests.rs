@@ -1,9 +1,8 @@
 //! How many requests anybody may make.
-
+use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{PASSWORD, TestStudio, Window, send, studio_with};
-use reqwest::Method;
+use crate::support::{Connection, PASSWORD, TestStudio, send, studio_with};
 
 /// A studio with this many requests in a window that outlasts the test.
 async fn limited(requests: u64) -> TestStudio {
@@ -91,10 +90,10 @@ async fn connects_of_people_who_are_not_logged_in_are_limited_too() {
     // The registration is the first request of this address.
     let ada = studio.user("ada").await;
     let forged = format!("{}?token=forged", studio.ws_url());
-    assert_eq!(Window::open(&forged).await.err(), Some(401));
-    drop(studio.window().await);
-    assert_eq!(Window::open(&forged).await.err(), Some(401));
-    assert_eq!(Window::open(&forged).await.err(), Some(429));
-    assert_eq!(Window::open(&studio.ws_url()).await.err(), Some(429));
-    ada.window().await.is_quiet().await;
+    assert_eq!(Connection::open(&forged).await.err(), Some(401));
+    drop(studio.connect().await);
+    assert_eq!(Connection::open(&forged).await.err(), Some(401));
+    assert_eq!(Connection::open(&forged).await.err(), Some(429));
+    assert_eq!(Connection::open(&studio.ws_url()).await.err(), Some(429));
+    ada.connect().await.is_quiet().await;
 }

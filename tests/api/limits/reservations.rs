@@ -1,5 +1,4 @@
 //! What is reserved is what will be sent, however a conversation came by its messages.
-
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -76,21 +75,21 @@ async fn ask(user: &User) {
     let refused = user.post("/api/chat", &question).await.expect(429);
     assert_eq!(refused.body["code"], "limit_reached");
     assert!((1..=86_400).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
-    let mut window = user.window().await;
-    window.send(&json!({"type": "chat", "content": "and?", "conversationId": "c"})).await;
-    let accepted = window.next("chat_accepted").await;
-    let refused = window.next("chat_error").await;
+    let mut connection = user.connect().await;
+    connection.send(&json!({"type": "chat", "content": "and?", "conversationId": "c"})).await;
+    let accepted = connection.next("chat_accepted").await;
+    let refused = connection.next("chat_error").await;
     assert_eq!(
         (&refused["code"], &refused["messageId"]),
         (&json!("limit_reached"), &accepted["messageId"]),
         "{refused}"
     );
     assert!(refused["retry_after"].is_u64(), "{refused}");
-    window
+    connection
         .send(&json!({"type": "regenerate", "conversationId": "c", "messageId": accepted["messageId"]}))
         .await;
-    window.next("chat_accepted").await;
-    assert_eq!(window.next("chat_error").await["code"], "limit_reached");
+    connection.next("chat_accepted").await;
+    assert_eq!(connection.next("chat_error").await["code"], "limit_reached");
 }
 
 async fn refused(studio: &TestStudio, how: &str) {

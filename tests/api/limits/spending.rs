@@ -1,12 +1,12 @@
 //! What replies use: reserved before, settled after, limited by user and day.
-
 use futures_util::future::join_all;
 use local::{InvocationFault, Options, When};
 use serde_json::{Value, json};
 
-use crate::faults::leftovers::conversation_items;
 use crate::support::provider::{Act, Ending, Protocol, Provider, proper, refusal, studio_of};
-use crate::support::{TestStudio, User, eventually, eventually_each, studio, studio_with};
+use crate::support::{
+    TestStudio, User, conversation_items, eventually, eventually_each, studio, studio_with,
+};
 
 async fn limited(change: impl FnOnce(Options) -> Options) -> TestStudio {
     studio_with(|options| change(options.variable("RATE_LIMIT", "0"))).await
@@ -34,7 +34,7 @@ async fn what_a_provider_counts_is_booked_by_day_and_model_at_its_price() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let counted = |protocol: Protocol| {
         let parts =
             [protocol.begin(1000), protocol.text("yes"), protocol.finish("stop", 1000, 200), protocol.done()];
@@ -46,7 +46,7 @@ async fn what_a_provider_counts_is_booked_by_day_and_model_at_its_price() {
         body["model"] = json!(protocol.model());
         user.post("/api/chat", &body).await.expect(200);
         counted(protocol);
-        window.chat(&json!({"type": "chat", "content": "?", "model": protocol.model()})).await;
+        connection.chat(&json!({"type": "chat", "content": "?", "model": protocol.model()})).await;
     }
     let usage = settled(&user).await;
     // 2.50 and 10 dollars a million tokens at the one, 3 and 15 at the other.
@@ -86,12 +86,12 @@ async fn what_no_provider_accepted_costs_nothing() {
         let answer = alice.post("/api/chat", &gpt()).await;
         assert!(answer.status >= 400 && answer.status != 429, "{}", answer.text);
     }
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     provider.script([refusal(400, Vec::new())]);
     let chat =
         json!({"type": "chat", "content": "word ".repeat(4000), "model": "gpt-4o", "conversationId": "c"});
-    window.send(&chat).await;
-    window.next("chat_error").await;
+    connection.send(&chat).await;
+    connection.next("chat_error").await;
     let unreached =
         json!({"messages": [{"role": "user", "content": question}], "model": "claude-sonnet-4-5"});
     bob.post("/api/chat", &unreached).await.expect(502);
@@ -119,13 +119,13 @@ async fn over_the_limit_a_turn_is_refused_until_the_next_day_and_nothing_is_stor
     assert_eq!(refused.body["code"], "limit_reached");
     let wait = refused.body["retry_after"].as_u64().unwrap();
     assert!((1..=86_400).contains(&wait) && refused.header("retry-after") == wait.to_string());
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     for chat in [
         json!({"type": "chat", "content": "x", "conversationId": "c"}),
         json!({"type": "chat", "content": "x"}),
     ] {
-        window.send(&chat).await;
-        let refused = window.next_any().await;
+        connection.send(&chat).await;
+        let refused = connection.next_any().await;
         assert_eq!((&refused["type"], &refused["code"]), (&json!("chat_error"), &json!("limit_reached")));
         assert!(refused["retry_after"].is_u64() && refused["retry"] == "same", "{refused}");
     }
@@ -163,21 +163,21 @@ async fn of_two_hundred_chats_at_the_limit_no_more_are_made_than_fit() {
 async fn three_replies_at_a_time_are_made_for_a_user() {
     let studio = limited(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "10")).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let chat = |id: &str| json!({"type": "chat", "content": "/tokens 300", "conversationId": id});
     for id in ["a", "b", "c"] {
-        window.send(&chat(id)).await;
-        window.next("chat_accepted").await;
+        connection.send(&chat(id)).await;
+        connection.next("chat_accepted").await;
     }
-    window.send(&chat("d")).await;
-    let refused = window.next("chat_error").await;
+    connection.send(&chat("d")).await;
+    let refused = connection.next("chat_error").await;
     assert_eq!((&refused["code"], &refused["retryable"]), (&json!("too_many_replies"), &json!(true)));
     assert_eq!(usage(&user).await["today"]["running"], 3);
-    window.next("chat_complete").await;
-    window.send(&chat("d")).await;
-    window.next("chat_accepted").await;
+    connection.next("chat_complete").await;
+    connection.send(&chat("d")).await;
+    connection.next("chat_accepted").await;
     for _ in 0..3 {
-        window.next("chat_complete").await;
+        connection.next("chat_complete").await;
     }
     let usage = settled(&user).await;
     assert_eq!(usage["today"]["output_tokens"], 1200);
@@ -189,18 +189,18 @@ async fn a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next() {
         limited(|options| options.variable("REPLIES_AT_ONCE", "1").variable("OFFLINE_TOKEN_DELAY_MS", "10"))
             .await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     studio.faults().invocations(InvocationFault::Lost, Some("StrandedFunction"), When::Always);
-    window.send(&json!({"type": "chat", "content": "/tokens 5000", "max_tokens": 5000})).await;
-    window.next("chat_accepted").await;
-    while window.next("chat_chunk").await["seq"] != 12 {}
+    connection.send(&json!({"type": "chat", "content": "/tokens 5000", "max_tokens": 5000})).await;
+    connection.next("chat_accepted").await;
+    while connection.next("chat_chunk").await["seq"] != 12 {}
     studio.kill_all("replies");
-    let window = tokio::sync::Mutex::new(window);
+    let connection = tokio::sync::Mutex::new(connection);
     eventually_each(std::time::Duration::from_millis(700), "there is room again", async || {
-        let mut window = window.lock().await;
-        window.send(&json!({"type": "chat", "content": "hello", "conversationId": "next"})).await;
+        let mut connection = connection.lock().await;
+        connection.send(&json!({"type": "chat", "content": "hello", "conversationId": "next"})).await;
         loop {
-            let frame = window.next_any().await;
+            let frame = connection.next_any().await;
             match frame["type"].as_str() {
                 Some("chat_accepted") => return Some(()),
                 Some("chat_error") => {
@@ -212,7 +212,7 @@ async fn a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next() {
         }
     })
     .await;
-    window.lock().await.next("chat_complete").await;
+    connection.lock().await.next("chat_complete").await;
     let usage = settled(&user).await;
     let (output, reserved) = (&usage["today"]["output_tokens"], &usage["today"]["reserved_tokens"]);
     assert!(output.as_u64() > Some(50) && output.as_u64() < Some(1000) && *reserved == 0, "{usage}");
@@ -223,13 +223,13 @@ async fn a_reply_of_a_deleted_conversation_is_settled_all_the_same() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let protocol = Protocol::OpenAi;
     let parts = [protocol.begin(7), protocol.text("Half of what there was to be said")];
     let parts = parts.into_iter().map(String::into_bytes).collect();
     provider.script([Act::Stream(parts, std::time::Duration::ZERO, Ending::Never)]);
-    window.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
-    window.next("chat_chunk").await;
+    connection.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
+    connection.next("chat_chunk").await;
     user.delete("/api/conversations/c").await.expect(200);
     // Asking for the usage gives back what no reply holds, and the items of this one are gone.
     let usage = settled(&user).await;
@@ -250,13 +250,13 @@ async fn a_reply_whose_conversation_and_worker_are_gone_is_settled_by_its_last_c
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let protocol = Protocol::OpenAi;
     let parts = [protocol.begin(7), protocol.text("Half of what there was to be said")];
     let parts = parts.into_iter().map(String::into_bytes).collect();
     provider.script([Act::Stream(parts, std::time::Duration::ZERO, Ending::Never)]);
-    window.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
-    window.next("chat_chunk").await;
+    connection.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
+    connection.next("chat_chunk").await;
     eventually("a checkpoint has been written", async || {
         let items = conversation_items(&studio, &user, "c").await;
         items.iter().any(|item| item.get("charge").is_some()).then_some(())
@@ -274,9 +274,9 @@ async fn a_switch_turns_all_models_off() {
     let studio = limited(|options| options.variable("MODELS_ENABLED", "false")).await;
     let user = studio.user("alice").await;
     assert_eq!(user.post("/api/chat", &ask("hi", 10)).await.expect(503).body["code"], "models_off");
-    let mut window = user.window().await;
-    window.send(&json!({"type": "chat", "content": "hi", "conversationId": "c"})).await;
-    assert_eq!(window.next("chat_error").await["code"], "models_off");
+    let mut connection = user.connect().await;
+    connection.send(&json!({"type": "chat", "content": "hi", "conversationId": "c"})).await;
+    assert_eq!(connection.next("chat_error").await["code"], "models_off");
     // All else works.
     user.conversation("d", &["one"]).await;
 }

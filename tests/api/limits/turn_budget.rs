@@ -1,5 +1,4 @@
-//! What a turn costs: 400 tokens in 7.5 s in a conversation that is there, watched by one window.
-
+//! What a turn costs: 400 tokens in 7.5 s in a conversation that is there, watched by one connection.
 use std::time::Instant;
 
 use serde_json::json;
@@ -23,15 +22,15 @@ async fn a_turn_keeps_to_its_budget() {
 pub(crate) async fn turn() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "19")).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let say = |id: &str, content: &str| json!({"type": "chat", "conversationId": "c", "id": id, "content": content});
-    window.chat(&say("m1", "hello")).await;
+    connection.chat(&say("m1", "hello")).await;
     studio.reset_meter();
     let start = Instant::now();
-    window.send(&say("m2", "/tokens 400")).await;
-    window.next("chat_complete").await;
+    connection.send(&say("m2", "/tokens 400")).await;
+    connection.next("chat_complete").await;
     let seconds = start.elapsed().as_secs_f64();
-    let posts = window.unasked().len() as f64 + 1.0;
+    let posts = connection.unasked().len() as f64 + 1.0;
     let meter = studio.meter();
     let (total, transactions, updates) =
         (meter.total(), meter.operation("TransactWriteItems"), meter.operation("UpdateItem"));

@@ -1,5 +1,4 @@
 //! Real providers: what they are asked, and what a client sees of their answers and of their failures.
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -74,13 +73,15 @@ async fn the_models_that_can_be_asked_are_listed_and_no_other_is() {
     let refused = user.post("/api/chat", &body).await.expect(422).body;
     assert_eq!(refused["code"], "unknown_model");
     assert!(refused["detail"].as_str().unwrap().contains("gpt-4o"), "{refused}");
-    let mut window = user.window().await;
-    window.send(&json!({"type": "chat", "content": "hi", "model": "made-up", "conversationId": "c"})).await;
-    let refused = window.next("chat_error").await;
+    let mut connection = user.connect().await;
+    connection
+        .send(&json!({"type": "chat", "content": "hi", "model": "made-up", "conversationId": "c"}))
+        .await;
+    let refused = connection.next("chat_error").await;
     assert_eq!((&refused["code"], &refused["retryable"]), (&json!("unknown_model"), &json!(false)));
     user.get("/api/conversations/c").await.expect(404);
     // Who names none gets the default, under its own name.
-    let (_, complete) = window.chat(&json!({"type": "chat", "content": "hi"})).await;
+    let (_, complete) = connection.chat(&json!({"type": "chat", "content": "hi"})).await;
     assert_eq!(complete["model"], "llama");
     assert_eq!(provider.asked()[0].body["model"], "llama3.2:1b");
 }
@@ -209,9 +210,9 @@ async fn another_model_answers_when_the_first_does_not_begin() {
     assert_eq!((&answer["model"], &answer["content"]), (&json!("claude-sonnet-4-5"), &json!("one two")));
     assert_eq!(provider.asked().len(), 4);
     provider.script(failing());
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let chat = json!({"type": "chat", "content": "one two", "model": "gpt-4o"});
-    let (_, complete) = window.chat(&chat).await;
+    let (_, complete) = connection.chat(&chat).await;
     assert_eq!(complete["model"], "claude-sonnet-4-5");
     // The fallback has no fallback.
     provider.script(failing());
@@ -223,27 +224,27 @@ async fn thoughts_come_apart_from_the_answer_and_are_not_kept() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     for protocol in BOTH {
         let parts =
             [protocol.begin(7), protocol.thought("Hmm, "), protocol.thought("well."), protocol.text("42")];
         provider.script([proper(parts.into_iter().chain([protocol.finish("stop", 7, 9), protocol.done()]))]);
         let id = format!("{protocol:?}");
         let chat = json!({"type": "chat", "content": "?", "model": protocol.model(), "conversationId": id});
-        window.send(&chat).await;
-        let complete = window.next("chat_complete").await;
+        connection.send(&chat).await;
+        let complete = connection.next("chat_complete").await;
         assert_eq!((&complete["content"], &complete["tokens"]), (&json!("42"), &json!(9)));
         let mut thoughts = String::new();
-        let count = window.unasked().iter().filter(|frame| frame["type"] == "chat_reasoning").count();
+        let count = connection.unasked().iter().filter(|frame| frame["type"] == "chat_reasoning").count();
         for seq in 0..count {
-            let thought = window.next("chat_reasoning").await;
+            let thought = connection.next("chat_reasoning").await;
             assert_eq!(thought["seq"], seq);
             thoughts.push_str(thought["content"].as_str().unwrap());
         }
         assert_eq!(thoughts, "Hmm, well.");
         let stored = user.get(&format!("/api/conversations/{id}")).await.expect(200).body;
         assert_eq!(stored["messages"][1]["content"], "42", "{stored}");
-        window.next("chat_chunk").await;
+        connection.next("chat_chunk").await;
     }
 }
 
@@ -252,7 +253,7 @@ async fn a_reply_that_breaks_off_says_why_and_keeps_what_had_come() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let protocol = Protocol::Anthropic;
     provider.script([proper([
         protocol.begin(7),
@@ -260,13 +261,13 @@ async fn a_reply_that_breaks_off_says_why_and_keeps_what_had_come() {
         protocol.error("overloaded_error"),
     ])]);
     let say = |id: &str| json!({"type": "chat", "content": "one two", "model": protocol.model(), "conversationId": id});
-    window.send(&say("half")).await;
-    let error = window.next("chat_error").await;
+    connection.send(&say("half")).await;
+    let error = connection.next("chat_error").await;
     let told = ["code", "status", "retryable"].map(|name| error[name].clone());
     assert_eq!(told, [json!("model_overloaded"), json!("interrupted"), json!(true)]);
     provider.script([refusal(429, vec![("retry-after", "60".to_owned())])]);
-    window.send(&say("none")).await;
-    let error = window.next("chat_error").await;
+    connection.send(&say("none")).await;
+    let error = connection.next("chat_error").await;
     let told = ["code", "status", "retry_after"].map(|name| error[name].clone());
     assert_eq!(told, [json!("model_overloaded"), json!("failed"), json!(60)]);
     for (id, status, content) in [("half", "interrupted", "Half a "), ("none", "failed", "")] {

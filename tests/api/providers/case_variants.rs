@@ -1,12 +1,11 @@
 //! More of each class of what providers send: other places for null, other reasons, other errors, other cuts, both protocols.
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::providers::cases::{CLAUDE, Expected, GPT, complete, failed, interrupted, studio_at, try_case};
-use crate::support::case_provider::{Case, CaseProvider};
+use crate::support::provider::cases::{Case, CaseProvider};
 
 /// An event that says something.
 fn say(text: &str) -> String {

@@ -1,12 +1,11 @@
 //! What real providers send, and what comes of it: the message that is stored, what is booked, how often the provider is asked,
 //! and what the conversation is called.
-
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::case_provider::{Case, CaseProvider};
+use crate::support::provider::cases::{Case, CaseProvider};
 use crate::support::{TestStudio, User, eventually, studio_with};
 
 /// Models of all kinds. `thinker` reasons; `plain` is given up after a second of silence.
@@ -113,10 +112,10 @@ pub(crate) async fn try_case(
     let Expected { name, model, .. } = *expected;
     let username: String = name.replace(' ', "_");
     let user = studio.user(&format!("u_{username}")).await;
-    let mut window = user.window().await;
-    window.send(&json!({"type": "chat", "content": name, "model": model, "conversationId": "c"})).await;
+    let mut connection = user.connect().await;
+    connection.send(&json!({"type": "chat", "content": name, "model": model, "conversationId": "c"})).await;
     let last = loop {
-        let frame = window.next_any().await;
+        let frame = connection.next_any().await;
         if frame["type"] == "chat_complete" || frame["type"] == "chat_error" {
             break frame;
         }
@@ -208,9 +207,9 @@ async fn titles_are_found_behind_thoughts_and_in_json_and_never_in_what_broke_of
         let studio = &studio;
         async move {
             let user = studio.user(&format!("u_{name}")).await;
-            let mut window = user.window().await;
+            let mut connection = user.connect().await;
             let asked = format!("{name}\n# more");
-            window
+            connection
                 .chat(&json!({"type": "chat", "content": asked, "model": GPT, "conversationId": "c"}))
                 .await;
             usage(&user).await;

@@ -1,6 +1,5 @@
 //! Providers that nobody here wrote: llmock, which plays both and judges its clients, and a real small model on this machine.
 //! `.ci/run` installs them; where they are not, these tests say so and prove nothing.
-
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::support::{User, eventually, studio_with};
+use crate::support::{Answer, User, eventually, studio_with};
 
 /// Something in the folder that `.ci/run` installs to.
 fn installed(name: &str) -> Option<PathBuf> {
@@ -71,7 +70,7 @@ impl Llmock {
     }
 }
 
-async fn ask(user: &User, model: &str) -> crate::support::Answer {
+async fn ask(user: &User, model: &str) -> Answer {
     let messages =
         json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "one two three"}]);
     user.post("/api/chat", &json!({"messages": messages, "model": model})).await
@@ -148,9 +147,9 @@ async fn a_real_model_on_this_machine_answers_token_by_token() {
     })
     .await;
     let user = studio.user("alice").await;
-    let mut window = user.window().await;
+    let mut connection = user.connect().await;
     let chat = json!({"type": "chat", "conversationId": "c", "content": "Say hello to my friend Bob.", "temperature": 0, "max_tokens": 24});
-    let (text, complete) = window.chat(&chat).await;
+    let (text, complete) = connection.chat(&chat).await;
     assert!(text.len() > 5 && complete["content"] == text, "{complete}");
     let tokens = complete["tokens"].as_u64().unwrap();
     assert!((3..=24).contains(&tokens) && complete["seq"].as_u64() > Some(1), "{complete}");

@@ -1,6 +1,5 @@
 //! Errors name fields of the interface and positions, and never what the client sent: no unknown field, no value, no name of a
 //! node, no parameter of a query.
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -97,7 +96,7 @@ async fn values_of_the_wrong_type_are_not_repeated() {
 #[tokio::test]
 async fn frames_are_refused_without_repeating_them() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     for name in names().into_iter().filter(|name| name.len() < 20_000) {
         for frame in [
             json!({"type": "chat", "content": "x", "max_tokens": name}),
@@ -105,8 +104,8 @@ async fn frames_are_refused_without_repeating_them() {
             json!({"type": "stop", "messageId": [name]}),
             json!({"type": name}),
         ] {
-            window.send(&frame).await;
-            let answer = window.try_next().await.expect("an answer").to_string();
+            connection.send(&frame).await;
+            let answer = connection.try_next().await.expect("an answer").to_string();
             assert!(answer.contains("error") && !answer.contains(ECHO), "{frame}: {answer}");
         }
     }

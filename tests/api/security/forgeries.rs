@@ -1,11 +1,10 @@
 //! Forged access tokens: none passes, over HTTP, at the connect or in an `auth` frame.
-
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::support::{TestStudio, User, Window, eventually, studio_with};
+use crate::support::{Connection, TestStudio, User, eventually, studio_with};
 
 /// Even who knows the secret does not get in with anything but a token as we make them.
 pub(crate) const SECRET: &str = "3f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e";
@@ -159,7 +158,7 @@ async fn forger(studio: &TestStudio, ada: &User) -> Forger {
     let forger = Forger::new(&ada.token);
     let genuine = ada.with_token(&forger.genuine());
     genuine.get("/api/auth/me").await.expect(200);
-    drop(Window::open(&format!("{}?token={}", studio.ws_url(), forger.genuine())).await.unwrap());
+    drop(Connection::open(&format!("{}?token={}", studio.ws_url(), forger.genuine())).await.unwrap());
     forger
 }
 
@@ -177,17 +176,17 @@ async fn no_forged_token_passes_over_http_at_the_connect_or_in_a_frame() {
         // What is no header value is not sent, and so cannot pass.
         over_http += u32::from(ada.with_token(token).get("/api/auth/me").await.status == 200);
         let address = format!("{}?token={token}", studio.ws_url());
-        at_connect += u32::from(Window::open(&address).await.is_ok());
-        let mut window = studio.window().await;
-        window.send(&json!({"type": "auth", "token": token})).await;
-        in_frames += u32::from(window.next_any().await["type"] != "auth_failed");
+        at_connect += u32::from(Connection::open(&address).await.is_ok());
+        let mut connection = studio.connect().await;
+        connection.send(&json!({"type": "auth", "token": token})).await;
+        in_frames += u32::from(connection.next_any().await["type"] != "auth_failed");
     }
     println!(
         "{} forged tokens: {over_http} accepted over HTTP, {at_connect} at the connect, {in_frames} in auth frames",
         forged.len()
     );
     assert_eq!((over_http, at_connect, in_frames), (0, 0, 0));
-    eventually("every refused window is closed", || async { (studio.connections() == 0).then_some(()) })
+    eventually("every refused connection is closed", || async { (studio.connections() == 0).then_some(()) })
         .await;
     ada.with_token(&forger.genuine()).get("/api/auth/me").await.expect(200);
 }

@@ -1,12 +1,10 @@
 //! Guesses at passwords: bounded for each account and each address, and telling nothing.
-
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::accounts::passwords::dynamodb;
-use crate::support::{Answer, Client, PASSWORD, TestStudio, eventually, studio, studio_with};
+use crate::support::{Answer, Client, PASSWORD, TestStudio, dynamodb, eventually, studio, studio_with};
 
 fn guess(username: &str, number: usize) -> Value {
     json!({"username": username, "password": format!("my guess number {number}")})
@@ -127,7 +125,7 @@ async fn right_logins_of_one_address_leave_no_failures() {
 }
 
 #[tokio::test]
-async fn logins_beyond_the_limit_on_requests_are_no_guesses_in_the_next_window() {
+async fn logins_beyond_the_limit_on_requests_are_no_guesses_in_the_next_connection() {
     let limits =
         |options: local::Options| options.variable("RATE_LIMIT", "8").variable("RATE_LIMIT_WINDOW", "3");
     let studio = studio_with(limits).await;

@@ -1,12 +1,10 @@
 //! Nobody reads or changes what is not theirs, or learns that it is there.
-
 use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::conversations::statistics::assert_statistics_match;
-use crate::support::{Answer, Client, PASSWORD, User, send, studio};
+use crate::support::{Answer, Client, PASSWORD, User, assert_statistics_match, path_of, send, studio};
 
 /// All that a user can see of their own.
 async fn view(user: &User) -> [Value; 4] {
@@ -101,7 +99,7 @@ async fn what_is_anothers_reads_as_absent_on_every_route() {
         format!("../{}/private", owner.id),
         format!("private&user={}", owner.id),
     ] {
-        stranger.get(&crate::conversations::storage::path_of(&id)).await.expect(404);
+        stranger.get(&path_of(&id)).await.expect(404);
     }
     assert_eq!(view(&owner).await, before);
     assert_eq!(view(&stranger).await, nothing);
@@ -155,9 +153,9 @@ async fn the_same_id_is_another_conversation_for_each_user() {
     assert_eq!(answer.body["title"], "Hers");
     bob.delete(path).await.expect(200);
     assert_eq!(alice.get(path).await.expect(200).body["title"], "Hers");
-    let mut window = bob.window().await;
-    window.send(&json!({"type": "chat", "content": "hello", "conversationId": "hers-too"})).await;
-    window.reply().await;
+    let mut connection = bob.connect().await;
+    connection.send(&json!({"type": "chat", "content": "hello", "conversationId": "hers-too"})).await;
+    connection.reply().await;
     alice.get("/api/conversations/hers-too").await.expect(404);
     for user in [&alice, &bob] {
         assert_statistics_match(user, &user.username).await;

@@ -1,8 +1,7 @@
 //! The signing secret is rotated, and nobody is logged out.
-
 use serde_json::json;
 
-use crate::support::{PASSWORD, Window, studio_with};
+use crate::support::{Connection, PASSWORD, studio_with};
 
 const SECRETS: [&str; 3] = [
     "3f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e",
@@ -28,8 +27,8 @@ async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_a
     let new_token = refreshed["access_token"].as_str().unwrap();
     ada.with_token(new_token).get("/api/stats").await.expect(200);
     ada.get("/api/stats").await.expect(200);
-    let mut window = Window::open(&format!("{}?token={new_token}", studio.ws_url())).await.unwrap();
-    window.next("auth_success").await;
+    let mut connection = Connection::open(&format!("{}?token={new_token}", studio.ws_url())).await.unwrap();
+    connection.next("auth_success").await;
     // A second rotation ends what the first secret signed.
     studio.rotate_secret("SECRET_KEY", SECRETS[2]).unwrap();
     for function in studio.functions() {

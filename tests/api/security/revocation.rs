@@ -1,14 +1,13 @@
 //! A session that was revoked leaves nothing behind, also while an instance still remembers it as good.
-
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::accounts::mails::token;
-use crate::accounts::passwords::dynamodb;
-use crate::support::{Answer, Client, PASSWORD, TestStudio, User, eventually, send, studio};
+use crate::support::{
+    Answer, Client, PASSWORD, TestStudio, User, dynamodb, eventually, mailed_token, send, studio,
+};
 
 const NEW_PASSWORD: &str = "another long passphrase";
 
@@ -28,7 +27,7 @@ impl Revocation {
                 let email = format!("{}@example.com", user.username);
                 let visitor = studio.visitor();
                 visitor.post("/api/auth/password/forgot", &json!({"email": email})).await.expect(200);
-                let mailed = token(studio, &email, "reset-password", &[]).await;
+                let mailed = mailed_token(studio, &email, "reset-password", &[]).await;
                 warm(user).await;
                 let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
                 visitor.post("/api/auth/password/reset", &reset).await.expect(200);

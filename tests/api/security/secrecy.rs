@@ -1,10 +1,9 @@
 //! Nothing secret is logged or told: canaries go through every route, in good requests and bad ones.
-
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, TestStudio, Window, eventually, send, studio_with};
+use crate::support::{Answer, Client, Connection, TestStudio, eventually, send, studio_with};
 
 const PASSWORD: &str = "canary-password-7f3a9c";
 const NEW_PASSWORD: &str = "canary-changed-8b2e1d";
@@ -97,15 +96,15 @@ async fn live(studio: &TestStudio, canaries: &mut Canaries) {
 
 #[expect(clippy::cognitive_complexity, reason = "one request after another")]
 async fn chat(studio: &TestStudio, user: &Client, canaries: &mut Canaries, [token, ticket]: [&str; 2]) {
-    let mut window = Window::open(&format!("{}?ticket={ticket}", studio.ws_url())).await.unwrap();
-    window.next("auth_success").await;
-    assert!(Window::open(&format!("{}?ticket={ticket}", studio.ws_url())).await.is_err());
-    assert!(Window::open(&format!("{}?token={token}x", studio.ws_url())).await.is_err());
-    window.chat(&json!({"type": "chat", "content": PROMPT, "conversationId": "c"})).await;
-    window.send(&json!({"type": "chat", "content": [PROMPT]})).await;
-    let refused = window.next("error").await;
+    let mut connection = Connection::open(&format!("{}?ticket={ticket}", studio.ws_url())).await.unwrap();
+    connection.next("auth_success").await;
+    assert!(Connection::open(&format!("{}?ticket={ticket}", studio.ws_url())).await.is_err());
+    assert!(Connection::open(&format!("{}?token={token}x", studio.ws_url())).await.is_err());
+    connection.chat(&json!({"type": "chat", "content": PROMPT, "conversationId": "c"})).await;
+    connection.send(&json!({"type": "chat", "content": [PROMPT]})).await;
+    let refused = connection.next("error").await;
     canaries.errors.push(refused.to_string());
-    let mut other = studio.window().await;
+    let mut other = studio.connect().await;
     other.send(&json!({"type": "auth", "token": format!("{token}x")})).await;
     canaries.errors.push(other.next("auth_failed").await.to_string());
     let body = json!({"id": "d", "title": PROMPT, "messages": [{"role": PROMPT, "content": PROMPT}]});

@@ -1,18 +1,17 @@
-//! Many windows of many users at once.
-
+//! Many connections of many users at once.
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{TestStudio, User, Window, studio_with};
+use crate::support::{Connection, TestStudio, User, studio_with};
 
 const USERS: usize = 5;
-const WINDOWS: usize = 10;
-/// How many of a user's windows ask something.
+const CONNECTIONS_EACH: usize = 10;
+/// How many of a user's connections ask something.
 const ASKING: usize = 2;
 
-/// A reply as one window saw it.
+/// A reply as one connection saw it.
 #[derive(Default)]
 struct Seen {
     text: String,
@@ -21,10 +20,10 @@ struct Seen {
 }
 
 /// Takes frames until all the user's replies are complete. Chunks must come in order, and be about this user alone.
-async fn watch(window: &mut Window, user: usize) -> BTreeMap<String, Seen> {
+async fn watch(connection: &mut Connection, user: usize) -> BTreeMap<String, Seen> {
     let mut replies: BTreeMap<String, Seen> = BTreeMap::new();
     while replies.values().filter(|seen| seen.complete.is_some()).count() < ASKING {
-        let frame = window.next_any().await;
+        let frame = connection.next_any().await;
         if frame["type"] == "chat_accepted" {
             continue;
         }
@@ -49,35 +48,35 @@ async fn watch(window: &mut Window, user: usize) -> BTreeMap<String, Seen> {
     replies
 }
 
-async fn enter(studio: &TestStudio, number: usize) -> (User, Vec<Window>) {
+async fn enter(studio: &TestStudio, number: usize) -> (User, Vec<Connection>) {
     let user = studio.user(&format!("user{number}")).await;
-    let windows = join_all((0..WINDOWS).map(|_| user.window())).await;
-    (user, windows)
+    let connections = join_all((0..CONNECTIONS_EACH).map(|_| user.connect())).await;
+    (user, connections)
 }
 
 #[tokio::test]
-async fn every_window_sees_all_replies_of_its_user_in_order_and_no_others() {
+async fn every_connection_sees_all_replies_of_its_user_in_order_and_no_others() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "4")).await;
     let mut crowd = join_all((0..USERS).map(|number| enter(&studio, number))).await;
-    assert_eq!(studio.connections(), USERS * WINDOWS);
-    for (number, (_, windows)) in crowd.iter_mut().enumerate() {
-        for (asking, window) in windows.iter_mut().take(ASKING).enumerate() {
+    assert_eq!(studio.connections(), USERS * CONNECTIONS_EACH);
+    for (number, (_, connections)) in crowd.iter_mut().enumerate() {
+        for (asking, connection) in connections.iter_mut().take(ASKING).enumerate() {
             let content = format!("<user {number}> ").repeat(30 + asking);
-            window.send(&json!({"type": "chat", "content": content})).await;
+            connection.send(&json!({"type": "chat", "content": content})).await;
         }
     }
-    let watching = crowd.iter_mut().enumerate().flat_map(|(number, (_, windows))| {
-        windows.iter_mut().map(move |window| async move { (number, watch(window, number).await) })
+    let watching = crowd.iter_mut().enumerate().flat_map(|(number, (_, connections))| {
+        connections.iter_mut().map(move |connection| async move { (number, watch(connection, number).await) })
     });
     let mut ids: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for (number, replies) in join_all(watching).await {
         ids.entry(number).or_default().extend(replies.into_keys());
     }
-    // All windows of a user saw the same replies, and no two users the same one.
+    // All connections of a user saw the same replies, and no two users the same one.
     assert!(ids.values().all(|ids| ids.len() == ASKING), "{ids:?}");
     assert_eq!(ids.values().flatten().collect::<BTreeSet<_>>().len(), USERS * ASKING);
-    for (_, windows) in &mut crowd {
-        windows[WINDOWS - 1].is_quiet().await;
+    for (_, connections) in &mut crowd {
+        connections[CONNECTIONS_EACH - 1].is_quiet().await;
     }
     let health = studio.visitor().get("/health").await.expect(200);
     assert_eq!(health.body["total_users"], USERS, "{}", health.text);

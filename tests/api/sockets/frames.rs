@@ -1,10 +1,9 @@
 //! WebSockets: opening and authenticating them, the frames but chat, and what may not be sent.
-
 use serde_json::{Value, json};
 
-use crate::support::{TestStudio, User, Window, studio, studio_with};
+use crate::support::{Connection, PASSWORD, TestStudio, User, studio, studio_with};
 
-/// The frame that authenticates a window.
+/// The frame that authenticates a connection.
 fn auth(token: &str) -> Value {
     json!({"type": "auth", "token": token})
 }
@@ -13,12 +12,12 @@ fn address(studio: &TestStudio, rest: &str) -> String {
     format!("{}{rest}", studio.ws_url())
 }
 
-/// Fails unless the window is told that its credentials are bad, and is closed.
-async fn assert_cast_out(mut window: Window) {
-    let frame = window.next_any().await;
+/// Fails unless the connection is told that its credentials are bad, and is closed.
+async fn assert_cast_out(mut connection: Connection) {
+    let frame = connection.next_any().await;
     assert_eq!(frame["type"], "auth_failed", "{frame}");
     assert!(frame["message"].is_string(), "{frame}");
-    window.closed().await;
+    connection.closed().await;
 }
 
 fn assert_refusal(frame: &Value, code: &str) {
@@ -31,15 +30,15 @@ async fn a_connect_with_a_token_is_greeted_by_itself() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
     // Each stays open: of one that closes, the next would be told.
-    let mut windows = Vec::new();
+    let mut connections = Vec::new();
     for rest in [format!("?token={}", alice.token), format!("/{}?token={}", alice.id, alice.token)] {
-        let mut window = Window::open(&address(&studio, &rest)).await.unwrap();
-        let greeting = window.next_any().await;
+        let mut connection = Connection::open(&address(&studio, &rest)).await.unwrap();
+        let greeting = connection.next_any().await;
         assert_eq!(greeting["type"], "auth_success", "{greeting}");
         assert!(greeting["message"].is_string(), "{greeting}");
         assert!(greeting["data"]["session_id"].as_str().unwrap().starts_with("sess_"), "{greeting}");
-        window.is_quiet().await;
-        windows.push(window);
+        connection.is_quiet().await;
+        connections.push(connection);
     }
 }
 
@@ -48,35 +47,35 @@ async fn a_connect_with_a_bad_token_or_to_another_users_address_is_refused() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     for token in ["", "garbage", "a.b.c", &format!("{}x", alice.token)] {
-        let refused = Window::open(&address(&studio, &format!("?token={token}"))).await.err();
+        let refused = Connection::open(&address(&studio, &format!("?token={token}"))).await.err();
         assert_eq!(refused, Some(401), "{token:?}");
     }
     for rest in [format!("/{}?token={}", bob.id, alice.token), format!("/nobody?token={}", alice.token)] {
-        assert_eq!(Window::open(&address(&studio, &rest)).await.err(), Some(403), "{rest}");
+        assert_eq!(Connection::open(&address(&studio, &rest)).await.err(), Some(403), "{rest}");
     }
     assert_eq!(studio.connections(), 0);
 }
 
 #[tokio::test]
-async fn an_auth_frame_gives_the_window_to_its_user() {
+async fn an_auth_frame_gives_the_connection_to_its_user() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    // Each alone: of a window of the same user that closes, the other would hear.
+    // Each alone: of a connection of the same user that closes, the other would hear.
     for (user, rest) in [(&alice, String::new()), (&bob, format!("/{}", bob.id))] {
-        let mut window = Window::open(&address(&studio, &rest)).await.unwrap();
-        window.send(&auth(&user.token)).await;
-        let answer = window.next_any().await;
+        let mut connection = Connection::open(&address(&studio, &rest)).await.unwrap();
+        connection.send(&auth(&user.token)).await;
+        let answer = connection.next_any().await;
         assert_eq!(answer["type"], "auth_success", "{answer}");
         assert!(answer["data"]["session_id"].is_string(), "{answer}");
-        window.is_quiet().await;
+        connection.is_quiet().await;
     }
-    let mut window = Window::open(&address(&studio, &format!("/{}", bob.id))).await.unwrap();
-    window.send(&auth(&alice.token)).await;
-    assert_cast_out(window).await;
+    let mut connection = Connection::open(&address(&studio, &format!("/{}", bob.id))).await.unwrap();
+    connection.send(&auth(&alice.token)).await;
+    assert_cast_out(connection).await;
 }
 
 #[tokio::test]
-async fn a_bad_token_in_an_auth_frame_closes_the_window() {
+async fn a_bad_token_in_an_auth_frame_closes_the_connection() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
     let bad = [
@@ -89,30 +88,29 @@ async fn a_bad_token_in_an_auth_frame_closes_the_window() {
         json!({"type": "auth", "data": {"token": alice.token}}),
     ];
     for frame in &bad {
-        let mut window = studio.window().await;
-        window.send(frame).await;
-        assert_cast_out(window).await;
+        let mut connection = studio.connect().await;
+        connection.send(frame).await;
+        assert_cast_out(connection).await;
     }
 }
 
 #[tokio::test]
 async fn a_token_that_is_over_opens_nothing() {
     let studio = studio_with(|options| options.variable("ACCESS_TOKEN_EXPIRE_MINUTES", "0")).await;
-    let registration =
-        json!({"username": "alice", "email": "a@example.com", "password": crate::support::PASSWORD});
+    let registration = json!({"username": "alice", "email": "a@example.com", "password": PASSWORD});
     let answer = studio.visitor().post("/api/auth/register", &registration).await.expect(200);
     let token = answer.body["access_token"].as_str().unwrap();
-    assert_eq!(Window::open(&address(&studio, &format!("?token={token}"))).await.err(), Some(401));
-    let mut window = studio.window().await;
-    window.send(&auth(token)).await;
-    assert_cast_out(window).await;
+    assert_eq!(Connection::open(&address(&studio, &format!("?token={token}"))).await.err(), Some(401));
+    let mut connection = studio.connect().await;
+    connection.send(&auth(token)).await;
+    assert_cast_out(connection).await;
 }
 
 #[tokio::test]
 async fn before_authentication_every_frame_is_an_error_and_none_has_an_effect() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = studio.window().await;
+    let mut connection = studio.connect().await;
     let frames = [
         r#"{"type":"ping"}"#,
         r#"{"type":"chat","content":"hello","conversationId":"c"}"#,
@@ -121,15 +119,15 @@ async fn before_authentication_every_frame_is_an_error_and_none_has_an_effect() 
         "not JSON",
     ];
     for frame in frames {
-        window.send_text(frame).await;
+        connection.send_text(frame).await;
     }
     for _ in frames {
-        assert_refusal(&window.next_any().await, "unauthenticated");
+        assert_refusal(&connection.next_any().await, "unauthenticated");
     }
-    // The window can still authenticate, and what it asked for before does not happen now.
-    window.send(&auth(&alice.token)).await;
-    assert_eq!(window.next_any().await["type"], "auth_success");
-    window.is_quiet().await;
+    // The connection can still authenticate, and what it asked for before does not happen now.
+    connection.send(&auth(&alice.token)).await;
+    assert_eq!(connection.next_any().await["type"], "auth_success");
+    connection.is_quiet().await;
     assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
 }
 
@@ -137,26 +135,26 @@ async fn before_authentication_every_frame_is_an_error_and_none_has_an_effect() 
 async fn a_frame_right_behind_the_auth_frame_works() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = studio.window().await;
-    window.send(&auth(&alice.token)).await;
-    window.send(&json!({"type": "ping"})).await;
-    window.next("auth_success").await;
-    window.next("pong").await;
-    assert!(window.unasked().is_empty(), "{:?}", window.unasked());
+    let mut connection = studio.connect().await;
+    connection.send(&auth(&alice.token)).await;
+    connection.send(&json!({"type": "ping"})).await;
+    connection.next("auth_success").await;
+    connection.next("pong").await;
+    assert!(connection.unasked().is_empty(), "{:?}", connection.unasked());
 }
 
 #[tokio::test]
-async fn a_window_can_renew_its_token_but_not_change_its_user() {
+async fn a_connection_can_renew_its_token_but_not_change_its_user() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    let login = json!({"username": "alice", "password": crate::support::PASSWORD});
+    let login = json!({"username": "alice", "password": PASSWORD});
     let login = studio.visitor().post("/api/auth/login", &login).await.expect(200);
-    let mut window = alice.window().await;
-    window.send(&auth(login.body["access_token"].as_str().unwrap())).await;
-    assert_eq!(window.next_any().await["type"], "auth_success");
-    window.is_quiet().await;
-    window.send(&auth(&bob.token)).await;
-    assert_cast_out(window).await;
+    let mut connection = alice.connect().await;
+    connection.send(&auth(login.body["access_token"].as_str().unwrap())).await;
+    assert_eq!(connection.next_any().await["type"], "auth_success");
+    connection.is_quiet().await;
+    connection.send(&auth(&bob.token)).await;
+    assert_cast_out(connection).await;
     let health = studio.visitor().get("/health").await.expect(200);
     assert!(health.body["active_connections"].as_u64().unwrap() <= 1, "{}", health.text);
 }
@@ -164,25 +162,25 @@ async fn a_window_can_renew_its_token_but_not_change_its_user() {
 #[tokio::test]
 async fn ping_is_answered_whatever_else_an_old_client_puts_into_it() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let data = json!({"timestamp": 1, "nested": [{"a": null}]});
     for frame in [json!({"type": "ping"}), json!({"type": "ping", "data": data, "timestamp": "x"})] {
-        window.send(&frame).await;
-        assert_eq!(window.next_any().await, json!({"type": "pong"}));
+        connection.send(&frame).await;
+        assert_eq!(connection.next_any().await, json!({"type": "pong"}));
     }
 }
 
-/// Two windows of one user, and one of another.
-async fn three_windows(studio: &TestStudio) -> (User, [Window; 3]) {
+/// Two connections of one user, and one of another.
+async fn three_connections(studio: &TestStudio) -> (User, [Connection; 3]) {
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    let windows = [alice.window().await, alice.window().await, bob.window().await];
-    (alice, windows)
+    let connections = [alice.connect().await, alice.connect().await, bob.connect().await];
+    (alice, connections)
 }
 
 #[tokio::test]
-async fn typing_is_shown_in_the_users_other_windows_only() {
+async fn typing_is_shown_in_the_users_other_connections_only() {
     let studio = studio().await;
-    let (alice, [mut typing, mut other, mut strange]) = three_windows(&studio).await;
+    let (alice, [mut typing, mut other, mut strange]) = three_connections(&studio).await;
     typing.send(&json!({"type": "typing", "conversationId": "c 1", "is_typing": true})).await;
     let shown = json!({"type": "user_typing", "user_id": alice.id, "conversationId": "c 1"});
     assert_eq!(other.next_any().await, shown);
@@ -190,15 +188,15 @@ async fn typing_is_shown_in_the_users_other_windows_only() {
     assert_eq!(other.next_any().await, json!({"type": "user_typing", "user_id": alice.id}));
     typing.send(&json!({"type": "typing", "conversationId": "\u{7}"})).await;
     assert_refusal(&typing.next_any().await, "invalid");
-    for window in [&mut typing, &mut other, &mut strange] {
-        window.is_quiet().await;
+    for connection in [&mut typing, &mut other, &mut strange] {
+        connection.is_quiet().await;
     }
 }
 
 #[tokio::test]
-async fn a_window_that_closes_is_told_to_the_users_other_windows_only() {
+async fn a_connection_that_closes_is_told_to_the_users_other_connections_only() {
     let studio = studio().await;
-    let (alice, [closing, mut other, mut strange]) = three_windows(&studio).await;
+    let (alice, [closing, mut other, mut strange]) = three_connections(&studio).await;
     closing.close().await;
     assert_eq!(other.next_any().await, json!({"type": "user_disconnected", "user_id": alice.id}));
     other.is_quiet().await;
@@ -208,9 +206,9 @@ async fn a_window_that_closes_is_told_to_the_users_other_windows_only() {
 }
 
 #[tokio::test]
-async fn a_frame_that_makes_no_sense_is_an_error_and_the_window_lives_on() {
+async fn a_frame_that_makes_no_sense_is_an_error_and_the_connection_lives_on() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let deep = format!(r#"{{"type":"chat","content":"x","data":{}{}}}"#, "[".repeat(200), "]".repeat(200));
     let bad = [
         (r#"{"type":"nonsense"}"#, "invalid"),
@@ -227,17 +225,17 @@ async fn a_frame_that_makes_no_sense_is_an_error_and_the_window_lives_on() {
         (deep.as_str(), "malformed_json"),
     ];
     for (frame, code) in bad {
-        window.send_text(frame).await;
-        assert_refusal(&window.next_any().await, code);
+        connection.send_text(frame).await;
+        assert_refusal(&connection.next_any().await, code);
     }
-    window.is_quiet().await;
+    connection.is_quiet().await;
 }
 
 #[tokio::test]
 async fn a_chat_that_breaks_a_rule_is_refused_and_stores_nothing() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut window = alice.window().await;
+    let mut connection = alice.connect().await;
     let long = "x".repeat(129);
     let bad = [
         json!({"content": null}),
@@ -262,19 +260,19 @@ async fn a_chat_that_breaks_a_rule_is_refused_and_stores_nothing() {
     ];
     for mut frame in bad {
         frame["type"] = json!("chat");
-        window.send(&frame).await;
-        let answer = window.next_any().await;
+        connection.send(&frame).await;
+        let answer = connection.next_any().await;
         let is_refusal = answer["type"] == "error" || answer["type"] == "chat_error";
         assert!(is_refusal && answer["code"] == "invalid", "{frame}: {answer}");
     }
-    window.is_quiet().await;
+    connection.is_quiet().await;
     assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
 }
 
 #[tokio::test]
 async fn half_a_character_in_a_field_is_refused_by_the_fields_name_and_ignored_elsewhere() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let bad = [
         ("content", r#"{"type":"chat","content":"\ud800"}"#),
         ("content", r#"{"type":"chat","content":"a\udc00b","conversationId":"c"}"#),
@@ -287,8 +285,8 @@ async fn half_a_character_in_a_field_is_refused_by_the_fields_name_and_ignored_e
         ("conversationId", r#"{"type":"typing","conversationId":"\ud800"}"#),
     ];
     for (field, frame) in bad {
-        window.send_text(frame).await;
-        let answer = window.next_any().await;
+        connection.send_text(frame).await;
+        let answer = connection.next_any().await;
         assert_eq!(
             (&answer["type"], &answer["code"]),
             (&json!("error"), &json!("invalid")),
@@ -296,21 +294,21 @@ async fn half_a_character_in_a_field_is_refused_by_the_fields_name_and_ignored_e
         );
         assert!(answer["message"].as_str().unwrap().starts_with(&format!("{field}: ")), "{frame}: {answer}");
     }
-    window.send_text(r#"{"type":"ping","data":"\ud800"}"#).await;
-    assert_eq!(window.next_any().await, json!({"type": "pong"}));
-    let mut window = studio.window().await;
-    window.send_text(r#"{"type":"auth","token":"\ud800"}"#).await;
-    assert_cast_out(window).await;
+    connection.send_text(r#"{"type":"ping","data":"\ud800"}"#).await;
+    assert_eq!(connection.next_any().await, json!({"type": "pong"}));
+    let mut connection = studio.connect().await;
+    connection.send_text(r#"{"type":"auth","token":"\ud800"}"#).await;
+    assert_cast_out(connection).await;
 }
 
 #[tokio::test]
 async fn any_text_up_to_the_limit_comes_back_as_it_was_sent() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let odd = "\u{0}\u{1}\u{7f} e\u{301} \u{202e}rtl\u{202c} 👩‍👩‍👧‍👦 \u{feff}\u{200d} \u{10ffff} \"\\/ \r\n\t";
     let huge = format!("{}{}", "好👍 ".repeat(500), "x".repeat(20_000));
     for content in [odd, huge.as_str()] {
-        let (text, complete) = window.chat(&json!({"type": "chat", "content": content})).await;
+        let (text, complete) = connection.chat(&json!({"type": "chat", "content": content})).await;
         assert!(text.ends_with(content), "{text:?}");
         // The last part of a text that is longer than a frame.
         assert!(text.ends_with(complete["content"].as_str().unwrap()), "{complete}");
@@ -319,13 +317,13 @@ async fn any_text_up_to_the_limit_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn frames_that_are_too_large_or_binary_close_the_window() {
+async fn frames_that_are_too_large_or_binary_close_the_connection() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let mut large = alice.window().await;
+    let mut large = alice.connect().await;
     large.send(&json!({"type": "ping", "data": "x".repeat(33 * 1024)})).await;
     assert_eq!(u16::from(large.closed().await.unwrap().code), 1009);
-    let mut binary = alice.window().await;
+    let mut binary = alice.connect().await;
     binary.send_binary(br#"{"type":"ping"}"#).await;
     assert_eq!(u16::from(binary.closed().await.unwrap().code), 1003);
 }
@@ -338,13 +336,13 @@ async fn only_pages_of_allowed_origins_may_connect() {
     let alice = studio.user("alice").await;
     let with_token = address(&studio, &format!("?token={}", alice.token));
     for origin in ["https://a.example", "http://b:1"] {
-        let mut window = Window::open_from(&with_token, origin).await.unwrap();
-        window.next("auth_success").await;
+        let mut connection = Connection::open_from(&with_token, origin).await.unwrap();
+        connection.next("auth_success").await;
     }
     let strange = ["https://a.example.evil", "http://a.example", "https://A.example", "http://b", "null"];
     for origin in strange {
-        assert_eq!(Window::open_from(&with_token, origin).await.err(), Some(403), "{origin}");
-        assert_eq!(Window::open_from(&studio.ws_url(), origin).await.err(), Some(403), "{origin}");
+        assert_eq!(Connection::open_from(&with_token, origin).await.err(), Some(403), "{origin}");
+        assert_eq!(Connection::open_from(&studio.ws_url(), origin).await.err(), Some(403), "{origin}");
     }
-    Window::open(&with_token).await.unwrap().next("auth_success").await;
+    Connection::open(&with_token).await.unwrap().next("auth_success").await;
 }

@@ -1,9 +1,7 @@
 //! What a connection may do: how many a user has, how many frames each sends, how long they are, and until when.
-
 use serde_json::{Value, json};
 
-use crate::accounts::passwords::dynamodb;
-use crate::support::{TestStudio, User, Window, studio, studio_with};
+use crate::support::{Connection, TestStudio, User, dynamodb, studio, studio_with};
 
 /// A studio in which a connection may send 60 frames, in a window that outlasts the test.
 async fn limited() -> TestStudio {
@@ -19,32 +17,32 @@ fn stop() -> Value {
 }
 
 /// Sends this frame, each time the last one was answered, until it is refused: how many were answered, and the refusal.
-async fn until_refused(window: &mut Window, frame: &Value) -> (usize, Value) {
+async fn until_refused(connection: &mut Connection, frame: &Value) -> (usize, Value) {
     for answered in 0.. {
-        window.send(frame).await;
-        let answer = window.next_any().await;
+        connection.send(frame).await;
+        let answer = connection.next_any().await;
         if answer["code"] == "rate_limited" {
             return (answered, answer);
         }
     }
-    unreachable!("a window sends frames without end");
+    unreachable!("a connection sends frames without end");
 }
 
 #[tokio::test]
 async fn a_connection_sends_sixty_frames_to_the_hundred_requests_of_a_user_and_is_closed_when_it_goes_on() {
     let studio = limited().await;
     let user = studio.user("alice").await;
-    let (mut window, mut other) = (user.window().await, user.window().await);
-    let (answered, refused) = until_refused(&mut window, &stop()).await;
+    let (mut connection, mut other) = (user.connect().await, user.connect().await);
+    let (answered, refused) = until_refused(&mut connection, &stop()).await;
     assert_eq!((answered, &refused["type"]), (60, &json!("error")), "{refused}");
     other.is_quiet().await;
     // It goes on, and is closed.
     for _ in 0..400 {
-        if window.try_send(&stop()).await.is_err() {
+        if connection.try_send(&stop()).await.is_err() {
             break;
         }
     }
-    window.closed().await;
+    connection.closed().await;
     assert_eq!(other.next_any().await["type"], "user_disconnected");
     other.is_quiet().await;
 }
@@ -52,9 +50,9 @@ async fn a_connection_sends_sixty_frames_to_the_hundred_requests_of_a_user_and_i
 #[tokio::test]
 async fn turns_that_are_refused_count_and_are_told_in_the_words_of_turns() {
     let studio = limited().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let turn = json!({"type": "chat", "id": "m1", "content": "hello", "model": "gpt-4o", "temperature": 7});
-    let (answered, refused) = until_refused(&mut window, &turn).await;
+    let (answered, refused) = until_refused(&mut connection, &turn).await;
     // An instance learns of the others' with the next one that it refuses.
     assert!((60..=60 + studio.instances("sockets").len()).contains(&answered), "{answered}");
     assert_eq!((&refused["type"], &refused["id"]), (&json!("chat_error"), &json!("m1")), "{refused}");
@@ -65,8 +63,8 @@ async fn turns_that_are_refused_count_and_are_told_in_the_words_of_turns() {
 #[tokio::test]
 async fn pings_are_limited_as_far_as_instances_know_of_each_other() {
     let studio = limited().await;
-    let mut window = studio.user("alice").await.window().await;
-    let (answered, refused) = until_refused(&mut window, &ping()).await;
+    let mut connection = studio.user("alice").await.connect().await;
+    let (answered, refused) = until_refused(&mut connection, &ping()).await;
     let instances = studio.instances("sockets").len();
     assert!((51..=60 + 10 * instances).contains(&answered), "{answered} {instances}");
     assert_eq!(refused["type"], "error");
@@ -75,13 +73,13 @@ async fn pings_are_limited_as_far_as_instances_know_of_each_other() {
 #[tokio::test]
 async fn a_ping_costs_no_look_at_the_database() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     for _ in 0..20 {
-        window.is_quiet().await;
+        connection.is_quiet().await;
     }
     studio.reset_meter();
     for _ in 0..20 {
-        window.is_quiet().await;
+        connection.is_quiet().await;
     }
     // An instance that has never seen the connection looks once.
     let (looks, instances) =
@@ -90,31 +88,31 @@ async fn a_ping_costs_no_look_at_the_database() {
 }
 
 #[tokio::test]
-async fn an_eleventh_window_takes_the_place_of_the_oldest() {
+async fn an_eleventh_connection_takes_the_place_of_the_oldest() {
     let studio = studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    let mut strange = bob.window().await;
-    let mut windows = Vec::new();
+    let mut strange = bob.connect().await;
+    let mut connections = Vec::new();
     for _ in 0..10 {
-        windows.push(alice.window().await);
+        connections.push(alice.connect().await);
     }
-    let mut windows = windows.into_iter();
-    let (mut first, mut second) = (windows.next().unwrap(), windows.next().unwrap());
+    let mut connections = connections.into_iter();
+    let (mut first, mut second) = (connections.next().unwrap(), connections.next().unwrap());
     first.is_quiet().await;
-    let eleventh = alice.window().await;
+    let eleventh = alice.connect().await;
     let told = first.next_any().await;
     assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("too_many_connections")), "{told}");
     first.closed().await;
     // By an `auth` frame, too.
-    let mut twelfth = studio.window().await;
+    let mut twelfth = studio.connect().await;
     twelfth.send(&json!({"type": "auth", "token": alice.token})).await;
     twelfth.next("auth_success").await;
     second.next("error").await;
     second.closed().await;
-    for window in windows.chain([eleventh, twelfth]) {
-        let mut window = window;
-        window.send(&ping()).await;
-        window.next("pong").await;
+    for connection in connections.chain([eleventh, twelfth]) {
+        let mut connection = connection;
+        connection.send(&ping()).await;
+        connection.next("pong").await;
     }
     strange.is_quiet().await;
     let health = studio.visitor().get("/health").await.expect(200);
@@ -124,15 +122,15 @@ async fn an_eleventh_window_takes_the_place_of_the_oldest() {
 #[tokio::test]
 async fn a_text_that_is_too_long_for_a_frame_is_shown_another_way() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let say = |length: usize| json!({"type": "chat", "id": "m1", "content": "x".repeat(length)});
-    window.send(&say(30 * 1024)).await;
-    let refused = window.next_any().await;
+    connection.send(&say(30 * 1024)).await;
+    let refused = connection.next_any().await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("chat_error"), &json!("body_too_large")));
     assert_eq!(refused["id"], "m1");
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.contains("POST /api/chat") && detail.contains("respond-async"), "{detail}");
-    let (text, end) = window.chat(&say(30 * 1024 - 100)).await;
+    let (text, end) = connection.chat(&say(30 * 1024 - 100)).await;
     assert!(text.contains(&"x".repeat(1000)) && end["type"] == "chat_complete", "{end}");
 }
 
@@ -153,10 +151,10 @@ async fn age(studio: &TestStudio, user: &User, seconds: u64) {
 }
 
 #[tokio::test]
-async fn a_window_whose_token_ended_gets_nothing_and_has_a_minute_for_another_one() {
+async fn a_connection_whose_token_ended_gets_nothing_and_has_a_minute_for_another_one() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let (mut late, mut other) = (alice.window().await, alice.window().await);
+    let (mut late, mut other) = (alice.connect().await, alice.connect().await);
     age(&studio, &alice, 5).await;
     other.send(&json!({"type": "auth", "token": alice.token})).await;
     other.next("auth_success").await;
@@ -170,15 +168,15 @@ async fn a_window_whose_token_ended_gets_nothing_and_has_a_minute_for_another_on
 }
 
 #[tokio::test]
-async fn a_window_that_takes_longer_is_closed_by_its_own_frame_or_by_one_for_it() {
+async fn a_connection_that_takes_longer_is_closed_by_its_own_frame_or_by_one_for_it() {
     let studio = studio().await;
     let alice = studio.user("alice").await;
-    let (mut speaks, mut waits) = (alice.window().await, alice.window().await);
+    let (mut speaks, mut waits) = (alice.connect().await, alice.connect().await);
     age(&studio, &alice, 61).await;
     speaks.send(&json!({"type": "typing"})).await;
     speaks.closed().await;
-    // A new window, or a reply, looks for those that watch.
-    let mut new = alice.window().await;
+    // A new connection, or a reply, looks for those that watch.
+    let mut new = alice.connect().await;
     waits.closed().await;
     new.chat(&json!({"type": "chat", "content": "hello"})).await;
 }

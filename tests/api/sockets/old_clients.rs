@@ -1,8 +1,7 @@
 //! What the old documentation shows of WebSockets works.
-
 use serde_json::json;
 
-use crate::support::{TestStudio, Window, studio_with};
+use crate::support::{Connection, TestStudio, studio_with};
 
 /// The address of a WebSocket with this behind it.
 fn address(studio: &TestStudio, rest: &str) -> String {
@@ -15,9 +14,9 @@ async fn a_websocket_opens_at_whatever_user_id_and_its_first_frame_is_answered_w
     let long = format!("/{}", "x".repeat(2000));
     for path in ["/user_123", "/1", "/alice%40example.com", "/%E4%BD%A0%E5%A5%BD", "/%00", "?user_id=", &long]
     {
-        let mut window = Window::open(&address(&studio, path)).await.unwrap();
-        window.send(&json!({"type": "ping", "data": {}})).await;
-        let frame = window.next_any().await;
+        let mut connection = Connection::open(&address(&studio, path)).await.unwrap();
+        connection.send(&json!({"type": "ping", "data": {}})).await;
+        let frame = connection.next_any().await;
         assert_eq!(frame["type"], "error", "{path}: {frame}");
         assert!(frame["message"].is_string(), "{frame}");
     }
@@ -28,17 +27,17 @@ async fn a_user_id_that_is_not_the_tokens_is_refused_when_the_token_comes() {
     let studio = studio_with(|options| options).await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     for path in ["/user_123".to_owned(), format!("/{}", bob.id)] {
-        let mut window = Window::open(&address(&studio, &path)).await.unwrap();
-        window.send(&json!({"type": "auth", "token": alice.token})).await;
-        window.next("auth_failed").await;
-        window.closed().await;
+        let mut connection = Connection::open(&address(&studio, &path)).await.unwrap();
+        connection.send(&json!({"type": "auth", "token": alice.token})).await;
+        connection.next("auth_failed").await;
+        connection.closed().await;
         let with_token = address(&studio, &format!("{path}?token={}", alice.token));
-        assert_eq!(Window::open(&with_token).await.err(), Some(403), "{path}");
+        assert_eq!(Connection::open(&with_token).await.err(), Some(403), "{path}");
     }
     for path in [String::new(), "/".to_owned(), format!("/{}", alice.id), "?user_id=".to_owned()] {
-        let mut window = Window::open(&address(&studio, &path)).await.unwrap();
-        window.send(&json!({"type": "auth", "token": alice.token})).await;
-        window.next("auth_success").await;
+        let mut connection = Connection::open(&address(&studio, &path)).await.unwrap();
+        connection.send(&json!({"type": "auth", "token": alice.token})).await;
+        connection.next("auth_success").await;
     }
 }
 
@@ -49,13 +48,13 @@ async fn the_studios_own_pages_may_always_open_a_websocket() {
     let port = url.rsplit(':').next().unwrap();
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let origin = format!("http://{host}:{port}");
-        assert!(Window::open_from(&studio.ws_url(), &origin).await.is_ok(), "{origin}");
+        assert!(Connection::open_from(&studio.ws_url(), &origin).await.is_ok(), "{origin}");
     }
     let strange =
         ["http://localhost", "http://localhost:1", "http://evil.example", "null"].map(str::to_owned);
     let of_ours = ["https://localhost", "http://localhost.evil.example", "http://evil.localhost"];
     for origin in strange.into_iter().chain(of_ours.map(|host| format!("{host}:{port}"))) {
-        assert_eq!(Window::open_from(&studio.ws_url(), &origin).await.err(), Some(403), "{origin}");
+        assert_eq!(Connection::open_from(&studio.ws_url(), &origin).await.err(), Some(403), "{origin}");
     }
 }
 
@@ -66,9 +65,9 @@ async fn the_sockets_know_which_models_there_are_without_a_permission_to_read_a_
     });
     let without = studio_with(|options| options);
     for (studio, code) in [(without.await, None), (with_key.await, Some("unknown_model"))] {
-        let mut window = studio.user("alice").await.window().await;
-        window.send(&json!({"type": "chat", "content": "hello", "model": "no-such-model"})).await;
-        let frame = window.next_any().await;
+        let mut connection = studio.user("alice").await.connect().await;
+        connection.send(&json!({"type": "chat", "content": "hello", "model": "no-such-model"})).await;
+        let frame = connection.next_any().await;
         assert_eq!(frame["code"].as_str(), code, "{frame}");
         let environment = studio.environment("sockets");
         assert!(!environment.iter().any(|(name, _)| name.contains("API_KEY_ARN")), "{environment:?}");

@@ -1,23 +1,21 @@
 //! Connections that have not authenticated: what they may send, how long they live, and what they cost everybody else.
-
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::accounts::passwords::dynamodb;
-use crate::support::{PATIENCE, TestStudio, Window, eventually, studio, studio_with};
+use crate::support::{Connection, PATIENCE, TestStudio, dynamodb, eventually, studio, studio_with};
 
 const PING: &str = r#"{"type":"ping"}"#;
 /// Frames that are answered before a connection authenticates.
 const ANSWERED: usize = 5;
 
 /// Every text that comes before the server closes the connection.
-async fn until_closed(window: &mut Window) -> Vec<Value> {
+async fn until_closed(connection: &mut Connection) -> Vec<Value> {
     let mut frames = Vec::new();
     let closed = async {
-        while let Some(frame) = window.try_next().await {
+        while let Some(frame) = connection.try_next().await {
             frames.push(frame);
         }
     };
@@ -43,21 +41,21 @@ async fn rows_of_users(studio: &TestStudio) -> usize {
 async fn a_few_frames_of_an_unauthenticated_connection_are_refused_and_the_next_closes_it() {
     let studio = studio_with(|options| options).await;
     for frame in [PING, r#"{"type":"typing"}"#, "not JSON", r#"{"type":"chat","content":"x"}"#] {
-        let mut window = studio.window().await;
+        let mut connection = studio.connect().await;
         for _ in 0..ANSWERED {
-            window.send_text(frame).await;
-            let answer = window.next_any().await;
+            connection.send_text(frame).await;
+            let answer = connection.next_any().await;
             assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("unauthenticated")));
         }
-        window.send_text(frame).await;
-        assert_eq!(until_closed(&mut window).await, Vec::<Value>::new(), "{frame}");
+        connection.send_text(frame).await;
+        assert_eq!(until_closed(&mut connection).await, Vec::<Value>::new(), "{frame}");
     }
     // All at once, too: no more are answered.
-    let mut window = studio.window().await;
+    let mut connection = studio.connect().await;
     for _ in 0..40 {
-        window.send_text(PING).await;
+        connection.send_text(PING).await;
     }
-    assert!(until_closed(&mut window).await.len() <= ANSWERED);
+    assert!(until_closed(&mut connection).await.len() <= ANSWERED);
     eventually("nothing is left of them", async || rows(&studio).await.is_empty().then_some(())).await;
 }
 
@@ -65,7 +63,7 @@ async fn a_few_frames_of_an_unauthenticated_connection_are_refused_and_the_next_
 async fn half_a_minute_after_the_connect_every_frame_but_auth_closes_an_unauthenticated_connection() {
     let studio = studio_with(|options| options).await;
     let alice = studio.user("alice").await;
-    let mut windows = [studio.window().await, studio.window().await];
+    let mut connections = [studio.connect().await, studio.connect().await];
     let rows = rows(&studio).await;
     let half_a_minute_ago = rows[0]["connected_at"]["N"].as_str().unwrap().parse::<u64>().unwrap() - 31_000;
     let bodies = [json!({"type": "ping"}), json!({"type": "auth", "token": alice.token})];
@@ -75,12 +73,12 @@ async fn half_a_minute_after_the_connect_every_frame_but_auth_closes_an_unauthen
         let event = json!({"requestContext": context, "body": body.to_string(), "isBase64Encoded": false});
         studio.invoke("SocketsFunction", event).await.unwrap();
     }
-    // Which window has which row, the table does not tell.
+    // Which connection has which row, the table does not tell.
     let mut types = Vec::new();
-    for window in &mut windows {
-        let answer = window.next_any().await["type"].as_str().unwrap().to_owned();
+    for connection in &mut connections {
+        let answer = connection.next_any().await["type"].as_str().unwrap().to_owned();
         if answer == "error" {
-            assert_eq!(until_closed(window).await, Vec::<Value>::new());
+            assert_eq!(until_closed(connection).await, Vec::<Value>::new());
         }
         types.push(answer);
     }
@@ -93,13 +91,17 @@ async fn half_a_minute_after_the_connect_every_frame_but_auth_closes_an_unauthen
 async fn frames_that_overtake_their_auth_frame_work_on_many_connections_at_once() {
     let studio = studio_with(|options| options).await;
     let alice = studio.user("alice").await;
-    let windows = join_all((0..3).map(|_| studio.window())).await;
-    join_all(windows.into_iter().map(async |mut window| {
-        window.send(&json!({"type": "auth", "token": alice.token})).await;
-        window.send_text(PING).await;
-        window.next("auth_success").await;
-        window.next("pong").await;
-        assert!(!window.unasked().iter().any(|frame| frame["type"] == "error"), "{:?}", window.unasked());
+    let connections = join_all((0..3).map(|_| studio.connect())).await;
+    join_all(connections.into_iter().map(async |mut connection| {
+        connection.send(&json!({"type": "auth", "token": alice.token})).await;
+        connection.send_text(PING).await;
+        connection.next("auth_success").await;
+        connection.next("pong").await;
+        assert!(
+            !connection.unasked().iter().any(|frame| frame["type"] == "error"),
+            "{:?}",
+            connection.unasked()
+        );
     }))
     .await;
 }
@@ -107,11 +109,11 @@ async fn frames_that_overtake_their_auth_frame_work_on_many_connections_at_once(
 /// Sends pings on many unauthenticated connections, and measures how long a user's frame takes meanwhile, and how many instances
 /// there are after it.
 async fn flood(studio: &TestStudio, connections: usize, pings: usize) -> (Duration, usize) {
-    let mut user = studio.user("alice").await.window().await;
-    let mut strangers = join_all((0..connections).map(|_| studio.window())).await;
-    join_all(strangers.iter_mut().map(async |window| {
+    let mut user = studio.user("alice").await.connect().await;
+    let mut strangers = join_all((0..connections).map(|_| studio.connect())).await;
+    join_all(strangers.iter_mut().map(async |connection| {
         for _ in 0..pings {
-            if window.try_send(&json!({"type": "ping"})).await.is_err() {
+            if connection.try_send(&json!({"type": "ping"})).await.is_err() {
                 break;
             }
         }
@@ -139,28 +141,28 @@ async fn of_thirty_connections_opened_at_once_the_ten_newest_stay_and_no_other_i
     let studio = studio().await;
     let alice = studio.user("alice").await;
     let address = format!("{}?token={}", studio.ws_url(), alice.token);
-    let open = async |count| join_all((0..count).map(|_| Window::open(&address))).await;
-    let mut older: Vec<Window> = open(20).await.into_iter().map(Result::unwrap).collect();
-    let mut newest: Vec<Window> = open(10).await.into_iter().map(Result::unwrap).collect();
+    let open = async |count| join_all((0..count).map(|_| Connection::open(&address))).await;
+    let mut older: Vec<Connection> = open(20).await.into_iter().map(Result::unwrap).collect();
+    let mut newest: Vec<Connection> = open(10).await.into_iter().map(Result::unwrap).collect();
     join_all(older.iter_mut().map(until_closed)).await;
     eventually("the closed ones are forgotten", async || {
         let rows = (rows(&studio).await.len(), rows_of_users(&studio).await);
         (rows == (10, 10) && studio.connections() == 10).then_some(())
     })
     .await;
-    for window in &mut newest {
-        window.send_text(PING).await;
-        window.next("pong").await;
+    for connection in &mut newest {
+        connection.send_text(PING).await;
+        connection.next("pong").await;
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_has_no_row_is_closed_by_its_next_frame() {
     let studio = studio().await;
-    let mut window = studio.user("alice").await.window().await;
+    let mut connection = studio.user("alice").await.connect().await;
     let row = rows(&studio).await.remove(0);
     let delete = json!({"TableName": "ConnectionsTable", "Key": {"pk": row["pk"], "sk": row["sk"]}});
     dynamodb(&studio, "DeleteItem", &delete).await;
-    window.send(&json!({"type": "typing"})).await;
-    assert_eq!(until_closed(&mut window).await, Vec::<Value>::new());
+    connection.send(&json!({"type": "typing"})).await;
+    assert_eq!(until_closed(&mut connection).await, Vec::<Value>::new());
 }

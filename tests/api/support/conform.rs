@@ -1,6 +1,5 @@
 //! Sends requests, and holds every answer that any test gets against the document of the API: its status is documented, and
 //! its body is as documented, with no field more and none less.
-
 use std::sync::OnceLock;
 
 use reqwest::{Method, RequestBuilder};

@@ -1,6 +1,5 @@
 //! A deployed studio in the place of local ones: `STUDIO_URL` and `STUDIO_WS_URL` say where it is. Tests that need more than
 //! a client sees keep their local studio, each with its reason.
-
 use std::hash::{BuildHasher as _, RandomState};
 
 /// Where a deployed studio is.
@@ -25,25 +24,25 @@ const LOCAL: [(&str, &[&str]); 2] = [
             "accounts::mails::",
             "faults::matrix::",
             "faults::random_operations::",
-            "chat::resume::a_long_reply_whose_worker_dies_keeps_its_parts_and_every_window_is_told",
+            "chat::resume::a_long_reply_whose_worker_dies_keeps_its_parts_and_every_connection_is_told",
             "chat::resume::a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume",
-            "chat::resume::a_window_that_missed_something_gets_all_there_is_and_the_end",
+            "chat::resume::a_connection_that_missed_something_gets_all_there_is_and_the_end",
             "limits::spending::a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next",
             "chat::stop::a_reply_that_nobody_has_begun_is_stopped_at_once",
             "limits::turn_budget::",
-            "accounts::api_keys::a_deleted_key_is_refused_within_seconds_and_its_windows_are_closed",
+            "accounts::api_keys::a_deleted_key_is_refused_within_seconds_and_its_connections_are_closed",
             "accounts::api_keys::a_key_that_is_over_is_refused",
             "accounts::api_keys::of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have",
             "faults::leftovers::",
             "accounts::passwords::",
             "accounts::profile::a_ticket_",
             "sockets::limits::a_ping_costs_no_look_at_the_database",
-            "sockets::limits::a_window_that_takes_longer_is_closed_by_its_own_frame_or_by_one_for_it",
-            "sockets::limits::a_window_whose_token_ended_gets_nothing_and_has_a_minute_for_another_one",
+            "sockets::limits::a_connection_that_takes_longer_is_closed_by_its_own_frame_or_by_one_for_it",
+            "sockets::limits::a_connection_whose_token_ended_gets_nothing_and_has_a_minute_for_another_one",
             "faults::repair::",
             "conversations::small_changes::a_lost_answer_of_any_change_does_it_once",
             "sockets::frames::a_connect_with_a_",
-            "sockets::frames::an_auth_frame_gives_the_window_to_its_user",
+            "sockets::frames::an_auth_frame_gives_the_connection_to_its_user",
             "faults::two_devices::",
         ],
     ),
@@ -63,8 +62,8 @@ const LOCAL: [(&str, &[&str]); 2] = [
             "accounts::api_keys::a_key_is_shown_once_and_taken_wherever_a_token_is",
             "accounts::profile::",
             "accounts::sessions::",
-            "sockets::frames::a_window_can_renew_its_token_but_not_change_its_user",
-            "sockets::frames::a_window_that_closes_is_told_to_the_users_other_windows_only",
+            "sockets::frames::a_connection_can_renew_its_token_but_not_change_its_user",
+            "sockets::frames::a_connection_that_closes_is_told_to_the_users_other_connections_only",
             "conversations::statistics::health_counts_users_conversations_and_connections",
             "accounts::second_factor::",
         ],
@@ -77,7 +76,7 @@ const GAPS: [(&str, &[&str]); 5] = [
         "it has none of the limits of size, and takes binary frames",
         &[
             "input::bad_input::a_body_that_is_too_large_is_413",
-            "sockets::frames::frames_that_are_too_large_or_binary_close_the_window",
+            "sockets::frames::frames_that_are_too_large_or_binary_close_the_connection",
         ],
     ),
     ("it takes // for /", &["input::bad_input::a_route_that_is_not_there_is_the_gateways_404"]),
@@ -97,7 +96,7 @@ const GAPS: [(&str, &[&str]); 5] = [
     ),
     (
         "a frame that is no JSON reaches no route",
-        &["sockets::frames::a_frame_that_makes_no_sense_is_an_error_and_the_window_lives_on"],
+        &["sockets::frames::a_frame_that_makes_no_sense_is_an_error_and_the_connection_lives_on"],
     ),
 ];
 

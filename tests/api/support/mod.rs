@@ -1,13 +1,31 @@
-//! What tests have in common: studios, clients, users, connections, and providers of models.
+//! What tests have in common: studios, clients, users, connections, and fake providers of models.
 
-mod actors;
-pub(crate) mod case_provider;
+mod answer;
+mod client;
 pub(crate) mod conform;
+mod connection;
+mod conversations;
+mod database;
 mod deployed;
+mod mail;
+mod poll;
 pub(crate) mod provider;
+mod recount;
+mod second_factor;
+mod shown;
+mod studio;
+mod user;
 
-pub(crate) use actors::{
-    Answer, Client, PASSWORD, PATIENCE, TestStudio, User, Window, eventually, eventually_each, studio,
-    studio_with,
-};
+pub(crate) use answer::Answer;
+pub(crate) use client::Client;
 pub(crate) use conform::send;
+pub(crate) use connection::Connection;
+pub(crate) use conversations::{ids, path_of, read, sort_messages};
+pub(crate) use database::{conversation_items, dynamodb, finish_notes, is_past, notes};
+pub(crate) use mail::mailed_token;
+pub(crate) use poll::{PATIENCE, eventually, eventually_each};
+pub(crate) use recount::assert_statistics_match;
+pub(crate) use second_factor::{code, enrol};
+pub(crate) use shown::Shown;
+pub(crate) use studio::{TestStudio, studio, studio_with};
+pub(crate) use user::{PASSWORD, User};

@@ -1,5 +1,4 @@
 //! A provider that plays what real ones were seen to send: which case, the user's words say.
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::provider::{Asked, request, said};
+use super::{Asked, request, said};
 
 /// What one case sends, step by step, as an answer and as a title.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +83,7 @@ impl CaseProvider {
 
 /// A good answer of the model that is asked when another one fails.
 fn fine() -> Vec<Value> {
-    let protocol = crate::support::provider::Protocol::Anthropic;
+    let protocol = super::Protocol::Anthropic;
     vec![serde_json::json!({"send": protocol.whole(&["Fallback."])})]
 }
 

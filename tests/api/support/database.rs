@@ -1,0 +1,49 @@
+//! The items that a local studio has stored.
+use serde_json::{Value, json};
+
+use super::{TestStudio, User};
+
+/// What DynamoDB answers to a request of this kind.
+pub(crate) async fn dynamodb(studio: &TestStudio, operation: &str, body: &Value) -> Value {
+    let request = reqwest::Client::new()
+        .post(studio.dynamodb_url())
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("authorization", format!("AWS4-HMAC-SHA256 Credential={}/", studio.access_key_id()))
+        .body(body.to_string());
+    serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+}
+
+async fn items(studio: &TestStudio, partition: &str, from: &str) -> Vec<Value> {
+    let query = json!({"TableName": "StudioTable", "ConsistentRead": true,
+        "KeyConditionExpression": "pk = :pk AND sk >= :from",
+        "ExpressionAttributeValues": {":pk": {"S": partition}, ":from": {"S": from}}});
+    dynamodb(studio, "Query", &query).await["Items"].as_array().expect("items").clone()
+}
+
+pub(crate) async fn conversation_items(studio: &TestStudio, user: &User, id: &str) -> Vec<Value> {
+    items(studio, &format!("CONVERSATION#{}#{id}", user.id), "A").await
+}
+
+/// What is noted as unfinished.
+pub(crate) async fn notes(studio: &TestStudio, user: &User) -> Vec<Value> {
+    let from = items(studio, &format!("USER#{}", user.id), "UNFINISHED#").await;
+    from.into_iter().filter(|item| item["kind"]["S"] == "unfinished").collect()
+}
+
+/// Lets a number of an item lie in the past, as if so much time had gone by.
+pub(crate) async fn is_past(studio: &TestStudio, item: &Value, attribute: &str) {
+    let update = json!({"TableName": "StudioTable", "Key": {"pk": item["pk"], "sk": item["sk"]},
+        "UpdateExpression": "SET #it = :past", "ExpressionAttributeNames": {"#it": attribute},
+        "ExpressionAttributeValues": {":past": {"N": "1700000000"}}});
+    dynamodb(studio, "UpdateItem", &update).await;
+}
+
+/// Lets somebody come who finishes what others noted more than a minute ago, as if that had gone by.
+pub(crate) async fn finish_notes(studio: &TestStudio, user: &User) {
+    for note in notes(studio, user).await {
+        is_past(studio, &note, "until").await;
+    }
+    user.post("/api/conversations/delete", &json!({"ids": ["none"]})).await.expect(200);
+    assert_eq!(notes(studio, user).await, Vec::<Value>::new());
+}

@@ -1,0 +1,28 @@
+//! Waiting for something by polling.
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up; long, since other tests run beside this one.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Polls until `found` finds something.
+pub(crate) async fn eventually<T, F>(what: &str, found: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    eventually_each(Duration::from_millis(20), what, found).await
+}
+
+/// Polls with this pause, where to look costs more.
+pub(crate) async fn eventually_each<T, F>(pause: Duration, what: &str, mut found: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(it) = found().await {
+            return it;
+        }
+        assert!(Instant::now() < deadline, "never came about: {what}");
+        tokio::time::sleep(pause).await;
+    }
+}
