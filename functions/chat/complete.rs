@@ -4,11 +4,10 @@
 use serde::Deserialize;
 use shared::Result;
 use shared::chat::{Wish, check_max_tokens, check_temperature};
-use shared::domain::{Content, ConversationId, MessageId, ModelName, Prompt, Role};
+use shared::domain::{Content, ConversationId, Follows, MessageId, ModelName, Prompt, Role};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::models::{Offer, Question, Said};
-use shared::store::Follows;
 
 use super::reply::ReplyAnswer;
 use super::stored::AcceptedAnswer;

@@ -11,11 +11,10 @@ use shared::Result;
 use shared::aws::async_invoke::Handover;
 use shared::chat::{Answers, Made, Replies, Task, Turns, Worker};
 use shared::clock;
-use shared::domain::ReplyStatus;
+use shared::domain::{ReplyPlace, ReplyStatus};
 use shared::http::{Answer, Group, Parameters, Request};
 use shared::models::Models;
 use shared::sockets::Push;
-use shared::store::ReplyPlace;
 
 use crate::queries;
 use crate::start::{self, Foundation, StartError};

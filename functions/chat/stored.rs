@@ -8,10 +8,12 @@ use serde::Serialize;
 use shared::Result;
 use shared::chat::{LONGEST_ANSWER, Made, Time, Wish};
 use shared::clock;
-use shared::domain::{ConversationId, Message, MessageId, ModelName, ReplyStatus, TokenCount, User};
+use shared::domain::{
+    ConversationId, Message, MessageId, ModelName, ReplyPlace, ReplyStatus, TokenCount, User,
+};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::{Found, ReplyPlace, StartedTurn};
+use shared::store::{Found, StartedTurn};
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 

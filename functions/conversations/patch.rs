@@ -4,10 +4,10 @@
 use serde::Deserialize;
 use shared::Result;
 use shared::clock;
-use shared::domain::{Folder, MessageId, ModelName, SystemPrompt, Tags, Title, Visible};
+use shared::domain::{Expected, Folder, MessageId, ModelName, SystemPrompt, Tags, Title, Visible};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::{Expected, Revised};
+use shared::store::Revised;
 
 use super::answers::ConversationAnswer;
 use super::{Conversations, named};

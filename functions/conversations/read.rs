@@ -3,10 +3,10 @@
 
 use shared::Result;
 use shared::clock;
-use shared::domain::{Conversation, ConversationId, UserId};
+use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
-use shared::store::{Part, Version, Wanted};
+use shared::store::{Part, Wanted};
 
 use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
 use super::parameters::{Branches, Limit, encoded, repeated, with};

@@ -9,9 +9,9 @@ use shared::Result;
 use shared::aws;
 use shared::chat::{Task, Time, Titles, Turns, Worker, greet};
 use shared::clock;
-use shared::domain::Millis;
+use shared::domain::{Millis, ReplyPlace};
 use shared::sockets::Push;
-use shared::store::{ReplyPlace, Store};
+use shared::store::Store;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 

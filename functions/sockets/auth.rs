@@ -6,9 +6,9 @@ use shared::error::{Code, Error};
 use shared::json;
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::Auth;
-use shared::store::Owner;
 
 use super::{Event, Sockets};
+use shared::domain::Owner;
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     match Box::pin(authenticate(sockets, event)).await {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use shared::Result;
 use shared::chat::{Task, Wish};
 use shared::clock;
-use shared::domain::{MessageId, ReplyStatus};
+use shared::domain::{Follows, MessageId, ReplyPlace, ReplyStatus};
 use shared::json;
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::{Chat, Part, Reply};
-use shared::store::{Follows, ReplyPlace, StartedTurn};
+use shared::store::StartedTurn;
 use tokio::time::timeout;
 
 use super::{Event, Sender, Sockets};

@@ -4,9 +4,9 @@ use shared::Result;
 use shared::auth::{TICKET_PREFIX, UserSecret};
 use shared::chat::Task;
 use shared::clock;
-use shared::domain::ClaimedUser;
+use shared::domain::{ClaimedUser, Owner};
 use shared::error::{Code, Error};
-use shared::store::{Connection, Owner};
+use shared::store::Connection;
 
 use super::{Event, Sockets};
 

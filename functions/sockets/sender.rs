@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use shared::Result;
 use shared::clock;
-use shared::domain::{Millis, Network, Rate, Requester, User};
+use shared::domain::{Millis, Network, Owner, Rate, Requester, User};
 use shared::error::{Code, Error};
 use shared::sockets::ServerFrame;
-use shared::store::{Connection, Owner, Stranger};
+use shared::store::{Connection, Stranger};
 use tokio::time::sleep;
 
 use super::{Event, Sockets};

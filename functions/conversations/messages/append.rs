@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use shared::Result;
 use shared::clock;
-use shared::domain::{Content, MessageId, Millis, ModelName, Role, TokenCount};
+use shared::domain::{Content, Follows, MessageId, Millis, ModelName, Role, TokenCount};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::{Follows, Made, NewMessage};
+use shared::store::{Made, NewMessage};
 
 use crate::conversations::answers::MessageAnswer;
 use crate::conversations::{Conversations, named};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Claims, Keyring, Tokens, Views, hash_opaque};
 use crate::clock;
-use crate::domain::{Credential, KeyId, Millis, User, UserId};
+use crate::domain::{Credential, KeyId, Millis, Owner, User, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::{KeyOwner, Owner, Store};
+use crate::store::{KeyOwner, Store};
 
 /// What API keys begin with, by which secret scanners know them.
 pub const API_KEY_PREFIX: &str = "sk-studio-";

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::clock;
-use crate::domain::{ConnectionId, ConversationId, Message, MessageId, ReplyStatus, UserId};
+use crate::domain::{ConnectionId, ConversationId, Message, MessageId, ReplyPlace, ReplyStatus, UserId};
 use crate::error::{Code, Error, Result};
 use crate::sockets::frame::Reply;
 use crate::sockets::{Push, parts};
-use crate::store::{Found, ReplyPlace, Store};
+use crate::store::{Found, Store};
 
 /// Wait for a worker that may be alive only when it is by a lease.
 const LONGEST_WAIT_SECONDS: u64 = 20;

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ConnectionId;
-use crate::store::ReplyPlace;
+use crate::domain::{ConnectionId, ReplyPlace};
 
 /// What the function `replies` is invoked with: ids only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::outlets::Outlets;
 use super::pacing::Pacing;
 use super::so_far::{Ended, SoFar, Step};
-use crate::domain::{Content, ModelName, ReplyStatus};
+use crate::domain::{Charge, Content, Ending, ModelName, ReplyPlace, ReplyStatus};
 use crate::error::{Error, Result};
 use crate::models::Piece;
 use crate::sockets::frame::{Reply, ServerFrame};
 use crate::sockets::parts::{pieces, snapshot, whole};
-use crate::store::{Charge, Ending, Lease, ReplyPlace, Watcher};
+use crate::store::{Lease, Watcher};
 
 /// A reply while it is made.
 pub(super) struct Making {

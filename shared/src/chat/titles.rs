@@ -9,11 +9,11 @@ use super::so_far::{Ended, SoFar, Step};
 use super::title_text::{behind_thoughts, has_thoughts, title_in, title_of};
 use super::turns::{Turns, charge};
 use crate::clock;
-use crate::domain::{Content, Message, Prompt, ReplyStatus, Role, Summary, Title};
+use crate::domain::{Content, Message, Prompt, ReplyPlace, ReplyStatus, Role, Summary, Title};
 use crate::error::Result;
 use crate::models::{Capability, Finish, Models, Provider, Question, Said};
 use crate::sockets::{Push, ServerFrame};
-use crate::store::{Found, ReplyPlace, Store};
+use crate::store::{Found, Store};
 
 /// How long a title may take, also of a model that thinks first.
 const LONGEST: Duration = Duration::from_secs(20);

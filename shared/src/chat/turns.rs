@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::domain::usage::{Budget, Spending, estimated_tokens};
-use crate::domain::{ConversationId, MessageId, ModelName, Prompt, Usage, User, UserId};
+use crate::domain::{
+    Charge, ConversationId, Follows, Held, MessageId, ModelName, Prompt, ReplyPlace, Reservation, Usage,
+    User, UserId,
+};
 use crate::error::{Code, Error, Result};
 use crate::models::{Entry, Offer, Question};
-use crate::store::{
-    Charge, Follows, Granted, Held, Lease, LooseTurn, Raised, Regeneration, ReplyPlace, Reservation,
-    StartedTurn, Store, StoredTurn,
-};
+use crate::store::{Granted, Lease, LooseTurn, Raised, Regeneration, StartedTurn, Store, StoredTurn};
 
 use super::title_text::title_of;
 use super::{check_max_tokens, check_temperature};

@@ -11,12 +11,12 @@ use super::outlets::Outlets;
 use super::so_far::Ended;
 use super::turns::{Turns, charge};
 use crate::clock;
-use crate::domain::{Content, Millis, ModelName, ReplyStatus, Role};
+use crate::domain::{Charge, Content, Millis, ModelName, ReplyPlace, ReplyStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::models::{FailureKind, Fitted, Models, Pieces, Question, Said, fit};
 use crate::sockets::frame::{Part, ServerFrame};
 use crate::sockets::{Push, parts};
-use crate::store::{Charge, Farewell, Flags, Found, Lease, Raised, ReplyPlace, Store};
+use crate::store::{Farewell, Flags, Found, Lease, Raised, Store};
 
 /// How long a lease lasts beyond its last renewal.
 const LEASE_SECONDS: u64 = 10;

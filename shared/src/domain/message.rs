@@ -1,9 +1,9 @@
-//! Messages, and the state of those that are replies.
+//! Messages.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Content, MessageId, Millis, ModelName, TokenCount};
+use super::{Content, MessageId, Millis, ModelName, ReplyStatus, TokenCount};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -28,45 +28,6 @@ impl Role {
             Self::User => "user",
             Self::Assistant => "assistant",
             Self::System => "system",
-        }
-    }
-}
-
-/// How far a reply is. The last four are ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ReplyStatus {
-    /// Acknowledged, and not yet begun.
-    Pending,
-    /// A worker is making it.
-    Running,
-    /// All of it is there.
-    Complete,
-    /// The user stopped it; what was there is kept.
-    Stopped,
-    /// The model gave nothing.
-    Failed,
-    /// Something broke on the way; what was there is kept.
-    Interrupted,
-}
-
-impl ReplyStatus {
-    /// Whether nothing more will come.
-    #[must_use]
-    pub fn is_end(self) -> bool {
-        !matches!(self, Self::Pending | Self::Running)
-    }
-
-    /// The name on the wire and in the store.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Complete => "complete",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -100,4 +61,15 @@ impl Message {
             && self.model == other.model
             && self.tokens == other.tokens
     }
+}
+
+/// The message that a new message follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Follows {
+    /// The last message of the current branch.
+    #[default]
+    Leaf,
+    /// This message, or none for a new beginning. A second message that follows the same one begins another branch, which
+    /// becomes the current one.
+    Message(Option<MessageId>),
 }

@@ -3,9 +3,9 @@
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 
-use super::{Answer, Request};
+use super::{Answer, Request, fingerprint};
+use crate::domain::{Expected, IdempotencyKey, Once, Version};
 use crate::error::{Error, Result};
-use crate::store::{Expected, Once, Version};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -43,9 +43,9 @@ impl Request {
     /// [`crate::error::Code::Invalid`] when the key breaks its rule.
     pub fn once(&self) -> Result<Option<Once>> {
         let Some(key) = self.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
-        let key = key.parse().map_err(|rule| Error::invalid_field("Idempotency-Key", format!("{rule}")));
-        let place = format!("{} {}", self.route_key(), self.raw_path());
-        key.map(|key| Some(Once::new(key, &place, self.body())))
+        let key = key.parse().map_err(|rule| Error::invalid_field("Idempotency-Key", format!("{rule}")))?;
+        let route = format!("{} {}", self.route_key(), self.raw_path());
+        Ok(Some(once(key, &route, self.body())))
     }
 }
 
@@ -61,6 +61,11 @@ impl Answer {
     pub fn not_modified(version: &Version) -> Self {
         Self::json(StatusCode::NOT_MODIFIED, "application/json", String::new()).with_version(version)
     }
+}
+
+/// The request with this key, route (with its path parameters) and body.
+fn once(key: IdempotencyKey, route: &str, body: &[u8]) -> Once {
+    Once { key, fingerprint: fingerprint(format!("{route}\n{}", fingerprint(body)).as_bytes()) }
 }
 
 fn tags_of(header: &str) -> impl Iterator<Item = &str> {
@@ -80,5 +85,13 @@ mod tests {
     fn tags_are_read_from_their_quotes() {
         let tags: Vec<_> = tags_of("\"1.a\", W/\"2.b\" ,3.c,\"\"").map(strong).collect();
         assert_eq!(tags, [Some("1.a"), None, None, Some("")]);
+    }
+
+    #[test]
+    fn a_repeated_request_has_the_same_key_route_and_body() {
+        let of = |route: &str, body: &str| once("k".parse().unwrap(), route, body.as_bytes()).fingerprint;
+        assert_eq!(of("POST /a", "{}"), of("POST /a", "{}"));
+        assert_ne!(of("POST /a", "{}"), of("POST /b", "{}"));
+        assert_ne!(of("POST /a", "{}"), of("POST /a", "{ }"));
     }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::{ConversationId, Credential, MessageId, ModelName, Prompt, ReplyStatus, Title, UserId};
+use crate::domain::{
+    ConversationId, Credential, MessageId, ModelName, Prompt, ReplyPlace, ReplyStatus, Title, UserId,
+};
 use crate::error::{Code, Error};
 use crate::json::given;
-use crate::store::ReplyPlace;
 
 /// `{"type": "auth", "token"}`.
 #[derive(Deserialize, ToSchema)]

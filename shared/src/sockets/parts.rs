@@ -2,9 +2,8 @@
 //! and to cost, as one message.
 
 use super::frame::{Part, Reply, ServerFrame};
-use crate::domain::{Message, ModelName, ReplyStatus, TokenCount};
+use crate::domain::{Ending, Message, ModelName, ReplyStatus, TokenCount};
 use crate::error::{Code, Error};
-use crate::store::Ending;
 
 /// How long the content of a frame may be, in bytes of JSON; the rest of a frame is a kilobyte at most.
 const MOST_BYTES: usize = 23 * 1024;

@@ -5,38 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::dynamo::{Expression, Stretch, Write, failed, from_item, item_at, number, text, to_item};
 use super::{Store, key};
-use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, UserId};
+use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, Owner, TokenEnd, UserId};
 use crate::error::{Code, Error, Result};
 
 /// Rows outlive their connection at most by this.
 const KEPT_SECONDS: u64 = 2 * 3600;
-
-/// Who a connection belongs to since it authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// The user.
-    pub user: UserId,
-    /// By what it authenticated.
-    pub credential: Credential,
-    /// The version of the user's tokens.
-    pub token_version: u64,
-    /// When the token, or the key, ends, in seconds: nothing is pushed after that.
-    pub token_ends: u64,
-}
-
-impl Owner {
-    /// Whether the token lasts at `now`.
-    #[must_use]
-    pub fn is_valid_at(&self, now: Millis) -> bool {
-        TokenEnd(self.token_ends).lasts(now)
-    }
-
-    /// Whether the token has ended so long ago that its connection is to be closed.
-    #[must_use]
-    pub fn is_overdue_at(&self, now: Millis) -> bool {
-        TokenEnd(self.token_ends).is_overdue(now)
-    }
-}
 
 /// A connection that watches its user's replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,21 +29,6 @@ pub struct Windows {
     pub watching: Vec<Watcher>,
     /// Those that should have authenticated again by now, and are to be closed.
     pub overdue: Vec<ConnectionId>,
-}
-
-/// How long a connection stays open after its token has ended, for a new one to come.
-const GRACE_SECONDS: u64 = 60;
-
-struct TokenEnd(u64);
-
-impl TokenEnd {
-    fn lasts(&self, now: Millis) -> bool {
-        self.0 > now.seconds()
-    }
-
-    fn is_overdue(&self, now: Millis) -> bool {
-        self.0.saturating_add(GRACE_SECONDS) <= now.seconds()
-    }
 }
 
 /// A WebSocket connection.
@@ -207,10 +165,10 @@ impl Store {
         let mut windows = Windows::default();
         for row in self.rows_of_user(user).await? {
             let token = TokenEnd(row.token_ends);
-            if token.lasts(now) {
+            if token.is_after(now) {
                 let (connection, connected_at) = (row.id, row.connected_at);
                 windows.watching.push(Watcher { connection, token_ends: row.token_ends, connected_at });
-            } else if token.is_overdue(now) {
+            } else if token.is_overdue_at(now) {
                 windows.overdue.push(row.id);
             }
         }

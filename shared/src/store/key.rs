@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use super::dynamo::Key;
 use crate::domain::{
-    ConnectionId, ConversationId, Day, Email, KeyId, LoginName, MessageId, Millis, ModelName, Requester,
-    SessionId, UserId, Username,
+    ConnectionId, ConversationId, Day, Email, KeyId, LoginName, MessageId, Millis, ModelName, ReplyPlace,
+    Requester, SessionId, UserId, Username,
 };
 
 /// The index that lists a user's conversations by their last change.
@@ -161,6 +161,14 @@ pub(super) fn unfinished(user: UserId, token: &str) -> Key {
 /// What a worker needs about the reply with this number, and writes while it makes it.
 pub(super) fn reply(user: UserId, id: &ConversationId, number: u64) -> Key {
     Key::new(conversation_partition(user, id), format!("{REPLY}#{number:08}"))
+}
+
+/// The item of the reply at `place`.
+pub(super) fn reply_at(place: &ReplyPlace) -> Key {
+    match &place.within {
+        Some((conversation, number)) => reply(place.user, conversation, *number),
+        None => loose_reply(place.user, &place.message),
+    }
 }
 
 /// A part of the text of the reply whose key this is.

@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Millis, UserId};
+use crate::domain::{Millis, Owner, UserId};
 use crate::error::Result;
 use crate::store::dynamo::{Expression, condition_failed, failed, from_item, item_at};
-use crate::store::{Owner, Store, key};
+use crate::store::{Store, key};
 
 #[derive(Serialize, Deserialize)]
 struct TicketItem {

@@ -3,12 +3,13 @@
 use super::item::{ConversationItem, Revision, conversation_item};
 use super::message_item::{ReferenceItem, StoredMessage, stored_message};
 use super::slot::Standing;
-use super::version::Version;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, Message, MessageId, Summary, Title, UserId};
+use crate::domain::{
+    Conversation, ConversationId, Message, MessageId, Once, Summary, Title, UserId, Version,
+};
 use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{Expression, Item, Write, failed, item_at, number, text};
-use crate::store::idempotency::{Made, Once};
+use crate::store::idempotency::Made;
 use crate::store::{Store, key};
 
 /// How often something is looked at that changes meanwhile.

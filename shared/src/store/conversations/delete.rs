@@ -7,11 +7,11 @@ use super::create::kept_changing;
 use super::item::ConversationItem;
 use super::message_item::stored_message;
 use super::slot::{Buried, Standing};
-use super::version::Expected;
 use crate::clock;
 use crate::domain::statistics::Tally;
-use crate::domain::{ConversationId, Millis, UserId};
+use crate::domain::{ConversationId, Expected, Millis, UserId};
 use crate::error::{Code, Error, Result};
+use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Stretch, Write, item_at, number, text};
 use crate::store::{Store, key};
 
@@ -43,7 +43,7 @@ impl Store {
         for _ in 0..MOST_TRIES {
             match self.standing(user, id).await? {
                 Standing::Conversation(item) => {
-                    expected.check(&item.seen())?;
+                    check_version(expected, &item.seen())?;
                     if let Burial::Done(note) = self.bury(user, &item).await? {
                         self.tidy_up(user, &note).await;
                         return Ok(());

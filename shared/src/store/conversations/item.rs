@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::message_item::StoredMessage;
-use super::version::Version;
 use crate::clock;
 use crate::domain::conversation::preview;
 use crate::domain::{
     Branch, ConversationId, Filing, Folder, Message, Millis, ModelName, Summary, SystemPrompt, Tags, Title,
-    UserId,
+    UserId, Version,
 };
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Item, item_at, number, text};
@@ -147,7 +146,7 @@ impl ConversationItem {
 
     /// What it is now.
     pub(in crate::store) fn seen(&self) -> Version {
-        Version::new(self.version, &self.revision)
+        Version::new(self.version, self.revision.as_str())
     }
 
     /// Whether a message is a part of the conversation, on whatever branch.

@@ -10,11 +10,11 @@ use super::create::kept_changing;
 use super::item::ConversationItem;
 use super::message_item::{StoredMessage, stored_message};
 use super::slot::Standing;
-use super::version::Version;
-use crate::domain::{ConversationId, Message, MessageId, Millis, RuleBroken, Summary, UserId};
+use crate::domain::{
+    ConversationId, Message, MessageId, Millis, ReplyPlace, RuleBroken, Summary, UserId, Version,
+};
 use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{Item, Page, Stretch, sort_key};
-use crate::store::replies::item::ReplyPlace;
 use crate::store::{Store, key};
 
 /// How often a reading starts anew when the conversation changes under it.

@@ -8,12 +8,14 @@ use super::filing::set_flag;
 use super::message_item::StoredMessage;
 use super::slot::StoredConversation;
 use super::staged::Draft;
-use super::version::{Expected, Version};
 use super::whole::Texts;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
+use crate::domain::{
+    Conversation, ConversationId, Expected, Message, MessageId, Millis, Summary, UserId, Version,
+};
 use crate::error::{Error, Result};
+use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
@@ -63,7 +65,7 @@ impl Store {
         for _ in 0..MOST_TRIES {
             let stored = self.find_stored_conversation(user, id, Texts::Whole).await?;
             let mut stored = stored.ok_or_else(Error::no_conversation)?;
-            expected.check(&stored.item.seen())?;
+            check_version(expected, &stored.item.seen())?;
             if let Some(number) = stored.item.running
                 && self.end_abandoned_reply(user, &stored.item.id, number, now).await?
             {
@@ -155,7 +157,7 @@ impl Store {
             return Ok(None);
         }
         self.count_far_days(user, &change).await?;
-        Ok(Some(Version::new(seen.version + 1, &seen.revision)))
+        Ok(Some(Version::new(seen.version + 1, seen.revision.as_str())))
     }
 
     /// The writes that delete a message and what leads to it.

@@ -10,14 +10,13 @@ use super::filing::{filing_expression, set_flag};
 use super::item::Revision;
 use super::message_item::StoredMessage;
 use super::slot::StoredConversation;
-use super::version::Version;
 use crate::clock;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Branch, Conversation, ConversationId, Message, Summary, UserId};
+use crate::domain::{Branch, Conversation, ConversationId, Message, Once, Summary, UserId, Version};
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, Item, Write, integer, number, text};
-use crate::store::idempotency::{Made, Once};
+use crate::store::idempotency::Made;
 use crate::store::{Store, key};
 
 /// As many messages as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a
@@ -137,7 +136,7 @@ impl Store {
             }
             if self.transact(writes).await?.is_committed() {
                 self.count_far_days(user, change).await?;
-                made = Some(Version::new(1, &draft.revision));
+                made = Some(Version::new(1, draft.revision.as_str()));
             } else {
                 // Unless another one has taken it over.
                 self.delete_shell(user, &summary.id, note.until()).await?;
@@ -177,7 +176,7 @@ impl Store {
             writes.extend(self.count(user, change));
             if self.transact(writes).await?.is_committed() {
                 self.count_far_days(user, change).await?;
-                made = Some(Version::new(seen.version + 1, &draft.revision));
+                made = Some(Version::new(seen.version + 1, draft.revision.as_str()));
             }
         }
         self.tidy_up(user, &note).await;

@@ -5,10 +5,12 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use super::create::kept_changing;
 use super::filing::{set_flag, set_folder, set_tags};
 use super::item::ConversationItem;
-use super::version::{Expected, Version};
 use crate::domain::statistics::Tally;
-use crate::domain::{ConversationId, Folder, Millis, ModelName, Summary, SystemPrompt, Tags, Title, UserId};
+use crate::domain::{
+    ConversationId, Expected, Folder, Millis, ModelName, Summary, SystemPrompt, Tags, Title, UserId, Version,
+};
 use crate::error::{Error, Result};
+use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Write, from_item, number, text};
 use crate::store::{Store, key};
 
@@ -112,7 +114,7 @@ impl Store {
                 return Ok((item.summary(), item.message_count, item.seen()));
             }
             let seen = self.get_conversation_item(user, id).await?;
-            expected.check(&seen.seen())?;
+            check_version(expected, &seen.seen())?;
             let mut change = change.when_equal("version", number(seen.version));
             let mut counts = Tally::default();
             if let Some(model) = &revised.model {

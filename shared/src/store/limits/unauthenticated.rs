@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::domain::{ConnectionId, Millis};
+use crate::domain::{ConnectionId, Millis, Owner};
 use crate::error::Result;
 use crate::store::dynamo::{Expression, failed, from_item, number};
-use crate::store::{Owner, Store, key};
+use crate::store::{Store, key};
 
 /// A connection that has not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -7,30 +7,20 @@ use ulid::Ulid;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Branch, Content, ConversationId, Message, MessageId, Millis, ModelName, Role, TokenCount, UserId,
+    Branch, Content, ConversationId, Expected, Follows, Message, MessageId, Millis, ModelName, Once, Role,
+    TokenCount, UserId, Version,
 };
 use crate::error::{Code, Error, Result};
 use crate::store::conversations::create::kept_changing;
 use crate::store::conversations::item::ConversationItem;
 use crate::store::conversations::message_item::{StoredMessage, stored_message};
-use crate::store::conversations::version::{Expected, Version};
+use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Stretch, Write, number, text};
-use crate::store::idempotency::{Made, Once};
+use crate::store::idempotency::Made;
 use crate::store::{Store, key};
 
 /// How often a change starts anew when the conversation changes under it.
 pub(in crate::store) const MOST_TRIES: u32 = 20;
-
-/// Where a new message goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Follows {
-    /// Behind the last message of the current branch.
-    #[default]
-    Leaf,
-    /// Behind this message; none for another beginning. A second message behind the same one begins another branch,
-    /// which is the current one from then on.
-    Message(Option<MessageId>),
-}
 
 /// A message that is to be stored.
 #[derive(Clone, Debug)]
@@ -108,7 +98,7 @@ impl Store {
             if let Some(there) = self.message_there(user, &seen, message, attempt > 0).await? {
                 return Ok(Made::Now((there, seen.seen())));
             }
-            expected.check(&seen.seen())?;
+            check_version(expected, &seen.seen())?;
             let parent = match self.parent_of_new(user, &seen, &message.follows).await {
                 Ok(parent) => parent,
                 Err(refused) => {
@@ -143,7 +133,7 @@ impl Store {
                     Follows::Message(parent) => Some(parent.clone()),
                     Follows::Leaf => seen.leaf.is_none().then_some(None),
                 };
-                let version = Version::new(seen.version + 1, &seen.revision);
+                let version = Version::new(seen.version + 1, seen.revision.as_str());
                 return Ok(Made::Now((ShownMessage { message: stored.message, parent_id }, version)));
             }
             if let Some(made) = self.find_made(user, once).await? {

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::conversation::preview;
-use crate::domain::{Branch, Conversation, ConversationId, Message, MessageId, Millis, ReplyStatus, UserId};
+use crate::domain::{
+    Branch, Conversation, ConversationId, Expected, Message, MessageId, Millis, ReplyStatus, UserId, Version,
+};
 use crate::error::{Error, Result};
 use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::StoredConversation;
-use crate::store::conversations::version::{Expected, Version};
+use crate::store::conversations::version::check_version;
 use crate::store::conversations::whole::Texts;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
@@ -30,7 +32,7 @@ impl Store {
     ) -> Result<Version> {
         for _ in 0..MOST_TRIES {
             let stored = self.get_settled_conversation(user, id, Texts::Beginnings).await?;
-            expected.check(&stored.item.seen())?;
+            check_version(expected, &stored.item.seen())?;
             let selected = stored.messages.iter().find(|stored| stored.message.id == *message);
             let selected = selected.ok_or_else(|| {
                 Error::invalid_field("currentMessageId", "must be a message of this conversation")
@@ -50,7 +52,7 @@ impl Store {
                 .when_equal("kind", text("conversation"));
             let write = Write::update(&self.studio, key::conversation(user, id), change);
             if self.transact(vec![write]).await?.is_committed() {
-                return Ok(Version::new(stored.item.version + 1, &stored.item.revision));
+                return Ok(Version::new(stored.item.version + 1, stored.item.revision.as_str()));
             }
         }
         Err(kept_changing())

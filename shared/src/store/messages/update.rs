@@ -3,12 +3,14 @@
 use super::append::{MOST_TRIES, ShownMessage, no_message};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, Role, TokenCount, UserId};
+use crate::domain::{
+    Content, ConversationId, Expected, MessageId, Millis, ModelName, Role, TokenCount, UserId, Version,
+};
 use crate::error::{Error, Result};
 use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::item::ConversationItem;
 use crate::store::conversations::message_item::{StoredMessage, stored_message};
-use crate::store::conversations::version::{Expected, Version};
+use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Stretch, Write, number, packed, text};
 use crate::store::{Store, key};
 
@@ -72,7 +74,7 @@ impl Store {
             writes.extend(self.count(user, &change));
             if self.transact(writes).await?.is_committed() {
                 let parent_id = old.parent.is_none().then_some(None);
-                let version = Version::new(seen.version + 1, &seen.revision);
+                let version = Version::new(seen.version + 1, seen.revision.as_str());
                 return Ok((ShownMessage { message: new, parent_id }, version));
             }
             self.give_way(attempt).await;
@@ -122,7 +124,7 @@ impl Store {
             change.count_message(&old.message, -1);
             writes.extend(self.count(user, &change));
             if self.transact(writes).await?.is_committed() {
-                return Ok(Version::new(seen.version + 1, &seen.revision));
+                return Ok(Version::new(seen.version + 1, seen.revision.as_str()));
             }
             self.give_way(attempt).await;
         }
@@ -138,7 +140,7 @@ impl Store {
     ) -> Result<(ConversationItem, StoredMessage)> {
         let (seen, old) = self.look_for_message(user, id, message).await?;
         let old = old.ok_or_else(no_message)?;
-        expected.check(&seen.seen())?;
+        check_version(expected, &seen.seen())?;
         if seen.running == Some(old.number) {
             return Err(reply_running());
         }

@@ -8,11 +8,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde_json::json;
 
-use super::item::{Flags, Lease, ReplyItem, ReplyPlace};
-use crate::domain::{Content, Millis};
+use super::item::{Flags, Lease, ReplyItem};
+use crate::domain::{Charge, Content, Millis, ReplyPlace};
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Packed, failed, from_item, integer, item_at, number, packed, text};
-use crate::store::stats::usage::Charge;
 use crate::store::{Store, key};
 
 /// A text up to so many bytes stands on the reply's own item.
@@ -50,7 +49,7 @@ impl Store {
             }
             expression = expression.set("parts", number(parts)).remove("content");
         }
-        let updated = self.update(lease.place.key(), &expression, ReturnValue::AllNew).await?;
+        let updated = self.update(key::reply_at(&lease.place), &expression, ReturnValue::AllNew).await?;
         if parts > lease.parts {
             (lease.parts, lease.saved) = (parts, content.len());
         }
@@ -59,7 +58,8 @@ impl Store {
 
     async fn put_part(&self, place: &ReplyPlace, part: u64, content: &str, now: Millis) -> Result<()> {
         let kept = now.plus_seconds(KEPT_SECONDS).seconds();
-        let mut part = item_at(place.part_key(part), "part", &json!({ "expires_at": kept }))?;
+        let mut part =
+            item_at(key::reply_part(&key::reply_at(place), part), "part", &json!({ "expires_at": kept }))?;
         part.insert("content".to_owned(), packed(&Content::of_reply(content)));
         self.put(&self.studio, part).await
     }
@@ -75,9 +75,12 @@ impl Store {
             .table_name(&self.studio)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-            .expression_attribute_values(":pk", text(place.key().pk))
-            .expression_attribute_values(":first", text(key::reply_part(&place.key(), 0).sk))
-            .expression_attribute_values(":last", text(key::reply_part(&place.key(), item.parts - 1).sk))
+            .expression_attribute_values(":pk", text(key::reply_at(place).pk))
+            .expression_attribute_values(":first", text(key::reply_part(&key::reply_at(place), 0).sk))
+            .expression_attribute_values(
+                ":last",
+                text(key::reply_part(&key::reply_at(place), item.parts - 1).sk),
+            )
             .into_paginator()
             .items()
             .send();

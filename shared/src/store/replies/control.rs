@@ -2,13 +2,14 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use super::item::{ReplyItem, ReplyPlace};
+use super::item::ReplyItem;
 use crate::domain::{
-    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, Role, TokenCount, UserId,
+    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus, Role,
+    TokenCount, UserId,
 };
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::dynamo::{Expression, text};
+use crate::store::{Store, key};
 
 /// A reply, as it stands.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ impl Store {
             }
             (Some(conversation), None) => return self.find_ended(user, conversation, message).await,
         };
-        let there = self.find_item::<ReplyItem>(place.key()).await?;
+        let there = self.find_item::<ReplyItem>(key::reply_at(&place)).await?;
         let Some(item) = there.filter(|item| item.id == *message && !item.orphaned) else {
             let Some(conversation) = conversation else { return Ok(None) };
             return self.find_ended(user, conversation, message).await;
@@ -91,7 +92,7 @@ impl Store {
         }
         // Refused means that somebody else has ended it.
         self.interrupt(place, item, now).await?;
-        self.find_item(place.key()).await
+        self.find_item(key::reply_at(place)).await
     }
 
     /// The message of a reply that has ended.
@@ -113,7 +114,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_reply_so_far(&self, place: &ReplyPlace) -> Result<Option<SoFar>> {
-        let Some(item) = self.find_item::<ReplyItem>(place.key()).await? else { return Ok(None) };
+        let Some(item) = self.find_item::<ReplyItem>(key::reply_at(place)).await? else { return Ok(None) };
         let content = self.kept_text(place, &item).await?;
         let tokens = item.charge.map_or(0, |charge| charge.usage.output);
         Ok(Some(SoFar { content, tokens, model: item.model }))
@@ -140,7 +141,7 @@ impl Store {
     async fn raise(&self, place: &ReplyPlace, flag: &str) -> Result<bool> {
         let running = text(ReplyStatus::Running.as_str());
         let expression = Expression::default().add(flag, 1).when_equal("status", running);
-        Ok(self.update(place.key(), &expression, ReturnValue::None).await?.is_some())
+        Ok(self.update(key::reply_at(place), &expression, ReturnValue::None).await?.is_some())
     }
 
     /// How long, in seconds, nobody else may take a reply for abandoned; none when it has ended or is gone.
@@ -148,7 +149,8 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn reply_alive_until(&self, place: &ReplyPlace) -> Result<Option<(ReplyStatus, u64)>> {
-        let item = self.find_item::<ReplyItem>(place.key()).await?.filter(|item| item.id == place.message);
+        let item =
+            self.find_item::<ReplyItem>(key::reply_at(place)).await?.filter(|item| item.id == place.message);
         Ok(item.and_then(|item| Some((item.status, item.alive_until()?))))
     }
 }

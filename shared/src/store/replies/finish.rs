@@ -1,44 +1,16 @@
 //! The end of a reply: its text, tokens and all counters in one transaction, by its worker or by whoever finds that nobody
 //! makes it any more.
 
-use super::held::Held;
-use super::item::{Lease, ReplyItem, ReplyPlace};
+use super::item::{Lease, ReplyItem};
 use crate::domain::conversation::preview_of;
 use crate::domain::statistics::{DayTally, Tally};
-use crate::domain::{Content, ConversationId, Millis, ModelName, ReplyStatus, TokenCount, UserId};
+use crate::domain::{Content, ConversationId, Ending, Held, Millis, ReplyPlace, ReplyStatus, UserId};
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Outcome, Write, number, packed, text};
-use crate::store::stats::usage::Charge;
 use crate::store::{Store, key};
 
 /// How long the item of an ended reply is kept; the message holds all that lasts.
 const KEPT_SECONDS: u64 = 86_400;
-
-/// How a reply ended.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    /// One of the ends.
-    pub status: ReplyStatus,
-    /// All the text there is.
-    pub content: Content,
-    /// The model that made it.
-    pub model: ModelName,
-    /// What it has used; nothing, when no model was asked.
-    pub charge: Option<Charge>,
-    /// The number of the last chunk.
-    pub seq: Option<u64>,
-    /// About how many tokens the next question has before what the user says then; none when that is not known.
-    pub past_tokens: Option<u64>,
-}
-
-impl Ending {
-    /// How many tokens it took.
-    #[must_use]
-    pub fn tokens(&self) -> TokenCount {
-        let output = self.charge.as_ref().map_or(0, |charge| charge.usage.output);
-        TokenCount::try_from(output).unwrap_or_default()
-    }
-}
 
 /// What became of a worker's wish to end its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +49,7 @@ impl Store {
         if outcome.refused() != [0] {
             return Ok(Farewell::Lost);
         }
-        let item = self.find_item::<ReplyItem>(lease.place.key()).await?;
+        let item = self.find_item::<ReplyItem>(key::reply_at(&lease.place)).await?;
         Ok(match item {
             // The answer to our own first try was lost.
             Some(item) if item.worker.as_deref() == Some(&lease.worker) && item.status == ending.status => {
@@ -100,7 +72,7 @@ impl Store {
         status: ReplyStatus,
         now: Millis,
     ) -> Result<bool> {
-        let Some(item) = self.find_item::<ReplyItem>(place.key()).await? else { return Ok(false) };
+        let Some(item) = self.find_item::<ReplyItem>(key::reply_at(place)).await? else { return Ok(false) };
         let waits = Expression::default().when_equal("status", text(ReplyStatus::Pending.as_str()));
         let ending = Ending {
             status,
@@ -166,7 +138,7 @@ impl Store {
         held: &Held,
         now: Millis,
     ) -> Result<()> {
-        match self.find_item::<ReplyItem>(place.key()).await? {
+        match self.find_item::<ReplyItem>(key::reply_at(place)).await? {
             Some(item) if item.is_alive(now) => Ok(()),
             Some(item) if item.orphaned => self.settle_orphan(place.user, &item).await,
             Some(item) if !item.status.is_end() => {
@@ -184,7 +156,7 @@ impl Store {
         let reply = ended_item(condition, ending, now);
         let Some((conversation, message_number)) = &place.within else {
             let reply = reply.set("content", text(ending.content.as_str()));
-            let mut writes = vec![Write::update(&self.studio, place.key(), reply)];
+            let mut writes = vec![Write::update(&self.studio, key::reply_at(place), reply)];
             writes.extend(self.settled_if_held(place, held, ending));
             return self.transact(writes).await;
         };
@@ -213,7 +185,7 @@ impl Store {
         for idle in [shown, idle] {
             // The message holds the text from now on; the item that was written every second forgets it.
             let mut writes = vec![
-                Write::update(&self.studio, place.key(), reply.clone().remove("content")),
+                Write::update(&self.studio, key::reply_at(place), reply.clone().remove("content")),
                 Write::update(
                     &self.studio,
                     key::message(place.user, conversation, *message_number),

@@ -3,58 +3,13 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
-use super::held::Held;
-use crate::domain::{Content, ConversationId, MessageId, Millis, ModelName, ReplyStatus, UserId};
+use crate::domain::{Charge, Content, Held, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus};
 use crate::error::Result;
-use crate::store::dynamo::{Expression, Key, Packed, from_item, number, text};
-use crate::store::stats::usage::Charge;
+use crate::store::dynamo::{Expression, Packed, from_item, number, text};
 use crate::store::{Store, key};
 
 /// A reply that no worker has begun by then never begins.
 const START_WITHIN_SECONDS: u64 = 75;
-
-/// Where a reply stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplyPlace {
-    /// Whose it is.
-    pub user: UserId,
-    /// The id of the assistant's message.
-    pub message: MessageId,
-    /// The conversation and the message's number in it; none for a reply that belongs to no conversation.
-    pub within: Option<(ConversationId, u64)>,
-}
-
-impl ReplyPlace {
-    pub(in crate::store) fn stored(
-        user: UserId,
-        conversation: ConversationId,
-        message: MessageId,
-        number: u64,
-    ) -> Self {
-        Self { user, message, within: Some((conversation, number)) }
-    }
-
-    pub(in crate::store) fn loose(user: UserId, message: MessageId) -> Self {
-        Self { user, message, within: None }
-    }
-
-    /// The conversation it stands in.
-    #[must_use]
-    pub fn conversation(&self) -> Option<&ConversationId> {
-        self.within.as_ref().map(|(conversation, _)| conversation)
-    }
-
-    pub(in crate::store) fn key(&self) -> Key {
-        match &self.within {
-            Some((conversation, number)) => key::reply(self.user, conversation, *number),
-            None => key::loose_reply(self.user, &self.message),
-        }
-    }
-
-    pub(in crate::store) fn part_key(&self, part: u64) -> Key {
-        key::reply_part(&self.key(), part)
-    }
-}
 
 /// What a worker needs about a reply, and writes while it makes it. Small, since it is written every second.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -230,12 +185,12 @@ impl Store {
             .set("lease_until", number(until.seconds()))
             .when_equal("status", text(ReplyStatus::Pending.as_str()))
             .when_greater("start_by", number(now.seconds()));
-        let updated = self.update(place.key(), &expression, ReturnValue::AllNew).await?;
+        let updated = self.update(key::reply_at(place), &expression, ReturnValue::AllNew).await?;
         let item = match updated {
             Some(item) => Some(from_item::<ReplyItem>(item)?),
             // The answer to our own first try may have been lost; then the lease is ours.
             None => {
-                let seen = self.find_item::<ReplyItem>(place.key()).await?;
+                let seen = self.find_item::<ReplyItem>(key::reply_at(place)).await?;
                 seen.filter(|item| item.worker.as_deref() == Some(worker))
             }
         };

@@ -1,8 +1,7 @@
 //! A turn that comes again under the client's id.
 
-use super::item::ReplyPlace;
 use super::start::{StartedTurn, StoredTurn};
-use crate::domain::UserId;
+use crate::domain::{ReplyPlace, UserId};
 use crate::error::{Error, Result};
 use crate::store::conversations::message_item::ReferenceItem;
 use crate::store::messages::append::message_exists;

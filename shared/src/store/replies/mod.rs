@@ -3,7 +3,6 @@
 pub(super) mod checkpoint;
 pub(super) mod control;
 pub(super) mod finish;
-pub(super) mod held;
 pub(super) mod item;
 pub(super) mod known_turn;
 pub(super) mod orphans;

@@ -1,12 +1,11 @@
 //! A reservation is raised when a reply is about to read more than was expected when its turn began.
 
-use super::held::Held;
 use super::item::Lease;
-use crate::domain::Millis;
 use crate::domain::usage::Spending;
+use crate::domain::{Held, Millis, Reservation};
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, Write, ids, number, text};
-use crate::store::stats::usage::{Reservation, signed};
+use crate::store::stats::usage::signed;
 use crate::store::{Store, key};
 
 /// What became of raising a reservation.
@@ -46,8 +45,8 @@ impl Store {
             let reply =
                 lease.held().set("held", serde_dynamo::to_attribute_value(&raised).map_err(Error::internal)?);
             let day =
-                Write::update(&self.studio, key::day_usage(user, raised.day()), raising(&raised, wanted));
-            let reply = Write::update(&self.studio, lease.place.key(), reply);
+                Write::update(&self.studio, key::day_usage(user, raised.day), raising(&raised, wanted));
+            let reply = Write::update(&self.studio, key::reply_at(&lease.place), reply);
             match self.transact(vec![day, reply]).await?.refused() {
                 [] => {
                     lease.held = Some(raised);
@@ -69,7 +68,7 @@ fn raising(held: &Held, wanted: &Reservation) -> Expression {
         .add("held_tokens", signed(tokens))
         .add("held_micro_dollars", signed(micro_dollars))
         .add_to_set("raised", ids(held.raised_slot()))
-        .when_contains("running", text(held.slot()));
+        .when_contains("running", text(held.slot.clone()));
     let limits = [
         ("held_tokens", wanted.budget.tokens, tokens),
         ("held_micro_dollars", wanted.budget.micro_dollars, micro_dollars),

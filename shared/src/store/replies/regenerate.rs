@@ -1,11 +1,11 @@
 //! Another reply to the same words: a new branch, beside the reply that is there.
 
-use super::held::Held;
-use super::item::{ReplyItem, ReplyPlace};
+use super::item::ReplyItem;
 use super::start::{Granted, Terms};
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyStatus, Role, UserId,
+    Content, ConversationId, Held, Message, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus, Role,
+    UserId,
 };
 use crate::error::{Code, Error, Result};
 use crate::store::conversations::create::{kept_changing, reply_running};

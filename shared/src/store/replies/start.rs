@@ -1,12 +1,11 @@
 //! The beginning of a turn: one transaction stores what the user said and the place of the reply.
 
-use super::held::Held;
-use super::item::{ReplyItem, ReplyPlace};
+use super::item::ReplyItem;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Filing, Message, MessageId, Millis, ModelName, ReplyStatus, Role, Summary,
-    Title, UserId,
+    Content, ConversationId, Filing, Follows, Held, Message, MessageId, Millis, ModelName, ReplyPlace,
+    ReplyStatus, Reservation, Role, Summary, Title, UserId,
 };
 use crate::error::{Code, Error, Result};
 use crate::store::conversations::create::{conversation_deleted, kept_changing, reply_running};
@@ -14,8 +13,7 @@ use crate::store::conversations::item::{ConversationItem, conversation_item};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::Standing;
 use crate::store::dynamo::{Expression, Write, item_at, number, text};
-use crate::store::messages::append::{Follows, no_parent};
-use crate::store::stats::usage::Reservation;
+use crate::store::messages::append::no_parent;
 use crate::store::{Store, key};
 
 /// How often a turn starts anew when the conversation changes under it.

@@ -6,40 +6,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
 
 use crate::domain::usage::{Budget, Spending};
-use crate::domain::{Day, MessageId, Millis, ModelName, Usage, UserId};
+use crate::domain::{Charge, Day, Held, Millis, ReplyPlace, Reservation, UserId};
 use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{Expression, Write, failed, ids, integer, number, sort_key, text};
-use crate::store::replies::held::Held;
-use crate::store::replies::item::ReplyPlace;
 use crate::store::{Store, key};
 
 /// How long a day's usage is kept.
 const KEPT_SECONDS: u64 = 92 * 86_400;
 /// A request that waits for its reply waits no longer.
 const LONGEST_REQUEST_SECONDS: u64 = 40;
-
-/// What a reply may use at most, and of what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reservation {
-    /// The most that the reply may use.
-    pub most: Spending,
-    /// What the user may use in a day, all in all.
-    pub budget: Budget,
-}
-
-/// What a reply has used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
-    /// The model it is booked on: one of the offer, never a name that a client made up.
-    pub model: ModelName,
-    /// The tokens.
-    pub usage: Usage,
-    /// The money.
-    pub micro_dollars: u64,
-}
 
 /// What one model has used on a day, or in several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,19 +40,6 @@ pub struct DayUsage {
     pub running: u64,
     /// By model.
     pub models: BTreeMap<String, Booked>,
-}
-
-impl ReplyPlace {
-    /// The place of a reply by its name, without its id when it stands in a conversation.
-    fn named(user: UserId, name: &str) -> Option<Self> {
-        let (number, rest) = name.split_once('#')?;
-        if number.is_empty() {
-            return Some(Self::loose(user, rest.parse().ok()?));
-        }
-        let number = number.parse().ok()?;
-        let unknown = MessageId::new(ulid::Ulid::nil(), number);
-        Some(Self::stored(user, rest.parse().ok()?, unknown, number))
-    }
 }
 
 impl Store {
