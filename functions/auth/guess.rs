@@ -7,7 +7,7 @@ use shared::domain::session::is_fresh;
 use shared::domain::{LoggedIn, LoginName, Network, User, UserId};
 use shared::error::{Code, Error};
 use shared::http::Request;
-use shared::store::{Attempts, Store};
+use shared::store::{FailureCounter, Store};
 
 use super::Auth;
 
@@ -17,7 +17,7 @@ pub(super) struct Guess<'a> {
     counted: CountedGuess,
     network: Network,
     /// None for a guess that does not count for its account: see [`Guess::begin`].
-    account: Option<Attempts>,
+    account: Option<FailureCounter>,
     /// Whose password it is, if the name is somebody's.
     pub(super) user: Option<User>,
 }
@@ -66,7 +66,7 @@ impl<'a> Guess<'a> {
     /// When DynamoDB is out of reach.
     pub(super) async fn was_wrong(self) -> Result<()> {
         // In this order, so that at every moment it counts.
-        self.auth.base.store.count_failure(&Attempts::From(self.network.clone()), clock::now()).await?;
+        self.auth.base.store.count_failure(&FailureCounter::From(self.network.clone()), clock::now()).await?;
         self.settle().await
     }
 
@@ -99,7 +99,7 @@ impl<'a> Guess<'a> {
 /// A guess of somebody who is logged in, counted and not judged yet.
 pub(super) struct Confirmation<'a> {
     store: &'a Store,
-    attempts: Attempts,
+    attempts: FailureCounter,
 }
 
 impl<'a> Confirmation<'a> {
@@ -108,7 +108,7 @@ impl<'a> Confirmation<'a> {
     /// # Errors
     /// [`Code::TooManyAttempts`].
     pub(super) async fn begin(auth: &'a Auth, user: UserId) -> Result<Self> {
-        let (store, attempts) = (&auth.base.store, Attempts::Confirming(user));
+        let (store, attempts) = (&auth.base.store, FailureCounter::Confirming(user));
         store.reserve_attempt(&attempts, clock::now()).await?;
         Ok(Self { store, attempts })
     }

@@ -192,20 +192,6 @@ pub(super) fn fitting(
     Ok((fitting, last.filter(|_| cut)))
 }
 
-/// Whether clients see all of a conversation wherever they read it. Of a larger one, the list has the newest messages.
-pub(super) fn is_shown_whole(user_id: UserId, summary: Summary, messages: &[&Message]) -> Result<bool> {
-    let mut answer = ConversationAnswer::without_messages(user_id, summary);
-    answer.messages = Some(Vec::new());
-    let mut bytes = wrapped_length(raw(&answer)?.get());
-    for message in messages {
-        bytes += wrapped_length(raw(&MessageAnswer::from((*message).clone()))?.get()) + 1;
-        if bytes > MOST_LISTED_BYTES {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// As JSON.
 pub(super) fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
     to_raw_value(value).map_err(Error::internal)

@@ -3,11 +3,10 @@
 
 use shared::Result;
 use shared::clock;
-use shared::domain::Message;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
-use super::answers::{ConversationAnswer, is_shown_whole};
+use super::answers::{ConversationAnswer, MOST_LISTED_BYTES};
 use super::body::WholeConversation;
 use super::read::show_whole;
 use super::{Conversations, named};
@@ -36,9 +35,8 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let replacement = body.replacement(id, clock::now())?;
-    let is_shown_whole = |summary, messages: &[&Message]| is_shown_whole(user, summary, messages);
     let (store, now) = (&group.base.store, clock::now());
-    let stored = store.replace_conversation(user, &replacement, &expected, is_shown_whole, now).await?;
+    let stored = store.replace_conversation(user, &replacement, &expected, MOST_LISTED_BYTES, now).await?;
     let (conversation, version) = stored;
     show_whole(group, user, conversation, &version).await
 }

@@ -14,6 +14,7 @@ pub mod error;
 pub mod http;
 pub mod json;
 pub mod models;
+pub mod retry;
 pub mod sockets;
 pub mod store;
 pub mod telemetry;

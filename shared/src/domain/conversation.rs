@@ -1,6 +1,6 @@
 //! Conversations.
 
-use super::text::{check_length, check_printable, checked_text};
+use super::text::{check_length, check_printable, checked_text, escaped_length};
 use super::{Content, ConversationId, Message, Millis, ModelName, RuleBroken, SystemPrompt, Title};
 
 checked_text!(
@@ -85,6 +85,18 @@ pub struct Summary {
     pub system_prompt: Option<SystemPrompt>,
     /// Where the user keeps it.
     pub filing: Filing,
+}
+
+/// More than everything else of a summary takes in an answer: ids, times, model, title, tags and folder.
+const BYTES_OF_SUMMARY: usize = 16 * 1024;
+
+impl Summary {
+    /// An upper bound of the bytes that the summary takes in an answer, as [`Message::answer_length`] for messages.
+    #[must_use]
+    pub fn answer_length(&self) -> usize {
+        let prompt = self.system_prompt.as_ref();
+        BYTES_OF_SUMMARY + prompt.map_or(0, |prompt| escaped_length(prompt.as_str()))
+    }
 }
 
 /// A conversation with its messages, oldest first.

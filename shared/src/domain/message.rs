@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::text::escaped_length;
 use super::{Content, MessageId, Millis, ModelName, ReplyStatus, TokenCount};
 
 /// Who speaks.
@@ -32,6 +33,9 @@ impl Role {
     }
 }
 
+/// More than the names of a message's fields, its times and its numbers take in an answer.
+const BYTES_OF_FIELDS: usize = 300;
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -52,6 +56,14 @@ pub struct Message {
 }
 
 impl Message {
+    /// An upper bound of the bytes that the message takes in an answer: as JSON that API Gateway's format carries within a JSON
+    /// string, where quotes and backslashes are escaped a second time.
+    #[must_use]
+    pub fn answer_length(&self) -> usize {
+        let names = self.id.as_str().len() + self.model.as_ref().map_or(0, |model| model.as_str().len());
+        escaped_length(self.content.as_str()) + 2 * names + BYTES_OF_FIELDS
+    }
+
     /// Whether it says the same as `other`, as far as a client can change that.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {

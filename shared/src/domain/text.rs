@@ -246,6 +246,21 @@ impl TryFrom<u64> for TokenCount {
     }
 }
 
+/// The bytes that a text takes as a JSON string within another JSON string, without the quotes: this is how API Gateway's
+/// format carries an answer.
+pub(super) fn escaped_length(text: &str) -> usize {
+    text.bytes().map(escaped_twice).sum()
+}
+
+fn escaped_twice(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' => 4,
+        b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 3,
+        0..=0x1f => 7,
+        _ => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,5 +281,15 @@ mod tests {
     fn a_blank_prompt_is_refused_and_empty_content_is_not() {
         assert!(Prompt::try_from(" \n\t".to_owned()).is_err());
         assert!(Content::try_from(String::new()).is_ok());
+    }
+
+    #[test]
+    fn the_escaped_length_is_that_of_a_json_string_within_a_json_string() {
+        for text in ["plain", "\"quoted\" \\ and\nbroken\tup", "\u{1}\u{8}\u{1f}", "敏捷的棕色狐狸 🦊"]
+        {
+            let twice = serde_json::to_string(&serde_json::to_string(text).unwrap()).unwrap();
+            // The outer string has two quotes, the inner one two escaped quotes.
+            assert_eq!(escaped_length(text), twice.len() - 6, "{text}");
+        }
     }
 }

@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{Expression, Stretch, Write, failed, from_item, item_at, number, text, to_item};
+use super::dynamo::{Expression, Stretch, Write, from_item, item_at, number, text, to_item};
 use super::{Store, key};
 use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, Owner, TokenEnd, UserId};
 use crate::error::{Code, Error, Result};
+use crate::retry;
 
 /// Rows outlive their connection at most by this.
 const KEPT_SECONDS: u64 = 2 * 3600;
@@ -95,7 +96,8 @@ impl Store {
     /// else's.
     pub async fn authenticate_connection(&self, id: &ConnectionId, owner: Owner) -> Result<()> {
         // Two frames may do this at once; the one that comes second finds the connection owned.
-        for _ in 0..3 {
+        let mut attempts = retry::HOT_ITEM.attempts();
+        while attempts.next().await {
             let connection = self.find_connection(id).await?;
             let connection =
                 connection.filter(|found| found.may_belong_to(owner.user)).ok_or_else(revoked)?;
@@ -151,9 +153,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
-        let request = self.client.get_item().table_name(&self.connections).consistent_read(true);
-        let answer = request.set_key(Some(key::connection(id).attributes())).send().await.map_err(failed)?;
-        answer.item.map(from_item).transpose()
+        self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 
     /// The connections of `user`, read consistently: those whose tokens last at `now`, and those that had their time to
@@ -210,7 +210,8 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn delete_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
         // It may be authenticated between the look and the deletion; then the look is taken again.
-        for _ in 0..5 {
+        let mut attempts = retry::HOT_ITEM.attempts();
+        while attempts.next().await {
             let Some(connection) = self.find_connection(id).await? else { return Ok(None) };
             if self.transact(self.farewell(&connection)).await?.is_committed() {
                 return Ok(Some(connection));

@@ -29,7 +29,7 @@ pub use conversations::replace::Replacement;
 pub use conversations::update::Revised;
 pub use idempotency::Made;
 pub use limits::costs::{CostLimits, Costs};
-pub use limits::login_attempts::Attempts;
+pub use limits::login_attempts::FailureCounter;
 pub use limits::requests::LONGEST_GUESS_SECONDS;
 pub use limits::unauthenticated::Stranger;
 pub use messages::append::{NewMessage, ShownMessage};

@@ -98,7 +98,7 @@ fn names_module(line: &str) -> Option<&str> {
 
 /// The floors of `shared`, from the ground up.
 const FLOORS: [&[&str]; 4] = [
-    &["domain", "error", "clock", "json", "tls", "config", "telemetry"],
+    &["domain", "error", "clock", "json", "retry", "tls", "config", "telemetry"],
     &["store", "models", "aws"],
     &["auth", "sockets"],
     &["chat", "accounts", "http"],

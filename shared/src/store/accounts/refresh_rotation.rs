@@ -7,7 +7,8 @@ use super::sessions::SessionItem;
 use crate::domain::session::ends_at;
 use crate::domain::{Millis, SessionId, UserId};
 use crate::error::{Error, Result};
-use crate::store::dynamo::{Expression, MOST_TRIES, Updated, from_item, number, text};
+use crate::retry;
+use crate::store::dynamo::{Expression, Updated, from_item, number, text};
 use crate::store::{Store, key};
 
 /// For so long after it was used, a refresh token still gives its successor.
@@ -86,7 +87,8 @@ impl Store {
         // Nearly always, no token was used in the last 10 s, and there is none to remember: one request.
         let mut change =
             exchange.change(Vec::new())?.when_absent_or_other_at_most("used", "last_used_at", grace_began);
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::HOT_ITEM.attempts();
+        while attempts.next().await {
             let item = match self.try_update(key::session(user, session), &change, ReturnValue::None).await? {
                 Updated::Done(_) => return Ok(Rotation::Rotated),
                 Updated::Refused(None) => return Ok(Rotation::Ended),
@@ -101,7 +103,7 @@ impl Store {
             // Whatever else changes the list also changes the hash that the condition compares.
             change = exchange.change(remembered(item.used, now))?;
         }
-        Err(Error::unavailable("a session kept changing while its refresh token was rotated"))
+        Err(Error::unavailable("a session changed on all attempts to rotate its refresh token"))
     }
 }
 

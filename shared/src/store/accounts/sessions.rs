@@ -9,8 +9,9 @@ use super::user_item::UserItem;
 use crate::domain::session::{Session, ends_at};
 use crate::domain::{LoggedIn, Millis, Network, SecondFactor, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::dynamo::{
-    Expression, Item, MOST_TRIES, Stretch, Updated, Write, failed, from_item, ids, item_at, number, text,
+    Expression, Item, Stretch, Updated, Write, failed, from_item, ids, item_at, number, text,
 };
 use crate::store::{Store, key};
 
@@ -141,7 +142,8 @@ impl Store {
             .when_equal("token_version", number(user.token_version))
             .when_absent_or_fewer("sessions", number(MOST_SESSIONS));
         let mut ended = Vec::new();
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::HOT_ITEM.attempts();
+        while attempts.next().await {
             let refused = match self.try_update(key::user(user.id), &named, ReturnValue::None).await? {
                 Updated::Done(_) => return Ok(Begun { is_begun: true, ended }),
                 Updated::Refused(item) => item.map(from_item::<UserItem>).transpose()?.map(User::from),

@@ -1,8 +1,6 @@
 //! Users: registered once, found by id and by name.
 
-use std::collections::{BTreeSet, HashMap};
-
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use std::collections::BTreeSet;
 
 use super::sessions::session_item;
 use super::user_item::UserItem;
@@ -11,12 +9,10 @@ use crate::domain::{
     Credential, Email, Failures, LoginName, Millis, Network, Requester, User, UserId, Username,
 };
 use crate::error::{Code, Error, Result};
-use crate::store::dynamo::{
-    Expression, Item, Key, MOST_TRIES, Outcome, Write, failed, from_item, item_at, number, random_below, text,
-};
+use crate::store::dynamo::{Expression, Outcome, Write, from_item, item_at, number, random_below, text};
 use crate::store::limits::login_attempts::failures;
 use crate::store::limits::requests::guesses_under_way;
-use crate::store::{Attempts, NewSession, Store, key};
+use crate::store::{FailureCounter, NewSession, Store, key};
 
 /// What registration stores.
 pub struct NewUser {
@@ -39,7 +35,7 @@ pub struct Account {
     /// Somebody, as read consistently.
     pub user: Option<User>,
     /// What guesses at the password are counted for.
-    pub attempts: Attempts,
+    pub attempts: FailureCounter,
     /// How many seconds to wait; none when the guess was counted, and may be judged.
     pub wait: Option<u64>,
 }
@@ -130,7 +126,7 @@ impl Store {
             user: UserId,
         }
         let window = before.map(|window| key::requests(&Requester::Network(network.clone()), window));
-        let network = Attempts::From(network.clone());
+        let network = FailureCounter::From(network.clone());
         let keys = [key::login_name(login), network.key()].into_iter().chain(window);
         let mut found = self.find_items(keys.collect()).await?.into_iter();
         let mut next = || found.next().flatten();
@@ -154,7 +150,7 @@ impl Store {
         now: Millis,
     ) -> Result<Account> {
         if let Some(owner) = owner {
-            let attempts = Attempts::OfUser(owner);
+            let attempts = FailureCounter::OfUser(owner);
             let reserved = self.try_attempt(&attempts, now).await?;
             if let Some(item) = reserved.before {
                 let item: UserItem = from_item(item)?;
@@ -162,44 +158,9 @@ impl Store {
                 return Ok(Account { user, attempts, wait: reserved.wait });
             }
         }
-        let attempts = Attempts::OfName(login.canonical());
+        let attempts = FailureCounter::OfName(login.canonical());
         let wait = self.try_attempt(&attempts, now).await?.wait;
         Ok(Account { user: None, attempts, wait })
-    }
-
-    /// One item of the studio table, read consistently.
-    pub(in crate::store) async fn find_item<T: serde::de::DeserializeOwned>(
-        &self,
-        key: Key,
-    ) -> Result<Option<T>> {
-        let request = self.client.get_item().table_name(&self.studio).set_key(Some(key.attributes()));
-        let answer = request.consistent_read(true).send().await.map_err(failed)?;
-        answer.item.map(from_item).transpose()
-    }
-
-    /// Items of the studio table, each in the place of its key, read consistently by one request.
-    async fn find_items(&self, keys: Vec<Key>) -> Result<Vec<Option<Item>>> {
-        let mut found = vec![None; keys.len()];
-        let wanted = keys.iter().map(|key| key.clone().attributes());
-        let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted.collect()));
-        let wanted = wanted.build().map_err(Error::internal)?;
-        let mut left = HashMap::from([(self.studio.clone(), wanted)]);
-        for attempt in 0..MOST_TRIES {
-            let answer = self.client.batch_get_item().set_request_items(Some(left)).send().await;
-            let answer = answer.map_err(failed)?;
-            for item in answer.responses.into_iter().flatten().flat_map(|(_table, items)| items) {
-                let place = keys.iter().position(|key| key.is_of(&item));
-                if let Some(found) = place.and_then(|place| found.get_mut(place)) {
-                    *found = Some(item);
-                }
-            }
-            left = answer.unprocessed_keys.unwrap_or_default();
-            if left.is_empty() {
-                return Ok(found);
-            }
-            self.give_way(attempt).await;
-        }
-        Err(Error::unavailable("items were left over again and again"))
     }
 
     /// The condition that a credential still counts, for writes that must not escape its end.

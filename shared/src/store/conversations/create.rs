@@ -8,12 +8,10 @@ use crate::domain::{
     Conversation, ConversationId, Message, MessageId, Once, Summary, Title, UserId, Version,
 };
 use crate::error::{Code, Error, Result};
-use crate::store::dynamo::{Expression, Item, Write, failed, item_at, number, text};
+use crate::retry;
+use crate::store::dynamo::{Expression, Item, Write, item_at, number, text};
 use crate::store::idempotency::Made;
 use crate::store::{Store, key};
-
-/// How often something is looked at that changes meanwhile.
-const MOST_LOOKS: usize = 8;
 
 impl Store {
     /// Stores a conversation that must not be there, whole or not at all.
@@ -66,9 +64,7 @@ impl Store {
 
     /// What stands in a conversation's place, read consistently.
     pub(in crate::store) async fn standing(&self, user: UserId, id: &ConversationId) -> Result<Standing> {
-        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
-        let request = request.set_key(Some(key::conversation(user, id).attributes()));
-        Standing::of(request.send().await.map_err(failed)?.item)
+        Standing::of(self.get_item(&self.studio, key::conversation(user, id)).await?)
     }
 
     /// The conversation's own item, read consistently.
@@ -153,7 +149,8 @@ impl Store {
         message: &MessageId,
     ) -> Result<(ConversationItem, Option<StoredMessage>)> {
         let mut seen = self.get_conversation_item(user, id).await?;
-        for _ in 0..MOST_LOOKS {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             if let Some(found) = self.find_message(user, &seen, message).await? {
                 return Ok((seen, Some(found)));
             }
@@ -173,9 +170,7 @@ impl Store {
         conversation: &ConversationItem,
         number: u64,
     ) -> Result<Option<StoredMessage>> {
-        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
-        let request = request.set_key(Some(key::message(user, &conversation.id, number).attributes()));
-        let item = request.send().await.map_err(failed)?.item;
+        let item = self.get_item(&self.studio, key::message(user, &conversation.id, number)).await?;
         let stored = item.map(stored_message).transpose()?.flatten();
         Ok(stored.filter(|stored| conversation.owns(stored)))
     }

@@ -11,11 +11,11 @@ use crate::clock;
 use crate::domain::statistics::Tally;
 use crate::domain::{ConversationId, Expected, Millis, UserId};
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Stretch, Write, item_at, number, text};
 use crate::store::{Store, key};
 
-const MOST_TRIES: usize = 8;
 /// Conversations that are deleted at once.
 const AT_ONCE: usize = 4;
 /// Conversations that are looked at in one request.
@@ -40,7 +40,8 @@ impl Store {
         id: &ConversationId,
         expected: &Expected,
     ) -> Result<()> {
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             match self.standing(user, id).await? {
                 Standing::Conversation(item) => {
                     check_version(expected, &item.seen())?;

@@ -14,11 +14,10 @@ use crate::domain::{
     ConversationId, Message, MessageId, Millis, ReplyPlace, RuleBroken, Summary, UserId, Version,
 };
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::dynamo::{Item, Page, Stretch, sort_key};
 use crate::store::{Store, key};
 
-/// How often a reading starts anew when the conversation changes under it.
-const MOST_TRIES: usize = 8;
 /// Messages that are asked for at once.
 const AT_ONCE: usize = 25;
 /// What a message takes beside its text, in an answer too.
@@ -140,7 +139,8 @@ impl Store {
         wanted: &Wanted,
     ) -> Result<Option<(ConversationItem, Part)>> {
         let mut before = None;
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             let Some((item, taken, pages)) = self.try_part(user, id, wanted).await? else { return Ok(None) };
             let whole = wanted.after.is_none() && wanted.newest && !wanted.all_branches;
             let mut coherent = !whole || taken.is_coherent(&item);

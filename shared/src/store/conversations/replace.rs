@@ -11,16 +11,12 @@ use super::staged::Draft;
 use super::whole::Texts;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
-use crate::domain::{
-    Conversation, ConversationId, Expected, Message, MessageId, Millis, Summary, UserId, Version,
-};
+use crate::domain::{Conversation, ConversationId, Expected, Message, MessageId, Millis, UserId, Version};
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
-
-/// How often a replacement starts anew when the conversation changes under it.
-const MOST_TRIES: usize = 5;
 
 /// What is to stand in the place of a stored conversation.
 #[derive(Clone, Debug)]
@@ -40,11 +36,11 @@ impl Store {
     /// branches, stay. A message keeps its place when its id does; a reply that is being made is not touched, and stands
     /// before what is new. Gives back what is stored.
     ///
-    /// Where not everybody is shown all of the conversation, as `is_shown_whole` tells of what is stored, its messages
-    /// before the oldest one that `new` has, too, stay before `new`: whoever sends it may never have seen them.
+    /// An answer shows the newest messages of a conversation, up to `shown_bytes`. When the stored conversation is longer, its
+    /// messages before the oldest one that `new` contains stay: the client may never have seen them.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it is not shown whole, and `new` has none of its messages;
+    /// [`crate::error::Code::Invalid`] when the stored conversation is longer than that and `new` has none of its messages;
     /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] when the messages are in another order
     /// while a reply is made; [`crate::error::Code::Conflict`] when the conversation kept changing.
     ///
@@ -58,11 +54,12 @@ impl Store {
         user: UserId,
         replacement: &Replacement,
         expected: &Expected,
-        is_shown_whole: impl Fn(Summary, &[&Message]) -> Result<bool>,
+        shown_bytes: usize,
         now: Millis,
     ) -> Result<(Conversation, Version)> {
         let id = &replacement.conversation.summary.id;
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             let stored = self.find_stored_conversation(user, id, Texts::Whole).await?;
             let mut stored = stored.ok_or_else(Error::no_conversation)?;
             check_version(expected, &stored.item.seen())?;
@@ -72,7 +69,7 @@ impl Store {
                 continue;
             }
             let mut new = replacement.keeping(&stored);
-            let unseen = unseen(&stored, &new.messages, &is_shown_whole)?;
+            let unseen = unseen(&stored, &new.messages, shown_bytes)?;
             stored.item.shown_in_part |= !unseen.is_empty();
             new.messages.splice(..0, unseen);
             let running = stored
@@ -182,11 +179,7 @@ impl Store {
 
 /// The messages on the current branch that stay because whoever sends `new` may not have seen them. Once that was so, the
 /// next one to send something may be the same client, however short the conversation has become.
-fn unseen(
-    stored: &StoredConversation,
-    new: &[Message],
-    is_shown_whole: impl Fn(Summary, &[&Message]) -> Result<bool>,
-) -> Result<Vec<Message>> {
+fn unseen(stored: &StoredConversation, new: &[Message], shown_bytes: usize) -> Result<Vec<Message>> {
     let line: Vec<&Message> = stored.on_branch().map(|stored| &stored.message).collect();
     let sent: HashSet<&MessageId> = new.iter().map(|message| &message.id).collect();
     let oldest = line.iter().position(|message| sent.contains(&message.id));
@@ -194,7 +187,9 @@ fn unseen(
         return Ok(Vec::new());
     }
     let first = |count: usize| line.iter().take(count).copied().cloned().collect();
-    if !stored.item.shown_in_part && is_shown_whole(stored.item.summary(), &line)? {
+    let messages: usize = line.iter().map(|message| message.answer_length()).sum();
+    let bytes = stored.item.summary().answer_length() + messages;
+    if !stored.item.shown_in_part && bytes <= shown_bytes {
         return Ok(Vec::new());
     }
     let rule = "must have one of the stored messages: this conversation is too long to be read in one answer. To be \

@@ -10,12 +10,10 @@ use crate::domain::{
     ConversationId, Expected, Folder, Millis, ModelName, Summary, SystemPrompt, Tags, Title, UserId, Version,
 };
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Write, from_item, number, text};
 use crate::store::{Store, key};
-
-/// How often a change starts anew when the conversation changes under it.
-const MOST_TRIES: u32 = 12;
 
 /// What is to change of a conversation; the rest stays.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +103,8 @@ impl Store {
             let seen = self.get_conversation_item(user, id).await?;
             return Ok((seen.summary(), seen.message_count, seen.seen()));
         }
-        for attempt in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let change = revised.expression(id, now);
             let counts_nothing = revised.model.is_none() && revised.system_prompt.is_none();
             if counts_nothing && *expected == Expected::Anything {
@@ -134,7 +133,6 @@ impl Store {
                 let item = self.get_conversation_item(user, id).await?;
                 return Ok((item.summary(), item.message_count, item.seen()));
             }
-            self.give_way(attempt).await;
         }
         Err(kept_changing())
     }

@@ -7,11 +7,10 @@ use super::slot::{Standing, StoredConversation};
 use crate::domain::conversation::preview;
 use crate::domain::{Content, ConversationId, UserId};
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::dynamo::{Item, Stretch, sort_key};
 use crate::store::{Store, key};
 
-/// How often something is looked at that changes meanwhile.
-const MOST_LOOKS: usize = 8;
 /// What all messages together may take in memory, once: some changes make a copy.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// What a message takes beside its text.
@@ -71,7 +70,8 @@ impl Store {
         id: &ConversationId,
         texts: Texts,
     ) -> Result<StoredConversation> {
-        for _ in 0..MOST_LOOKS {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             let stored = self.find_stored_conversation(user, id, texts).await?;
             let stored = stored.ok_or_else(Error::no_conversation)?;
             if self.get_conversation_item(user, id).await?.seen() == stored.item.seen() {

@@ -13,6 +13,7 @@ use super::query::Item;
 use crate::clock;
 use crate::domain::Millis;
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::Store;
 
 /// DynamoDB takes no more writes in one batch, and 16 MB.
@@ -69,7 +70,8 @@ impl Store {
     /// second, so of many some wait their turn. To write the same again is harmless.
     async fn write_batch(&self, batch: Vec<WriteRequest>, deadline: Millis) -> Result<()> {
         let mut left = HashMap::from([(self.studio.clone(), batch)]);
-        for attempt in 0.. {
+        let mut attempts = retry::BATCH.attempts();
+        while attempts.next().await {
             let request = self.client.batch_write_item().set_request_items(Some(left.clone()));
             let request = request.customize().config_override(patient());
             // The SDK's futures are large, and eight are under way.
@@ -84,9 +86,8 @@ impl Store {
             if clock::now() >= deadline {
                 break;
             }
-            self.give_way(attempt).await;
         }
-        Err(Error::unavailable("a batch was left over again and again"))
+        Err(Error::unavailable("DynamoDB left writes of a batch undone until the deadline"))
     }
 }
 

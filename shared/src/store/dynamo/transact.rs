@@ -1,8 +1,6 @@
 //! Writes: transactions, all or nothing, safe to send again and patient with conflicts; updates of one item; and what
 //! their failures mean.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -16,14 +14,12 @@ use super::query::Item;
 use super::write::Write;
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::Store;
 use crate::store::stats::user::quota_exceeded;
 
 /// DynamoDB takes no more writes in one transaction.
 pub(in crate::store) const MOST_WRITES: usize = 100;
-/// How often something is tried that meets others.
-pub(in crate::store) const MOST_TRIES: u32 = 10;
-
 /// What became of a transaction that could be tried.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum Outcome {
@@ -71,25 +67,19 @@ impl Store {
             .transact_write_items()
             .set_transact_items(Some(items.map_err(Error::internal)?))
             .client_request_token(clock::new_ulid().to_string());
-        for attempt in 0..MOST_TRIES {
+        let mut attempts = retry::TRANSACTION.attempts();
+        while attempts.next().await {
             let Err(error) = request.clone().send().await else { return Ok(Outcome::Committed) };
             match cancelled(&error) {
-                Some(positions) if positions.len() == 1 && tells_of_item(&error) => {
+                Some(positions) if positions.len() == 1 && returns_item(&error) => {
                     return Err(quota_exceeded());
                 }
                 Some(positions) if !positions.is_empty() => return Ok(Outcome::Refused(positions)),
-                Some(_) => tokio::time::sleep(pause(attempt)).await,
+                Some(_) => {}
                 None => return Err(failed(error)),
             }
         }
-        Err(Error::unavailable("a transaction met others ten times"))
-    }
-}
-
-impl Store {
-    /// Waits a moment before something is tried again that somebody else came before, the longer the more often.
-    pub(in crate::store) async fn give_way(&self, attempt: u32) {
-        tokio::time::sleep(pause(attempt)).await;
+        Err(Error::unavailable("a transaction conflicted with others on all attempts"))
     }
 }
 
@@ -155,16 +145,15 @@ impl Store {
     }
 
     async fn send_update(&self, request: UpdateItemFluentBuilder) -> Result<Updated> {
-        for attempt in 0..MOST_TRIES {
+        let mut attempts = retry::TRANSACTION.attempts();
+        while attempts.next().await {
             match request.clone().send().await {
                 Ok(answer) => return Ok(Updated::Done(answer.attributes.unwrap_or_default())),
-                Err(error) if has_code(&error, "TransactionConflictException") => {
-                    tokio::time::sleep(pause(attempt)).await;
-                }
+                Err(error) if has_code(&error, "TransactionConflictException") => {}
                 Err(error) => return refused(error),
             }
         }
-        Err(Error::unavailable("an update met transactions ten times"))
+        Err(Error::unavailable("an update conflicted with transactions on all attempts"))
     }
 
     fn update_request(&self, table: &str, key: Key, expression: &Expression) -> UpdateItemFluentBuilder {
@@ -211,7 +200,7 @@ fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<usize>> {
 
 /// Whether a failed condition told of the item that is there. Only the user's counters do: they are there, so what they are
 /// conditioned on besides is what failed, which is the quota.
-fn tells_of_item(error: &SdkError<TransactWriteItemsError>) -> bool {
+fn returns_item(error: &SdkError<TransactWriteItemsError>) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
     else {
         return false;
@@ -221,11 +210,6 @@ fn tells_of_item(error: &SdkError<TransactWriteItemsError>) -> bool {
 
 fn positions_of(codes: &[&str], wanted: &str) -> Vec<usize> {
     codes.iter().enumerate().filter(|(_, code)| **code == wanted).map(|(position, _)| position).collect()
-}
-
-/// Full jitter: up to 20 ms at first, twice as much each time, up to 1 s.
-fn pause(attempt: u32) -> Duration {
-    clock::jitter(Duration::from_millis(20u64.saturating_mul(1 << attempt.min(6)).min(1000)))
 }
 
 /// A number below `bound`, good enough to spread load.

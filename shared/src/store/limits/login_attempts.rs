@@ -5,12 +5,13 @@ use serde::Deserialize;
 
 use crate::domain::{FREE_FAILURES, Failures, Millis, Network, UserId};
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::dynamo::{Expression, Item, Key, Updated, from_item, number};
 use crate::store::{Store, key};
 
 /// What guesses are counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attempts {
+pub enum FailureCounter {
     /// A user, in the user's own item.
     OfUser(UserId),
     /// A name that nobody has, in canonical form.
@@ -29,7 +30,7 @@ struct FailuresItem {
     failed_at: Millis,
 }
 
-impl Attempts {
+impl FailureCounter {
     pub(in crate::store) fn key(&self) -> Key {
         match self {
             Self::OfUser(user) => key::user(*user),
@@ -85,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::TooManyAttempts`], with the seconds to wait.
-    pub async fn reserve_attempt(&self, attempts: &Attempts, now: Millis) -> Result<()> {
+    pub async fn reserve_attempt(&self, attempts: &FailureCounter, now: Millis) -> Result<()> {
         match self.try_attempt(attempts, now).await?.wait {
             Some(seconds) => Err(Error::retry_after(Code::TooManyAttempts, seconds)),
             None => Ok(()),
@@ -95,11 +96,12 @@ impl Store {
     /// The same, with the item that counts: one request, as long as failures are free.
     pub(in crate::store) async fn try_attempt(
         &self,
-        attempts: &Attempts,
+        attempts: &FailureCounter,
         now: Millis,
     ) -> Result<TriedAttempt> {
         let (mut before, mut seen) = (None, Failures::default());
-        for _ in 0..20 {
+        let mut retries = retry::HOT_ITEM.attempts();
+        while retries.next().await {
             let counting = attempts.remembered(seen, now);
             if let Some(seconds) = counting.wait_at(now) {
                 return Ok(TriedAttempt { before, wait: Some(seconds) });
@@ -134,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn release_attempt(&self, attempts: &Attempts) -> Result<()> {
+    pub async fn release_attempt(&self, attempts: &FailureCounter) -> Result<()> {
         let released = Expression::default().add("failures", -1).when_greater("failures", number(0));
         self.update(attempts.key(), &released, ReturnValue::None).await?;
         Ok(())
@@ -144,10 +146,11 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn count_failure(&self, attempts: &Attempts, now: Millis) -> Result<()> {
+    pub async fn count_failure(&self, attempts: &FailureCounter, now: Millis) -> Result<()> {
         let forgotten = number(attempts.forgotten_at(now).get());
         let another = attempts.changed(now).add("failures", 1).when_absent_or_greater("failed_at", forgotten);
-        for _ in 0..20 {
+        let mut retries = retry::HOT_ITEM.attempts();
+        while retries.next().await {
             let refused = self.try_update(attempts.key(), &another, ReturnValue::None).await?;
             let Updated::Refused(Some(item)) = refused else { return Ok(()) };
             // Those before are so old that they are forgotten.
@@ -156,14 +159,16 @@ impl Store {
                 return Ok(());
             }
         }
-        Err(Error::unavailable("a failure met others again and again"))
+        Err(Error::unavailable(
+            "a failed login could not be counted: other requests changed the counter on all attempts",
+        ))
     }
 
     /// Forgets all failures, after a guess that was right.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn forget_failures(&self, attempts: &Attempts) -> Result<()> {
+    pub async fn forget_failures(&self, attempts: &FailureCounter) -> Result<()> {
         let forgotten = Expression::default().remove("failures").remove("failed_at").when_exists("failures");
         self.update(attempts.key(), &forgotten, ReturnValue::None).await?;
         Ok(())

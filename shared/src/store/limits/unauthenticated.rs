@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::domain::{ConnectionId, Millis, Owner};
 use crate::error::Result;
-use crate::store::dynamo::{Expression, failed, from_item, number};
+use crate::store::dynamo::{Expression, from_item, number};
 use crate::store::{Store, key};
 
 /// A connection that has not authenticated.
@@ -43,9 +43,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn find_stranger(&self, id: &ConnectionId) -> Result<Option<Stranger>> {
-        let request = self.client.get_item().table_name(&self.connections).consistent_read(true);
-        let answer = request.set_key(Some(key::connection(id).attributes())).send().await.map_err(failed)?;
-        answer.item.map(from_item).transpose()
+        self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 
     async fn update_stranger(&self, id: &ConnectionId, change: Expression) -> Result<Option<Stranger>> {

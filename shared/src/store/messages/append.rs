@@ -11,6 +11,7 @@ use crate::domain::{
     TokenCount, UserId, Version,
 };
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::conversations::create::kept_changing;
 use crate::store::conversations::item::ConversationItem;
 use crate::store::conversations::message_item::{StoredMessage, stored_message};
@@ -18,9 +19,6 @@ use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Stretch, Write, number, text};
 use crate::store::idempotency::Made;
 use crate::store::{Store, key};
-
-/// How often a change starts anew when the conversation changes under it.
-pub(in crate::store) const MOST_TRIES: u32 = 20;
 
 /// A message that is to be stored.
 #[derive(Clone, Debug)]
@@ -93,9 +91,10 @@ impl Store {
         once: Option<&Once>,
         now: Millis,
     ) -> Result<Made<(ShownMessage, Version)>> {
-        for attempt in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let seen = self.get_conversation_item(user, id).await?;
-            if let Some(there) = self.message_there(user, &seen, message, attempt > 0).await? {
+            if let Some(there) = self.message_there(user, &seen, message, attempts.is_repeated()).await? {
                 return Ok(Made::Now((there, seen.seen())));
             }
             check_version(expected, &seen.seen())?;
@@ -139,7 +138,6 @@ impl Store {
             if let Some(made) = self.find_made(user, once).await? {
                 return Ok(Made::Before(made));
             }
-            self.give_way(attempt).await;
         }
         Err(kept_changing())
     }

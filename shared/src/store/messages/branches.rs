@@ -7,6 +7,7 @@ use crate::domain::{
     Branch, Conversation, ConversationId, Expected, Message, MessageId, Millis, ReplyStatus, UserId, Version,
 };
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::StoredConversation;
@@ -14,8 +15,6 @@ use crate::store::conversations::version::check_version;
 use crate::store::conversations::whole::Texts;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
-
-const MOST_TRIES: usize = 5;
 
 impl Store {
     /// Makes the branch of a message the current one: what leads to it, itself, and of what follows always the newest.
@@ -30,7 +29,8 @@ impl Store {
         message: &MessageId,
         expected: &Expected,
     ) -> Result<Version> {
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             let stored = self.get_settled_conversation(user, id, Texts::Beginnings).await?;
             check_version(expected, &stored.item.seen())?;
             let selected = stored.messages.iter().find(|stored| stored.message.id == *message);

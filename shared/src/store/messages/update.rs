@@ -1,12 +1,13 @@
 //! Single messages: another text for one, one less.
 
-use super::append::{MOST_TRIES, ShownMessage, no_message};
+use super::append::{ShownMessage, no_message};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
     Content, ConversationId, Expected, MessageId, Millis, ModelName, Role, TokenCount, UserId, Version,
 };
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::item::ConversationItem;
 use crate::store::conversations::message_item::{StoredMessage, stored_message};
@@ -48,7 +49,8 @@ impl Store {
         expected: &Expected,
         now: Millis,
     ) -> Result<(ShownMessage, Version)> {
-        for attempt in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let (seen, old) = self.message_to_change(user, id, message, expected).await?;
             if let Some(content) = revised.content.as_ref().filter(|_| old.message.role != Role::Assistant) {
                 content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
@@ -77,7 +79,6 @@ impl Store {
                 let version = Version::new(seen.version + 1, seen.revision.as_str());
                 return Ok((ShownMessage { message: new, parent_id }, version));
             }
-            self.give_way(attempt).await;
         }
         Err(kept_changing())
     }
@@ -94,7 +95,8 @@ impl Store {
         expected: &Expected,
         now: Millis,
     ) -> Result<Version> {
-        for attempt in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let (seen, old) = self.message_to_change(user, id, message, expected).await?;
             let children = self.children_of(user, &seen, &old).await?;
             if children.len() > MOST_CHILDREN {
@@ -126,7 +128,6 @@ impl Store {
             if self.transact(writes).await?.is_committed() {
                 return Ok(Version::new(seen.version + 1, seen.revision.as_str()));
             }
-            self.give_way(attempt).await;
         }
         Err(kept_changing())
     }

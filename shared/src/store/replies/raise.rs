@@ -4,6 +4,7 @@ use super::item::Lease;
 use crate::domain::usage::Spending;
 use crate::domain::{Held, Millis, Reservation};
 use crate::error::{Error, Result};
+use crate::retry;
 use crate::store::dynamo::{Expression, Write, ids, number, text};
 use crate::store::stats::usage::signed;
 use crate::store::{Store, key};
@@ -41,11 +42,11 @@ impl Store {
         let Some(held) = &lease.held else { return Ok(Raised::Held) };
         let raised = held.raised_to(wanted.most);
         let user = lease.place.user;
-        for _ in 0..2 {
+        let mut attempts = retry::RESERVATION.attempts();
+        while attempts.next().await {
             let reply =
                 lease.held().set("held", serde_dynamo::to_attribute_value(&raised).map_err(Error::internal)?);
-            let day =
-                Write::update(&self.studio, key::day_usage(user, raised.day), raising(&raised, wanted));
+            let day = Write::update(&self.studio, key::day_usage(user, raised.day), raising(&raised, wanted));
             let reply = Write::update(&self.studio, key::reply_at(&lease.place), reply);
             match self.transact(vec![day, reply]).await?.refused() {
                 [] => {

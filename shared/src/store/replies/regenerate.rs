@@ -8,13 +8,11 @@ use crate::domain::{
     UserId,
 };
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::dynamo::{Write, item_at};
 use crate::store::{Store, key};
-
-/// How often it starts anew when the conversation changes under it.
-const MOST_TRIES: usize = 8;
 
 /// What is wanted of another reply.
 #[derive(Clone, Debug)]
@@ -43,7 +41,8 @@ impl Store {
         id: ulid::Ulid,
         now: Millis,
     ) -> Result<ReplyPlace> {
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let (seen, there) = self.look_for_message(user, &wanted.conversation, &wanted.message).await?;
             if let Some(running) = seen.running {
                 if !self.end_abandoned_reply(user, &wanted.conversation, running, now).await? {

@@ -8,6 +8,7 @@ use crate::domain::{
     ReplyStatus, Reservation, Role, Summary, Title, UserId,
 };
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::conversations::create::{conversation_deleted, kept_changing, reply_running};
 use crate::store::conversations::item::{ConversationItem, conversation_item};
 use crate::store::conversations::message_item::StoredMessage;
@@ -16,8 +17,6 @@ use crate::store::dynamo::{Expression, Write, item_at, number, text};
 use crate::store::messages::append::no_parent;
 use crate::store::{Store, key};
 
-/// How often a turn starts anew when the conversation changes under it.
-const MOST_TRIES: usize = 8;
 /// How long a reply that belongs to no conversation is kept.
 const LOOSE_KEPT_SECONDS: u64 = 86_400;
 
@@ -89,7 +88,8 @@ impl Store {
         ids: [ulid::Ulid; 2],
         now: Millis,
     ) -> Result<StartedTurn> {
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let seen = self.find_for_turn(user, &turn.conversation).await?;
             if let Some(running) = seen.as_ref().and_then(|seen| seen.running) {
                 if !self.end_abandoned_reply(user, &turn.conversation, running, now).await? {
@@ -202,7 +202,8 @@ impl Store {
         };
         let item = item_at(key::loose_reply(user, &id), "reply", &reply)?;
         let there = Expression::default().when_exists("pk");
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::CONVERSATION.attempts();
+        while attempts.next().await {
             let writes = vec![
                 Write::create(&self.studio, item.clone()),
                 Write::check(&self.studio, key::statistics(user), there.clone()),

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::domain::usage::{Budget, Spending};
 use crate::domain::{Charge, Day, Held, Millis, ReplyPlace, Reservation, UserId};
 use crate::error::{Code, Error, Result};
+use crate::retry;
 use crate::store::dynamo::{Expression, Write, failed, ids, integer, number, sort_key, text};
 use crate::store::{Store, key};
 
@@ -76,7 +77,8 @@ impl Store {
     pub async fn reserve(&self, user: UserId, reservation: &Reservation, now: Millis) -> Result<Held> {
         let until = now.plus_seconds(LONGEST_REQUEST_SECONDS).seconds();
         let held = Held::new(now.day(), reservation.most, &format!("@{until}#{}", crate::clock::new_ulid()));
-        for _ in 0..2 {
+        let mut attempts = retry::RESERVATION.attempts();
+        while attempts.next().await {
             let there = Expression::default().when_exists("pk");
             let writes = vec![
                 self.reserving(user, &held, reservation.budget),
@@ -184,9 +186,7 @@ impl Store {
     }
 
     async fn day_item(&self, user: UserId, day: Day) -> Result<Option<HashMap<String, AttributeValue>>> {
-        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
-        let key = key::day_usage(user, day).attributes();
-        Ok(request.set_key(Some(key)).send().await.map_err(failed)?.item)
+        self.get_item(&self.studio, key::day_usage(user, day)).await
     }
 }
 

@@ -8,9 +8,7 @@ use crate::clock;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Day, ModelName, Role, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::dynamo::{
-    Expression, MOST_WRITES, Stretch, Write, failed, integer, number, sort_key, text,
-};
+use crate::store::dynamo::{Expression, MOST_WRITES, Stretch, Write, integer, number, sort_key, text};
 use crate::store::{Store, key};
 
 /// What is counted about a user's conversations at this moment.
@@ -103,10 +101,8 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn totals_of_user(&self, user: UserId) -> Result<Tally> {
-        let request = self.client.get_item().table_name(&self.studio).consistent_read(true);
-        let answer =
-            request.set_key(Some(key::statistics(user).attributes())).send().await.map_err(failed)?;
-        Ok(answer.item.map(|item| totals(&item)).unwrap_or_default())
+        let item = self.get_item(&self.studio, key::statistics(user)).await?;
+        Ok(item.as_ref().map(totals).unwrap_or_default())
     }
 
     /// All counters of a user; of the days, those from `since` to `until`.

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
 use crate::error::{Code, Result};
+use crate::retry;
 use crate::store::conversations::cleanup::Unfinished;
 use crate::store::conversations::create::{fits_one_transaction, kept_changing};
 use crate::store::conversations::slot::Standing;
@@ -15,7 +16,6 @@ use crate::store::conversations::whole::Texts;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
-const MOST_TRIES: usize = 5;
 /// Of a conversation that is not there yet, so many messages are written at first; the others one part after another, so
 /// that there is no end to what is imported.
 const MOST_AT_FIRST: usize = 2_000;
@@ -73,7 +73,8 @@ impl Store {
         revived: &mut Option<Unfinished>,
     ) -> Result<ImportOutcome> {
         let (id, mut created) = (&imported.summary.id, false);
-        for _ in 0..MOST_TRIES {
+        let mut attempts = retry::WHOLE_CONVERSATION.attempts();
+        while attempts.next().await {
             match self.standing(user, id).await? {
                 Standing::Conversation(_) => {
                     let Some(stored) = self.find_stored_conversation(user, id, Texts::Beginnings).await?

@@ -1,0 +1,127 @@
+//! How operations are attempted again: every policy of this crate stands here, each with a bound and with jitter.
+//!
+//! [`retry`] is for operations that start over from nothing. A loop that carries something from one attempt to the next uses
+//! [`Attempts`] itself.
+
+use std::time::Duration;
+
+use crate::clock;
+use crate::error::Result;
+
+/// How often an operation is attempted, and how long the pauses between attempts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// The most attempts, the first one included.
+    attempts: u32,
+    /// The longest pause before the second attempt. It doubles with each attempt.
+    first_pause: Duration,
+    /// The longest pause of all.
+    longest_pause: Duration,
+}
+
+/// DynamoDB refused a request because a transaction was writing the same item, or left a part of a batch undone.
+pub const TRANSACTION: Policy = Policy::new(10, 20, 1000);
+/// Many requests write one small item at the same time, each on condition of what it read there.
+pub const HOT_ITEM: Policy = Policy::new(20, 5, 40);
+/// A change of a conversation is conditioned on the version that was read, and another request made a new version.
+pub const CONVERSATION: Policy = Policy::new(20, 20, 1000);
+/// The same for operations that read all messages: each attempt is expensive.
+pub const WHOLE_CONVERSATION: Policy = Policy::new(8, 20, 320);
+/// A reservation was refused; replies that nobody makes any more were ended, which may have made room.
+pub const RESERVATION: Policy = Policy::new(2, 0, 0);
+/// A batch of writes that must be complete by a deadline, which is what ends the attempts.
+pub const BATCH: Policy = Policy::new(10_000, 20, 1000);
+
+impl Policy {
+    const fn new(attempts: u32, first_pause: u64, longest_pause: u64) -> Self {
+        let (first_pause, longest_pause) =
+            (Duration::from_millis(first_pause), Duration::from_millis(longest_pause));
+        Self { attempts, first_pause, longest_pause }
+    }
+
+    /// The attempts that this policy allows, none of them made yet.
+    #[must_use]
+    pub fn attempts(self) -> Attempts {
+        Attempts { policy: self, made: 0 }
+    }
+
+    /// The longest pause before attempt number `attempt`, counted from 0.
+    fn longest_pause_before(&self, attempt: u32) -> Duration {
+        let doubled = self.first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+        doubled.min(self.longest_pause)
+    }
+}
+
+/// The attempts of one operation.
+#[derive(Debug)]
+pub struct Attempts {
+    policy: Policy,
+    made: u32,
+}
+
+impl Attempts {
+    /// Waits until the next attempt is due: not at all before the first one, then for a random time up to the pause of the
+    /// policy. False when no attempt is left.
+    pub async fn next(&mut self) -> bool {
+        if self.made == self.policy.attempts {
+            return false;
+        }
+        if self.made > 0 {
+            tokio::time::sleep(clock::jitter(self.policy.longest_pause_before(self.made))).await;
+        }
+        self.made += 1;
+        true
+    }
+
+    /// Whether the attempt under way is not the first one.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        self.made > 1
+    }
+}
+
+/// Attempts `operation` until it gives a value, as often as `policy` allows. `None` when no attempt gave one.
+///
+/// # Errors
+/// The first error of the operation: it is not attempted again after an error.
+pub async fn retry<T, F>(policy: Policy, mut operation: impl FnMut() -> F) -> Result<Option<T>>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let mut attempts = policy.attempts();
+    while attempts.next().await {
+        if let Some(value) = operation().await? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses = [1, 2, 3, 6, 7, 9].map(|attempt| TRANSACTION.longest_pause_before(attempt).as_millis());
+        assert_eq!(pauses, [20, 40, 80, 640, 1000, 1000]);
+    }
+
+    #[tokio::test]
+    async fn an_operation_is_attempted_until_it_gives_a_value_and_no_more_often_than_allowed() {
+        let mut calls = 0;
+        let third = retry(HOT_ITEM, || {
+            calls += 1;
+            let value = (calls == 3).then_some("value");
+            async move { Ok(value) }
+        });
+        assert_eq!(third.await.unwrap(), Some("value"));
+        let mut calls = 0;
+        let never = retry(HOT_ITEM, || {
+            calls += 1;
+            async { Ok(None::<()>) }
+        });
+        assert_eq!(never.await.unwrap(), None);
+        assert_eq!(calls, 20);
+    }
+}
