@@ -13,7 +13,7 @@ use shared::domain::{
 };
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::{Found, StartedTurn};
+use shared::store::{FoundReply, StartedTurn};
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 
@@ -95,7 +95,7 @@ async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answ
     let (store, conversation) = (&chat.base.store, place.conversation());
     while Instant::now() < deadline {
         match store.find_reply(place.user, conversation, &place.message, clock::now()).await? {
-            Some(Found::Ended(place, message, _)) => return ended(&place, &message),
+            Some(FoundReply::Ended(place, message, _)) => return ended(&place, &message),
             Some(_) => sleep(PAUSE).await,
             None => return Err(Error::no_conversation()),
         }

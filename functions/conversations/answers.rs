@@ -9,7 +9,7 @@ use shared::domain::{
     SystemPrompt, Tag, Title, TokenCount, UserId,
 };
 use shared::error::Error;
-use shared::store::{MessagePlace, Part, Placed, ShownMessage};
+use shared::store::{ConversationPart, MessagePlace, PlacedMessage, ShownMessage};
 use utoipa::ToSchema;
 
 /// Lambda takes answers of 6 MB, in which our JSON is a string.
@@ -129,7 +129,7 @@ impl ConversationAnswer {
     /// The number of messages is told where it is not all of them.
     pub(super) fn part(
         user_id: UserId,
-        part: Part,
+        part: ConversationPart,
         most_bytes: usize,
         parents: bool,
     ) -> Result<(Self, Option<MessagePlace>)> {
@@ -149,7 +149,7 @@ impl ConversationAnswer {
     /// As much of a part, the oldest messages first, as `most_bytes` hold once they are wrapped, and where it goes on.
     pub(super) fn exported(
         user_id: UserId,
-        part: Part,
+        part: ConversationPart,
         most_bytes: usize,
     ) -> Result<(Self, Option<MessagePlace>)> {
         let mut answer = Self::without_messages(user_id, part.summary);
@@ -164,7 +164,7 @@ impl ConversationAnswer {
 /// As many of `messages` as `most_bytes` hold once they are wrapped, from the newest or the oldest, and where the list
 /// goes on if that is not all.
 pub(super) fn fitting(
-    mut messages: Vec<Placed>,
+    mut messages: Vec<PlacedMessage>,
     more: bool,
     newest: bool,
     parents: bool,

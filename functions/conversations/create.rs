@@ -5,7 +5,7 @@ use shared::clock;
 use shared::domain::ConversationId;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::Made;
+use shared::store::Creation;
 
 use super::Conversations;
 use super::answers::ConversationAnswer;
@@ -32,7 +32,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let id = body.id.take().unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
     let (conversation, once) = (body.conversation(id, clock::now())?, request.once()?);
     match group.base.store.create_conversation(user, &conversation, once.as_ref()).await? {
-        Made::Now(version) => show_whole(group, user, conversation, &version).await,
-        Made::Before(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
+        Creation::Now(version) => show_whole(group, user, conversation, &version).await,
+        Creation::Before(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
     }
 }

@@ -6,7 +6,7 @@ use shared::clock;
 use shared::domain::{ConversationId, MessageId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::Made;
+use shared::store::Creation;
 
 use super::answers::ConversationAnswer;
 use super::read::{show, show_whole};
@@ -46,7 +46,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let copy = fork.id.unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
     let conversation = store.copy_up_to(user, &id, &fork.message_id, copy, clock::now()).await?;
     match store.create_conversation(user, &conversation, once.as_ref()).await? {
-        Made::Now(version) => show_whole(group, user, conversation, &version).await,
-        Made::Before(made) => show(group, user, &made.parse().map_err(Error::internal)?).await,
+        Creation::Now(version) => show_whole(group, user, conversation, &version).await,
+        Creation::Before(made) => show(group, user, &made.parse().map_err(Error::internal)?).await,
     }
 }

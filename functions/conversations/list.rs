@@ -9,7 +9,7 @@ use shared::clock;
 use shared::domain::{ConversationId, Folder, Millis, ModelName, Tag, Title, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
-use shared::store::{Filter, ListPage, ListPlace, Listed, Part, Wanted};
+use shared::store::{ConversationPart, Filter, ListPage, ListPlace, Listed, PartRequest};
 
 use super::Conversations;
 use super::answers::{
@@ -198,7 +198,7 @@ impl List {
 
 /// What came of reading a conversation beside others.
 enum Found {
-    Part(Box<Part>),
+    Part(Box<ConversationPart>),
     /// It takes so much memory that it is read alone.
     Large,
     Gone,
@@ -222,8 +222,8 @@ async fn read_part(
     user: UserId,
     listed: &Listed,
     most_bytes: usize,
-) -> Result<Option<Part>> {
-    match group.base.store.get_part(user, &listed.id, &Wanted::whole(most_bytes), clock::now()).await {
+) -> Result<Option<ConversationPart>> {
+    match group.base.store.get_part(user, &listed.id, &PartRequest::whole(most_bytes), clock::now()).await {
         Ok(part) => Ok(Some(part)),
         Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -7,7 +7,7 @@ use shared::clock;
 use shared::domain::{Expected, Folder, MessageId, ModelName, SystemPrompt, Tags, Title, Visible};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::Revised;
+use shared::store::ConversationUpdate;
 
 use super::answers::ConversationAnswer;
 use super::{Conversations, named};
@@ -54,7 +54,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let mut expected = request.expected()?;
     let Changes { title, system_prompt, model, pinned, archived, tags, folder, current_message_id } =
         request.large_json()?;
-    let revised = Revised {
+    let revised = ConversationUpdate {
         title: title.map(Visible::into_inner),
         system_prompt,
         model,
@@ -73,7 +73,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         }
     }
     let (summary, message_count, version) =
-        store.revise_conversation(user, &id, &revised, &expected, clock::now()).await?;
+        store.update_conversation(user, &id, &revised, &expected, clock::now()).await?;
     let answer = ConversationAnswer::summary(user, summary, message_count);
     Ok(Answer::ok(&answer)?.with_version(&version))
 }

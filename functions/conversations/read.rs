@@ -6,7 +6,7 @@ use shared::clock;
 use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
-use shared::store::{Part, Wanted};
+use shared::store::{ConversationPart, PartRequest};
 
 use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
 use super::parameters::{Branches, Limit, encoded, repeated, with};
@@ -41,11 +41,11 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let all_branches = request.query("branch")? == Some(Branches::All);
     let limit = request.query::<Limit>("messages")?;
     let repeat = repeated(request, &["messages", "branch"])?;
-    let wanted = Wanted {
+    let wanted = PartRequest {
         after: request.cursor(&scope(user, &id, &repeat))?,
         most: limit.map_or(usize::MAX, |Limit(limit)| limit),
         all_branches,
-        ..Wanted::whole(MOST_WRAPPED_BYTES)
+        ..PartRequest::whole(MOST_WRAPPED_BYTES)
     };
     if let Some(known) = request.known()? {
         let version = store.get_version(user, &id).await?;
@@ -68,7 +68,7 @@ fn scope(user: UserId, id: &ConversationId, repeat: &str) -> String {
 fn show_part(
     user: UserId,
     id: &ConversationId,
-    part: Part,
+    part: ConversationPart,
     all_branches: bool,
     repeat: String,
 ) -> Result<Answer> {
@@ -87,7 +87,8 @@ fn show_part(
 
 /// A conversation as it is now: the answer to a request that made it before.
 pub(super) async fn show(group: &Conversations, user: UserId, id: &ConversationId) -> Result<Answer> {
-    let part = group.base.store.get_part(user, id, &Wanted::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
+    let part =
+        group.base.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
     show_part(user, id, part, false, String::new())
 }
 

@@ -8,7 +8,7 @@ use shared::clock;
 use shared::domain::{Millis, Network, Owner, Rate, Requester, User};
 use shared::error::{Code, Error};
 use shared::sockets::ServerFrame;
-use shared::store::{Connection, Stranger};
+use shared::store::{Connection, UnauthenticatedConnection};
 use tokio::time::sleep;
 
 use super::{Event, Sockets};
@@ -36,17 +36,17 @@ pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Send
     let (store, id) = (&sockets.base.store, event.connection());
     // Where nobody is counted as a stranger any more, it has authenticated meanwhile, or was closed.
     if sockets.knows(&sockets.strangers, event).is_some()
-        && let Some(stranger) = store.count_frame_of_stranger(id).await?
+        && let Some(stranger) = store.count_unauthenticated_frame(id).await?
     {
-        return find_stranger(sockets, event, stranger).await;
+        return find_unauthenticated(sockets, event, stranger).await;
     }
     for _ in 0..2 {
         match store.find_connection(id).await? {
             Some(Connection { owner: Some(owner), .. }) => {
                 return authorized(sockets, event, owner).await.map(Some);
             }
-            Some(_) => match store.count_frame_of_stranger(id).await? {
-                Some(stranger) => return find_stranger(sockets, event, stranger).await,
+            Some(_) => match store.count_unauthenticated_frame(id).await? {
+                Some(stranger) => return find_unauthenticated(sockets, event, stranger).await,
                 None => continue,
             },
             None => break,
@@ -71,7 +71,11 @@ async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Se
 
 /// A frame of a connection that nobody owned a moment ago. Such a connection costs next to nothing: it has a few frames and
 /// half a minute, and a frame waits only while an `auth` frame is being handled.
-async fn find_stranger(sockets: &Sockets, event: &Event, stranger: Stranger) -> Result<Option<Sender>> {
+async fn find_unauthenticated(
+    sockets: &Sockets,
+    event: &Event,
+    stranger: UnauthenticatedConnection,
+) -> Result<Option<Sender>> {
     sockets.strangers.remember(event.connection().clone(), (), clock::now());
     match stranger.frames {
         ..=MOST_FRAMES => {}
@@ -100,7 +104,11 @@ async fn find_stranger(sockets: &Sockets, event: &Event, stranger: Stranger) -> 
 /// Waits for the `auth` frame that `event` overtook to give the connection an owner, if there is such a frame. Whether there
 /// is one is known once its handling has begun; one that has not can only be guessed at, which a network has few of in a
 /// second, so that nobody can occupy many instances with waiting.
-async fn owner_soon(sockets: &Sockets, event: &Event, stranger: Stranger) -> Result<Option<Owner>> {
+async fn owner_soon(
+    sockets: &Sockets,
+    event: &Event,
+    stranger: UnauthenticatedConnection,
+) -> Result<Option<Owner>> {
     let (store, now) = (&sockets.base.store, clock::now());
     let mut until = match stranger.auth_began {
         Some(began) => after(began, PATIENCE_MILLIS),
@@ -113,12 +121,12 @@ async fn owner_soon(sockets: &Sockets, event: &Event, stranger: Stranger) -> Res
     };
     while clock::now() < until {
         sleep(PAUSE).await;
-        match store.find_stranger(event.connection()).await? {
-            Some(Stranger { owner: None, auth_began: Some(began), .. }) => {
+        match store.find_unauthenticated(event.connection()).await? {
+            Some(UnauthenticatedConnection { owner: None, auth_began: Some(began), .. }) => {
                 until = after(began, PATIENCE_MILLIS);
             }
-            Some(Stranger { owner: None, .. }) => {}
-            Some(Stranger { owner, .. }) => return Ok(owner),
+            Some(UnauthenticatedConnection { owner: None, .. }) => {}
+            Some(UnauthenticatedConnection { owner, .. }) => return Ok(owner),
             None => return Ok(None),
         }
     }

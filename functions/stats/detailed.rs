@@ -60,7 +60,7 @@ struct Insights {
     /// Null, when there is no message.
     #[schema(required = true)]
     peak_hour: Option<usize>,
-    /// Begun today or on one of the six days before.
+    /// SessionOutcome today or on one of the six days before.
     total_conversations_this_week: i64,
 }
 

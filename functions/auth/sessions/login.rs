@@ -8,7 +8,7 @@ use shared::clock;
 use shared::domain::{LoginName, SecondFactor, User};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::Proof;
+use shared::store::CredentialProof;
 use utoipa::ToSchema;
 
 use crate::auth::guess::Guess;
@@ -70,7 +70,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let outdated = Passwords::is_outdated(&user.password_hash);
     let stronger_hash = if outdated { Some(auth.passwords.hash(password).await?) } else { None };
     let (session, refresh) = auth.new_session(user.id, request)?;
-    let proof = Proof { stronger_hash, second_factor };
+    let proof = CredentialProof { stronger_hash, second_factor };
     let begun = auth.base.store.create_session(&user, &session, &proof).await?;
     for ended in begun.ended {
         auth.close_session(user.id, ended).await?;

@@ -34,7 +34,7 @@ struct Part {
 
 /// Where it goes on: behind a record, or in the conversations.
 enum Place {
-    Records(Option<String>),
+    UserRecords(Option<String>),
     Conversations(all::Place),
 }
 
@@ -56,8 +56,8 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     group.check_reader(request, user).await?;
     let scope = format!("account {user}");
     let (mut records, mut from) = (Vec::new(), all::Place::default());
-    match request.cursor(&scope)?.unwrap_or(Place::Records(None)) {
-        Place::Records(after) => {
+    match request.cursor(&scope)?.unwrap_or(Place::UserRecords(None)) {
+        Place::UserRecords(after) => {
             let page = group.base.store.list_records(user, after).await?;
             records = page.records;
             if let Credential::Key(_) = caller.credential {
@@ -65,7 +65,7 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
                 records.retain(|record| !["session", "key"].map(Some).contains(&record["kind"].as_str()));
             }
             if let Some(next) = page.next {
-                return answer(records, Vec::new(), &scope, Some(Place::Records(Some(next))));
+                return answer(records, Vec::new(), &scope, Some(Place::UserRecords(Some(next))));
             }
         }
         Place::Conversations(place) => from = place,
@@ -92,7 +92,7 @@ fn answer(
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Records(after) => write!(f, "r{}", after.as_deref().unwrap_or_default()),
+            Self::UserRecords(after) => write!(f, "r{}", after.as_deref().unwrap_or_default()),
             Self::Conversations(place) => write!(f, "c{place}"),
         }
     }
@@ -103,7 +103,7 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, RuleBroken> {
         if let Some(after) = text.strip_prefix('r') {
-            return Ok(Self::Records((!after.is_empty()).then(|| after.to_owned())));
+            return Ok(Self::UserRecords((!after.is_empty()).then(|| after.to_owned())));
         }
         let place = text.strip_prefix('c').ok_or_else(|| RuleBroken::new("must be a place"))?;
         Ok(Self::Conversations(place.parse()?))

@@ -8,7 +8,7 @@ use shared::clock;
 use shared::domain::{ConversationId, Message, Role, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
-use shared::store::{MessagePlace, Part, Wanted};
+use shared::store::{ConversationPart, MessagePlace, PartRequest};
 
 use crate::conversations::answers::{ConversationAnswer, raw};
 use crate::conversations::parameters::{ExportFormat, encoded, repeated, with};
@@ -91,8 +91,9 @@ pub(super) async fn part(
     id: &ConversationId,
     after: Option<MessagePlace>,
     all_branches: bool,
-) -> Result<Part> {
-    let wanted = Wanted { newest: false, after, all_branches, most: usize::MAX, most_bytes: MOST_BYTES / 2 };
+) -> Result<ConversationPart> {
+    let wanted =
+        PartRequest { newest: false, after, all_branches, most: usize::MAX, most_bytes: MOST_BYTES / 2 };
     let mut part = group.base.store.get_part(user, id, &wanted, clock::now()).await?;
     if all_branches {
         group.base.store.find_parents(user, &mut part).await?;
@@ -100,13 +101,17 @@ pub(super) async fn part(
     Ok(part)
 }
 
-pub(super) fn fitted(user: UserId, part: Part, most: usize) -> Result<(Box<RawValue>, Option<MessagePlace>)> {
+pub(super) fn fitted(
+    user: UserId,
+    part: ConversationPart,
+    most: usize,
+) -> Result<(Box<RawValue>, Option<MessagePlace>)> {
     let (answer, next) = ConversationAnswer::exported(user, part, most)?;
     Ok((raw(&answer)?, next))
 }
 
 /// As much of a conversation for people as one answer holds, and where it goes on.
-fn markdown(part: &Part) -> Result<(String, Option<MessagePlace>)> {
+fn markdown(part: &ConversationPart) -> Result<(String, Option<MessagePlace>)> {
     let mut text = format!("# {}\n", part.summary.title);
     if let Some(prompt) = &part.summary.system_prompt {
         text.push_str(&format!("\n> {}\n", prompt.as_str().replace('\n', "\n> ")));

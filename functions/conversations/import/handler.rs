@@ -131,7 +131,7 @@ impl Report {
             Ok(ImportOutcome::Created) => self.imported += 1,
             Ok(ImportOutcome::Completed) => self.completed += 1,
             Ok(ImportOutcome::Unchanged) => self.unchanged += 1,
-            Ok(ImportOutcome::Unfinished) => self.next = self.next.or(Some(position)),
+            Ok(ImportOutcome::Partial) => self.next = self.next.or(Some(position)),
             Err(error) if error.code().is_our_fault() => return Err(error),
             Err(error) if is_limit(&error) => {
                 self.next = self.next.or(Some(position));

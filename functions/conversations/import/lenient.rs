@@ -1,5 +1,5 @@
 //! Fields of exports of other programs, which change what they write: a value of another type than expected is as if it were
-//! left out. Texts alone are read strictly, so that nothing that was said gets lost without a sign.
+//! left out. TextsRead alone are read strictly, so that nothing that was said gets lost without a sign.
 
 use std::borrow::Cow;
 use std::fmt;

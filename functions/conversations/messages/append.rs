@@ -6,7 +6,7 @@ use shared::clock;
 use shared::domain::{Content, Follows, MessageId, Millis, ModelName, Role, TokenCount};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::{Made, NewMessage};
+use shared::store::{Creation, NewMessage};
 
 use crate::conversations::answers::MessageAnswer;
 use crate::conversations::{Conversations, named};
@@ -64,8 +64,8 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     };
     let made = store.append_message(user, &id, &message, &expected, once.as_ref(), now).await?;
     let (shown, version) = match made {
-        Made::Now(made) => made,
-        Made::Before(message) => {
+        Creation::Now(made) => made,
+        Creation::Before(message) => {
             let (mut shown, version) =
                 store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?;
             // As in the first answer.

@@ -6,7 +6,7 @@ use shared::clock;
 use shared::domain::{Content, ModelName, TokenCount};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::RevisedMessage;
+use shared::store::MessageUpdate;
 
 use crate::conversations::answers::MessageAnswer;
 use crate::conversations::{Conversations, named, named_message};
@@ -46,7 +46,7 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     if content.is_none() && tokens.is_none() && model.is_none() {
         return Err(Error::invalid("The body must have at least one field to change"));
     }
-    let revised = RevisedMessage { content, tokens, model };
+    let revised = MessageUpdate { content, tokens, model };
     let store = &group.base.store;
     let (shown, version) =
         store.revise_message(user, &id, &message, &revised, &expected, clock::now()).await?;

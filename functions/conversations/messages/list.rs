@@ -4,7 +4,7 @@ use shared::Result;
 use shared::clock;
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor};
-use shared::store::Wanted;
+use shared::store::PartRequest;
 
 use crate::conversations::answers::{MOST_WRAPPED_BYTES, MessageAnswer, fitting};
 use crate::conversations::parameters::{Branches, Limit, Order, encoded, repeated, with};
@@ -38,7 +38,7 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     let newest = request.query("order")? == Some(Order::Newest);
     let repeat = repeated(request, &["limit", "order", "branch"])?;
     let scope = format!("messages {user} {id} {repeat}");
-    let wanted = Wanted {
+    let wanted = PartRequest {
         newest,
         after: request.cursor(&scope)?,
         all_branches: request.query("branch")? == Some(Branches::All),

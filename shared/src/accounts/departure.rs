@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::clock;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::store::{Departure, Store};
+use crate::store::{DeletionState, Store};
 
 /// The task is handed over just before the account is made nobody's, so that it cannot be forgotten.
 const BEGINS_WITHIN: u32 = 50;
@@ -35,16 +35,16 @@ pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
     }
     // A request let in a moment before still counts itself, among the user's other items.
     sleep_until(credentials_ended + LAST_WRITE_WITHIN).await;
-    store.finish_departure(user).await
+    store.finish_account_deletion(user).await
 }
 
 /// Whether there is anything to delete, as soon as that may be deleted.
 async fn is_leaving(store: &Store, user: UserId) -> Result<bool> {
     for _ in 0..BEGINS_WITHIN {
         match store.departure(user).await? {
-            Departure::Begun => return Ok(true),
-            Departure::Done => return Ok(false),
-            Departure::NotBegun => sleep(PAUSE).await,
+            DeletionState::SessionOutcome => return Ok(true),
+            DeletionState::Done => return Ok(false),
+            DeletionState::NotBegun => sleep(PAUSE).await,
         }
     }
     Err(Error::unavailable("an account that is to be deleted is still somebody's"))

@@ -10,7 +10,7 @@ use crate::domain::{ConnectionId, ConversationId, Message, MessageId, ReplyPlace
 use crate::error::{Code, Error, Result};
 use crate::sockets::frame::Reply;
 use crate::sockets::{Push, parts};
-use crate::store::{Found, Store};
+use crate::store::{FoundReply, Store};
 
 /// Wait for a worker that may be alive only when it is by a lease.
 const LONGEST_WAIT_SECONDS: u64 = 20;
@@ -44,7 +44,7 @@ impl Replies {
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn find(&self, wanted: &Wanted) -> Result<Found> {
+    pub async fn find(&self, wanted: &Wanted) -> Result<FoundReply> {
         let Wanted { user, conversation, message } = wanted;
         let found = self.store.find_reply(*user, conversation.as_ref(), message, clock::now()).await?;
         found.ok_or_else(|| Error::new(Code::NotFound, "Reply not found"))
@@ -58,19 +58,21 @@ impl Replies {
     pub async fn stop(&self, wanted: &Wanted) -> Result<ReplyStatus> {
         loop {
             match self.find(wanted).await? {
-                Found::Waiting(place) => {
+                FoundReply::Waiting(place) => {
                     let stopped = ReplyStatus::Stopped;
                     if self.store.end_unstarted_reply(&place, stopped, clock::now()).await? {
                         self.tell(&place).await?;
                         return Ok(stopped);
                     }
                 }
-                Found::BeingMade(place) => {
+                FoundReply::BeingMade(place) => {
                     if self.store.ask_to_stop(&place).await? {
                         return Ok(ReplyStatus::Running);
                     }
                 }
-                Found::Ended(_, message, _) => return Ok(message.status.unwrap_or(ReplyStatus::Complete)),
+                FoundReply::Ended(_, message, _) => {
+                    return Ok(message.status.unwrap_or(ReplyStatus::Complete));
+                }
             }
         }
     }
@@ -84,13 +86,13 @@ impl Replies {
         loop {
             match self.find(wanted).await? {
                 // Its worker looks for windows when it begins.
-                Found::Waiting(_) => return Ok(()),
-                Found::BeingMade(place) => {
+                FoundReply::Waiting(_) => return Ok(()),
+                FoundReply::BeingMade(place) => {
                     if self.store.ask_to_resync(&place).await? {
                         return Ok(());
                     }
                 }
-                Found::Ended(place, message, seq) => {
+                FoundReply::Ended(place, message, seq) => {
                     self.answer(connection, &place, &message, seq).await;
                     return Ok(());
                 }
@@ -133,7 +135,7 @@ impl Replies {
     async fn tell(&self, place: &ReplyPlace) -> Result<()> {
         let ReplyPlace { user, message, .. } = place;
         let found = self.store.find_reply(*user, place.conversation(), message, clock::now()).await?;
-        if let Some(Found::Ended(place, message, seq)) = found {
+        if let Some(FoundReply::Ended(place, message, seq)) = found {
             for frame in parts::stored(&Reply::at(&place), &message, seq) {
                 self.push.to_all(*user, &frame, clock::now()).await?;
             }

@@ -13,7 +13,7 @@ use crate::domain::{Content, Message, Prompt, ReplyPlace, ReplyStatus, Role, Sum
 use crate::error::Result;
 use crate::models::{Capability, Finish, Models, Provider, Question, Said};
 use crate::sockets::{Push, ServerFrame};
-use crate::store::{Found, Store};
+use crate::store::{FoundReply, Store};
 
 /// How long a title may take, also of a model that thinks first.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -52,7 +52,7 @@ impl Titles {
         let user = place.user;
         let history = self.store.find_history(place).await?;
         let reply = self.store.find_reply(user, Some(id), &place.message, clock::now()).await?;
-        let (Some((summary, history)), Some(Found::Ended(_, reply, _))) = (history, reply) else {
+        let (Some((summary, history)), Some(FoundReply::Ended(_, reply, _))) = (history, reply) else {
             return Ok(());
         };
         let Some((first_words, question)) = self.question(&summary, &history, &reply)? else { return Ok(()) };
@@ -64,7 +64,7 @@ impl Titles {
         self.turns.settle(user.id, &held, Some(&charge)).await?;
         // The beginning of something else, a refusal perhaps, is no title.
         let Some(title) = title_in(&said.text).filter(|_| is_whole) else { return Ok(()) };
-        if self.store.retitle_conversation(user.id, id, &first_words, &title).await? {
+        if self.store.rename_conversation(user.id, id, &first_words, &title).await? {
             let frame = ServerFrame::ChatTitle { conversation_id: id.clone(), title };
             self.push.to_all(user.id, &frame, clock::now()).await?;
         }

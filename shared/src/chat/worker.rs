@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::models::{FailureKind, Fitted, Models, Pieces, Question, Said, fit};
 use crate::sockets::frame::{Part, ServerFrame};
 use crate::sockets::{Push, parts};
-use crate::store::{Farewell, Flags, Found, Lease, Raised, Store};
+use crate::store::{FinishOutcome, FoundReply, Lease, Raised, Store, WorkerFlags};
 
 /// How long a lease lasts beyond its last renewal.
 const LEASE_SECONDS: u64 = 10;
@@ -170,7 +170,7 @@ impl Worker {
     async fn listen(
         &self,
         lease: &mut Lease,
-        flags: &mut Flags,
+        flags: &mut WorkerFlags,
         mut pieces: Pieces,
         making: &mut Making,
         stop_at: Instant,
@@ -207,7 +207,12 @@ impl Worker {
     }
 
     /// Renews the lease, keeps the text, and does what was asked meanwhile. False when the lease is lost.
-    async fn checkpoint(&self, lease: &mut Lease, flags: &mut Flags, making: &mut Making) -> Result<bool> {
+    async fn checkpoint(
+        &self,
+        lease: &mut Lease,
+        flags: &mut WorkerFlags,
+        making: &mut Making,
+    ) -> Result<bool> {
         let (text, charge) = (&making.so_far.text, self.charge(lease, making));
         let kept = self.store.checkpoint_reply(lease, text, making.seq(), &charge, lease_end());
         let Some(seen) = kept.await? else { return Ok(false) };
@@ -222,7 +227,7 @@ impl Worker {
     async fn end(
         &self,
         lease: &mut Lease,
-        mut flags: Flags,
+        mut flags: WorkerFlags,
         heard: Heard,
         making: &mut Making,
     ) -> Result<Option<Made>> {
@@ -236,7 +241,7 @@ impl Worker {
         let ending = making.ending(lease, status, charge);
         for _ in 0..MOST_LAST_WISHES {
             match self.store.end_reply(lease, &ending, flags.resync, clock::now()).await {
-                Ok(Farewell::Ended) => {
+                Ok(FinishOutcome::Ended) => {
                     making.tell(&ending, failure.as_ref())?;
                     let content = ending.content.as_str().to_owned();
                     let model = ending.model;
@@ -244,8 +249,10 @@ impl Worker {
                     let made = Made { content, tokens, model, left_out, is_first, status, finish_reason };
                     return failure.filter(|_| status == ReplyStatus::Failed).map_or(Ok(Some(made)), Err);
                 }
-                Ok(Farewell::Asked) if self.checkpoint(lease, &mut flags, making).await? => {}
-                Ok(Farewell::Asked | Farewell::Lost) => return self.tell_what_became(lease, making).await,
+                Ok(FinishOutcome::Asked) if self.checkpoint(lease, &mut flags, making).await? => {}
+                Ok(FinishOutcome::Asked | FinishOutcome::Lost) => {
+                    return self.tell_what_became(lease, making).await;
+                }
                 Err(error) => {
                     // Whoever looks at the reply next ends it; the windows should not wait for that.
                     let frame = trouble(making, &error);
@@ -262,7 +269,7 @@ impl Worker {
         let ReplyPlace { user, message, .. } = &lease.place;
         let found = self.store.find_reply(*user, lease.place.conversation(), message, clock::now()).await?;
         let frames = match found {
-            Some(Found::Ended(_, message, seq)) => parts::stored(making.reply(), &message, seq),
+            Some(FoundReply::Ended(_, message, seq)) => parts::stored(making.reply(), &message, seq),
             Some(_) => return Ok(None),
             None => {
                 // Nothing comes back, but what was used is settled.

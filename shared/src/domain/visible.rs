@@ -1,4 +1,4 @@
-//! Texts by which people know something again: what they are called must be seen, and must not change how what stands beside it
+//! TextsRead by which people know something again: what they are called must be seen, and must not change how what stands beside it
 //! reads.
 
 use serde::{Deserialize, Deserializer};

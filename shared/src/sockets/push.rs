@@ -17,7 +17,7 @@ use crate::aws::NoSdkUserAgent;
 use crate::clock;
 use crate::domain::{ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::{Store, Watcher, Windows};
+use crate::store::{Store, UserConnections, Watcher};
 
 /// A window that takes no frame for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl Push {
     /// # Errors
     /// When they cannot be listed.
     pub async fn watchers(&self, user: UserId, now: Millis) -> Result<Vec<Watcher>> {
-        let Windows { watching, overdue } = self.store.windows_of(user, now).await?;
+        let UserConnections { watching, overdue } = self.store.connections_of(user, now).await?;
         for connection in overdue {
             // Nobody waits for it, a reply least of all. Cut off, it is done by whoever comes next.
             tokio::spawn(self.clone().closing(connection));
@@ -252,7 +252,7 @@ impl Push {
     /// # Errors
     /// When the connections cannot be listed.
     pub async fn close_where(&self, user: UserId, credentials: impl Fn(Credential) -> bool) -> Result<()> {
-        let connections = self.store.connections_in(user, credentials).await?;
+        let connections = self.store.connections_with(user, credentials).await?;
         join_all(connections.iter().map(|connection| self.close(connection))).await;
         Ok(())
     }

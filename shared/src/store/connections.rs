@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{Expression, Stretch, Write, from_item, item_at, number, text, to_item};
+use super::dynamo::{Expression, KeyRange, Write, from_item, item_at, number, text, to_item};
 use super::{Store, key};
 use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, Owner, TokenEnd, UserId};
 use crate::error::{Code, Error, Result};
@@ -25,7 +25,7 @@ pub struct Watcher {
 
 /// A user's connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Windows {
+pub struct UserConnections {
     /// Those whose tokens last.
     pub watching: Vec<Watcher>,
     /// Those that should have authenticated again by now, and are to be closed.
@@ -161,8 +161,8 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn windows_of(&self, user: UserId, now: Millis) -> Result<Windows> {
-        let mut windows = Windows::default();
+    pub async fn connections_of(&self, user: UserId, now: Millis) -> Result<UserConnections> {
+        let mut windows = UserConnections::default();
         for row in self.rows_of_user(user).await? {
             let token = TokenEnd(row.token_ends);
             if token.is_after(now) {
@@ -179,7 +179,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn connections_in(
+    pub async fn connections_with(
         &self,
         user: UserId,
         credentials: impl Fn(Credential) -> bool,
@@ -190,7 +190,8 @@ impl Store {
 
     async fn rows_of_user(&self, user: UserId) -> Result<Vec<Row>> {
         let (from, to) = (key::USER_CONNECTIONS, key::AFTER_USER_CONNECTIONS);
-        let items = self.query(&Stretch::new(&self.connections, key::user_partition(user), from, to)).await?;
+        let items =
+            self.query(&KeyRange::new(&self.connections, key::user_partition(user), from, to)).await?;
         items.into_iter().map(from_item::<Row>).collect()
     }
 

@@ -17,7 +17,7 @@ const REMEMBERED_SECONDS: u64 = 86_400;
 
 /// What became of an operation that may be asked for again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Made<T> {
+pub enum Creation<T> {
     /// It was done just now.
     Now(T),
     /// It was done when the same request came before: the id of what it made.

@@ -43,7 +43,7 @@ pub(in crate::models) struct Mender {
 /// What a text goes on with that is not UTF-8.
 enum Odd {
     Character(char, usize),
-    Unfinished,
+    CleanupIntent,
     Broken(usize),
 }
 
@@ -67,7 +67,7 @@ impl Mender {
             let (character, length) = match odd(behind, error.error_len()) {
                 Odd::Character(character, length) => (character, length),
                 Odd::Broken(length) => (char::REPLACEMENT_CHARACTER, length),
-                Odd::Unfinished => {
+                Odd::CleanupIntent => {
                     self.cut = behind.to_vec();
                     return text;
                 }
@@ -91,12 +91,12 @@ fn odd(bytes: &[u8], error_length: Option<usize>) -> Odd {
             let pair = 0x1_0000 + (high << 10 | low);
             Odd::Character(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
         }
-        [0xed, 0xa0..=0xaf] | [0xed, 0xa0..=0xaf, 0x80..=0xbf] => Odd::Unfinished,
+        [0xed, 0xa0..=0xaf] | [0xed, 0xa0..=0xaf, 0x80..=0xbf] => Odd::CleanupIntent,
         [0xed, 0xa0..=0xaf, 0x80..=0xbf, 0xed] | [0xed, 0xa0..=0xaf, 0x80..=0xbf, 0xed, 0xb0..=0xbf] => {
-            Odd::Unfinished
+            Odd::CleanupIntent
         }
         [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => Odd::Broken(3),
-        _ => error_length.map_or(Odd::Unfinished, Odd::Broken),
+        _ => error_length.map_or(Odd::CleanupIntent, Odd::Broken),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::own_account::NotWritten;
 use crate::domain::{ApiKey, KeyId, KeyName, LoggedIn, Millis, User, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::dynamo::{Expression, Stretch, Write, from_item, ids, item_at, number};
+use crate::store::dynamo::{Expression, KeyRange, Write, from_item, ids, item_at, number};
 use crate::store::{Store, key};
 
 /// A user has at most so many keys.
@@ -158,7 +158,7 @@ impl Store {
     async fn key_items(&self, user: UserId) -> Result<Vec<KeyItem>> {
         let partition = key::user_partition(user);
         let items =
-            self.query(&Stretch::new(&self.studio, partition, key::API_KEYS, key::AFTER_API_KEYS)).await?;
+            self.query(&KeyRange::new(&self.studio, partition, key::API_KEYS, key::AFTER_API_KEYS)).await?;
         items.into_iter().map(from_item).collect()
     }
 }

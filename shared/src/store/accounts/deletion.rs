@@ -6,17 +6,17 @@ use super::own_account::NotWritten;
 use super::user_item::UserItem;
 use crate::domain::{LoggedIn, Millis, UserId};
 use crate::error::Result;
-use crate::store::conversations::cleanup::{Unfinished, soon};
-use crate::store::dynamo::{Expression, Item, Key, Stretch, Write, failed, random_below, sort_key, text};
+use crate::store::conversations::cleanup::{CleanupIntent, soon};
+use crate::store::dynamo::{Expression, Item, Key, KeyRange, Write, failed, random_below, sort_key, text};
 use crate::store::{Store, key};
 
 /// Where an account stands on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
+pub enum DeletionState {
     /// It is somebody's.
     NotBegun,
     /// It is nobody's, and its items go.
-    Begun,
+    SessionOutcome,
     /// Nothing is left.
     Done,
 }
@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Code::Conflict`] when the account was changed meanwhile; [`crate::error::Code::Unauthenticated`] when the session was revoked
     /// meanwhile.
-    pub async fn begin_departure(&self, by: &LoggedIn) -> Result<()> {
+    pub async fn begin_account_deletion(&self, by: &LoggedIn) -> Result<()> {
         let user = by.user();
         let leaving = Expression::default()
             .set("leaving", AttributeValue::Bool(true))
@@ -51,12 +51,12 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn departure(&self, user: UserId) -> Result<Departure> {
+    pub async fn departure(&self, user: UserId) -> Result<DeletionState> {
         let item = self.find_item::<UserItem>(key::user(user)).await?;
         Ok(match item {
-            None => Departure::Done,
-            Some(item) if item.leaving => Departure::Begun,
-            Some(_) => Departure::NotBegun,
+            None => DeletionState::Done,
+            Some(item) if item.leaving => DeletionState::SessionOutcome,
+            Some(_) => DeletionState::NotBegun,
         })
     }
 
@@ -86,7 +86,7 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn delete_unfinished(&self, user: UserId, now: Millis) -> Result<Option<Millis>> {
         let notes = self.unfinished(user).await?;
-        if let Some(until) = notes.iter().map(Unfinished::ends_at).max().filter(|until| *until > now) {
+        if let Some(until) = notes.iter().map(CleanupIntent::ends_at).max().filter(|until| *until > now) {
             return Ok(Some(until));
         }
         for note in notes {
@@ -99,7 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn finish_departure(&self, user: UserId) -> Result<()> {
+    pub async fn finish_account_deletion(&self, user: UserId) -> Result<()> {
         self.delete_partition(&key::user_partition(user), key::USER).await?;
         let item = key::user(user);
         self.client
@@ -114,7 +114,7 @@ impl Store {
 
     /// Deletes all items of a partition but the one with the sort key `kept`, and the secrets they lead to.
     async fn delete_partition(&self, partition: &str, kept: &str) -> Result<()> {
-        let all = Stretch::new(&self.studio, partition.to_owned(), "A", "Z");
+        let all = KeyRange::new(&self.studio, partition.to_owned(), "A", "Z");
         loop {
             let page = self.query_page(&all, None, None).await?;
             let others: Vec<Item> = page.items.into_iter().filter(|item| sort_key(item) != kept).collect();

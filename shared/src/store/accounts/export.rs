@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::UserId;
 use crate::error::Result;
-use crate::store::dynamo::{Item, Stretch, from_item, sort_key, unpacked};
+use crate::store::dynamo::{Item, KeyRange, from_item, sort_key, unpacked};
 use crate::store::{Store, key};
 
 /// So many records are looked at in a request.
@@ -19,7 +19,7 @@ const SHORT_LIVED: [&str; 5] = ["FAILURES", "LIMIT#", "MAIL#", "REQUEST#", "TICK
 
 /// Some records of a user.
 #[derive(Debug)]
-pub struct Records {
+pub struct UserRecords {
     /// Each an object; `sk` says what it is.
     pub records: Vec<Value>,
     /// Behind which the next page begins, if there is one.
@@ -31,8 +31,8 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn list_records(&self, user: UserId, after: Option<String>) -> Result<Records> {
-        let all = Stretch::new(&self.studio, key::user_partition(user), "A", "Z");
+    pub async fn list_records(&self, user: UserId, after: Option<String>) -> Result<UserRecords> {
+        let all = KeyRange::new(&self.studio, key::user_partition(user), "A", "Z");
         let page = self.query_page(&all, after, Some(PAGE)).await?;
         let (mut records, mut bytes, mut last) = (Vec::new(), 0, None);
         for item in page.items {
@@ -43,12 +43,12 @@ impl Store {
             let record = record(item)?;
             bytes += record.to_string().len();
             if bytes > MOST_BYTES && !records.is_empty() {
-                return Ok(Records { records, next: last });
+                return Ok(UserRecords { records, next: last });
             }
             records.push(record);
             last = Some(place);
         }
-        Ok(Records { records, next: page.next })
+        Ok(UserRecords { records, next: page.next })
     }
 }
 

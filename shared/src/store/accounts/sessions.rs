@@ -11,7 +11,7 @@ use crate::domain::{LoggedIn, Millis, Network, SecondFactor, SessionId, User, Us
 use crate::error::{Code, Error, Result};
 use crate::retry;
 use crate::store::dynamo::{
-    Expression, Item, Stretch, Updated, Write, failed, from_item, ids, item_at, number, text,
+    Expression, Item, KeyRange, Updated, Write, failed, from_item, ids, item_at, number, text,
 };
 use crate::store::{Store, key};
 
@@ -29,7 +29,7 @@ pub struct NewSession {
 
 /// What became of a session that was to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Begun {
+pub struct SessionOutcome {
     /// Not when the credentials changed meanwhile.
     pub is_begun: bool,
     /// Those that ended to make room.
@@ -38,14 +38,14 @@ pub struct Begun {
 
 /// How a login was proven, besides by the password.
 #[derive(Clone, Debug, Default)]
-pub struct Proof {
+pub struct CredentialProof {
     /// A hash of the same password that took more work.
     pub stronger_hash: Option<String>,
     /// The second factor.
     pub second_factor: Option<SecondFactor>,
 }
 
-impl Proof {
+impl CredentialProof {
     fn change(&self) -> Expression {
         let stronger_hash = self.stronger_hash.clone().map(text);
         let change = Expression::default().set_or_keep("password_hash", stronger_hash);
@@ -127,7 +127,12 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn create_session(&self, user: &User, new: &NewSession, proof: &Proof) -> Result<Begun> {
+    pub async fn create_session(
+        &self,
+        user: &User,
+        new: &NewSession,
+        proof: &CredentialProof,
+    ) -> Result<SessionOutcome> {
         // It means nothing until the user's own item names it, so the two need no transaction.
         self.put(&self.studio, session_item(user.id, new)?).await?;
         let id = new.session.id;
@@ -145,12 +150,14 @@ impl Store {
         let mut attempts = retry::HOT_ITEM.attempts();
         while attempts.next().await {
             let refused = match self.try_update(key::user(user.id), &named, ReturnValue::None).await? {
-                Updated::Done(_) => return Ok(Begun { is_begun: true, ended }),
+                Updated::Done(_) => return Ok(SessionOutcome { is_begun: true, ended }),
                 Updated::Refused(item) => item.map(from_item::<UserItem>).transpose()?.map(User::from),
             };
             match refused {
                 // It was named already; the answer was lost.
-                Some(now) if now.sessions.contains(&id) => return Ok(Begun { is_begun: true, ended }),
+                Some(now) if now.sessions.contains(&id) => {
+                    return Ok(SessionOutcome { is_begun: true, ended });
+                }
                 // One attribute cannot be added to and deleted from at once, so the other goes by its own update.
                 Some(now) if now.sessions.len() >= MOST_SESSIONS && proof.still_holds(&now, user) => {
                     ended.extend(self.end_least_used_session(&now).await?);
@@ -159,7 +166,7 @@ impl Store {
             }
         }
         self.delete_session_item(user.id, id).await?;
-        Ok(Begun { is_begun: false, ended })
+        Ok(SessionOutcome { is_begun: false, ended })
     }
 
     async fn end_least_used_session(&self, user: &User) -> Result<Option<SessionId>> {
@@ -273,7 +280,7 @@ impl Store {
 
     async fn session_items(&self, user: UserId) -> Result<Vec<SessionItem>> {
         let (from, to) = (key::SESSIONS, key::AFTER_SESSIONS);
-        let items = self.query(&Stretch::new(&self.studio, key::user_partition(user), from, to)).await?;
+        let items = self.query(&KeyRange::new(&self.studio, key::user_partition(user), from, to)).await?;
         items.into_iter().map(from_item).collect()
     }
 }

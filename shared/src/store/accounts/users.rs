@@ -31,7 +31,7 @@ pub struct NewUser {
 }
 
 /// Somebody at whose password there is a guess, or nobody, which looks the same from outside.
-pub struct Account {
+pub struct GuessedAccount {
     /// Somebody, as read consistently.
     pub user: Option<User>,
     /// What guesses at the password are counted for.
@@ -148,19 +148,19 @@ impl Store {
         owner: Option<UserId>,
         login: &LoginName,
         now: Millis,
-    ) -> Result<Account> {
+    ) -> Result<GuessedAccount> {
         if let Some(owner) = owner {
             let attempts = FailureCounter::OfUser(owner);
             let reserved = self.try_attempt(&attempts, now).await?;
             if let Some(item) = reserved.before {
                 let item: UserItem = from_item(item)?;
                 let user = (!item.leaving).then(|| User::from(item));
-                return Ok(Account { user, attempts, wait: reserved.wait });
+                return Ok(GuessedAccount { user, attempts, wait: reserved.wait });
             }
         }
         let attempts = FailureCounter::OfName(login.canonical());
         let wait = self.try_attempt(&attempts, now).await?.wait;
-        Ok(Account { user: None, attempts, wait })
+        Ok(GuessedAccount { user: None, attempts, wait })
     }
 
     /// The condition that a credential still counts, for writes that must not escape its end.

@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::item::Revision;
-use super::slot::{Buried, Standing};
+use super::slot::{ConversationSlot, Tombstone};
 use crate::clock;
 use crate::domain::{ConversationId, Millis, UserId};
 use crate::error::Result;
 use crate::store::dynamo::{
-    Expression, Item, Stretch, Write, failed, from_item, item_at, number, sort_key, text,
+    Expression, Item, KeyRange, Write, failed, from_item, item_at, number, sort_key, text,
 };
 use crate::store::replies::orphans::is_orphan;
 use crate::store::{Store, key};
@@ -31,7 +31,7 @@ pub(in crate::store) fn soon() -> Millis {
 
 /// Somebody writes or deletes many items of a conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::store) struct Unfinished {
+pub(in crate::store) struct CleanupIntent {
     token: String,
     conversation: ConversationId,
     /// All but the current one of these are to be deleted; all of what there is, when the conversation was deleted.
@@ -39,7 +39,7 @@ pub(in crate::store) struct Unfinished {
     until: u64,
 }
 
-impl Unfinished {
+impl CleanupIntent {
     /// The note for whoever writes one of these revisions, or deletes a conversation.
     pub(in crate::store) fn new(
         conversation: &ConversationId,
@@ -73,13 +73,13 @@ impl Unfinished {
 
 impl Store {
     /// Notes that something is begun.
-    pub(in crate::store) async fn note(&self, user: UserId, note: &Unfinished) -> Result<()> {
+    pub(in crate::store) async fn note(&self, user: UserId, note: &CleanupIntent) -> Result<()> {
         let item = item_at(key::unfinished(user, &note.token), "unfinished", note)?;
         self.put(&self.studio, item).await
     }
 
     /// The same as a part of a transaction.
-    pub(in crate::store) fn note_write(&self, user: UserId, note: &Unfinished) -> Result<Write> {
+    pub(in crate::store) fn note_write(&self, user: UserId, note: &CleanupIntent) -> Result<Write> {
         Ok(Write::put(&self.studio, item_at(key::unfinished(user, &note.token), "unfinished", note)?))
     }
 
@@ -104,15 +104,15 @@ impl Store {
     }
 
     /// What was noted and is not finished.
-    pub(in crate::store) async fn unfinished(&self, user: UserId) -> Result<Vec<Unfinished>> {
+    pub(in crate::store) async fn unfinished(&self, user: UserId) -> Result<Vec<CleanupIntent>> {
         let (from, to) = (key::UNFINISHED, key::AFTER_UNFINISHED);
-        let noted = self.query(&Stretch::new(&self.studio, key::user_partition(user), from, to)).await?;
+        let noted = self.query(&KeyRange::new(&self.studio, key::user_partition(user), from, to)).await?;
         noted.into_iter().map(from_item).collect()
     }
 
     /// Deletes what no reader sees of what was just noted and done, as far as there is time. What is left, or goes wrong, is
     /// for whoever comes later; it is no failure of what was done.
-    pub(in crate::store) async fn tidy_up(&self, user: UserId, note: &Unfinished) {
+    pub(in crate::store) async fn run_cleanup(&self, user: UserId, note: &CleanupIntent) {
         let deadline = Millis::default().plus_seconds(note.until + TIDYING_SECONDS - LIFE_SECONDS);
         if let Err(error) = self.finish(user, note, false, deadline).await {
             tracing::warn!(?error, "what no reader sees is left for later");
@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// The same with what others died over, for somebody who came for something else.
-    pub(in crate::store) async fn tidy_up_after_others(&self, user: UserId) {
+    pub(in crate::store) async fn run_pending_cleanups(&self, user: UserId) {
         if let Err(error) = self.finish_unfinished(user, soon()).await {
             tracing::warn!(?error, "what no reader sees is left for later");
         }
@@ -131,23 +131,23 @@ impl Store {
     pub(in crate::store) async fn finish(
         &self,
         user: UserId,
-        note: &Unfinished,
+        note: &CleanupIntent,
         alone: bool,
         deadline: Millis,
     ) -> Result<bool> {
         let id = &note.conversation;
         let all: Vec<&Revision> = note.revisions.iter().collect();
         let done = match self.standing(user, id).await? {
-            Standing::Absent => self.delete_revisions(user, id, &all, deadline).await?,
-            Standing::Tombstone(buried) => {
+            ConversationSlot::Absent => self.delete_revisions(user, id, &all, deadline).await?,
+            ConversationSlot::Tombstone(buried) => {
                 self.delete_revisions(user, id, &all, deadline).await?
                     && self.sweep(user, id, &buried, deadline).await?
             }
-            Standing::Conversation(item) => {
+            ConversationSlot::Conversation(item) => {
                 let dead: Vec<&Revision> = note.revisions.iter().filter(|it| **it != item.revision).collect();
                 self.delete_revisions(user, id, &dead, deadline).await?
             }
-            Standing::Shell(until) => {
+            ConversationSlot::Shell(until) => {
                 let done = self.delete_revisions(user, id, &all, deadline).await?;
                 if let Some(until) = until.filter(|until| done && alone && *until <= note.until) {
                     self.delete_shell(user, id, until).await?;
@@ -202,7 +202,7 @@ impl Store {
         is_gone: impl Fn(&Item) -> bool,
     ) -> Result<bool> {
         let partition = key::conversation_partition(user, id);
-        let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, key::AFTER_CONVERSATION);
+        let stretch = KeyRange::new(&self.studio, partition, key::MESSAGE, key::AFTER_CONVERSATION);
         let mut after = None;
         loop {
             let page = self.query_page(&stretch, after, Some(PAGE)).await?;
@@ -223,7 +223,7 @@ impl Store {
         &self,
         user: UserId,
         id: &ConversationId,
-        buried: &Buried,
+        buried: &Tombstone,
         deadline: Millis,
     ) -> Result<bool> {
         if buried.expires_at.is_some() {

@@ -2,7 +2,7 @@
 
 use super::item::{ConversationItem, Revision, conversation_item};
 use super::message_item::{ReferenceItem, StoredMessage, stored_message};
-use super::slot::Standing;
+use super::slot::ConversationSlot;
 use crate::domain::statistics::Tally;
 use crate::domain::{
     Conversation, ConversationId, Message, MessageId, Once, Summary, Title, UserId, Version,
@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::error::{Code, Error, Result};
 use crate::retry;
 use crate::store::dynamo::{Expression, Item, Write, item_at, number, text};
-use crate::store::idempotency::Made;
+use crate::store::idempotency::Creation;
 use crate::store::{Store, key};
 
 impl Store {
@@ -23,9 +23,9 @@ impl Store {
         user: UserId,
         conversation: &Conversation,
         once: Option<&Once>,
-    ) -> Result<Made<Version>> {
+    ) -> Result<Creation<Version>> {
         let id = &conversation.summary.id;
-        self.creates_conversation(conversation.messages.len()).await?;
+        self.account_conversation(conversation.messages.len()).await?;
         let mut change = Tally::default();
         change.count_conversation(&conversation.summary, 1);
         change.count_messages(&conversation.messages, 1);
@@ -42,29 +42,35 @@ impl Store {
         }
         if self.transact(writes).await?.is_committed() {
             self.count_far_days(user, &change).await?;
-            return Ok(Made::Now(item.seen()));
+            return Ok(Creation::Now(item.version()));
         }
         match self.standing(user, id).await? {
             // Somebody is creating a large one under this id, or died over it: whoever is done first has it.
-            Standing::Shell(_) => self.create_large_conversation(user, conversation, &change, once).await,
-            standing => self.made_before(user, once, &standing).await,
+            ConversationSlot::Shell(_) => {
+                self.create_large_conversation(user, conversation, &change, once).await
+            }
+            standing => self.created_before(user, once, &standing).await,
         }
     }
 
     /// What the same request made before, or why it can make nothing.
-    pub(in crate::store) async fn made_before<T>(
+    pub(in crate::store) async fn created_before<T>(
         &self,
         user: UserId,
         once: Option<&Once>,
-        standing: &Standing,
-    ) -> Result<Made<T>> {
+        standing: &ConversationSlot,
+    ) -> Result<Creation<T>> {
         let made = self.find_made(user, once).await?;
-        made.map(Made::Before).ok_or_else(|| why_not_created(standing))
+        made.map(Creation::Before).ok_or_else(|| why_not_created(standing))
     }
 
     /// What stands in a conversation's place, read consistently.
-    pub(in crate::store) async fn standing(&self, user: UserId, id: &ConversationId) -> Result<Standing> {
-        Standing::of(self.get_item(&self.studio, key::conversation(user, id)).await?)
+    pub(in crate::store) async fn standing(
+        &self,
+        user: UserId,
+        id: &ConversationId,
+    ) -> Result<ConversationSlot> {
+        ConversationSlot::of(self.get_item(&self.studio, key::conversation(user, id)).await?)
     }
 
     /// The conversation's own item, read consistently.
@@ -142,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::NotFound`] when the conversation is not there; [`Code::Conflict`] when it kept changing.
-    pub(in crate::store) async fn look_for_message(
+    pub(in crate::store) async fn find_message_in_latest(
         &self,
         user: UserId,
         id: &ConversationId,
@@ -179,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn retitle_conversation(
+    pub async fn rename_conversation(
         &self,
         user: UserId,
         id: &ConversationId,
@@ -225,12 +231,12 @@ pub(in crate::store) fn summary_expression(user: UserId, summary: &Summary) -> E
 }
 
 /// Why a conversation could not be created.
-pub(in crate::store) fn why_not_created(standing: &Standing) -> Error {
+pub(in crate::store) fn why_not_created(standing: &ConversationSlot) -> Error {
     match standing {
-        Standing::Tombstone(_) => conversation_deleted(),
+        ConversationSlot::Tombstone(_) => conversation_deleted(),
         // Nothing is in the way but that the account is gone.
-        Standing::Absent => Error::new(Code::Unauthenticated, "Could not validate credentials"),
-        Standing::Shell(_) | Standing::Conversation(_) => {
+        ConversationSlot::Absent => Error::new(Code::Unauthenticated, "Could not validate credentials"),
+        ConversationSlot::Shell(_) | ConversationSlot::Conversation(_) => {
             Error::new(Code::ConversationExists, "You have a conversation with this id already")
         }
     }

@@ -2,18 +2,18 @@
 
 use futures_util::future::try_join_all;
 
-use super::cleanup::{Unfinished, soon};
+use super::cleanup::{CleanupIntent, soon};
 use super::create::kept_changing;
 use super::item::ConversationItem;
 use super::message_item::stored_message;
-use super::slot::{Buried, Standing};
+use super::slot::{ConversationSlot, Tombstone};
 use crate::clock;
 use crate::domain::statistics::Tally;
 use crate::domain::{ConversationId, Expected, Millis, UserId};
 use crate::error::{Code, Error, Result};
 use crate::retry;
 use crate::store::conversations::version::check_version;
-use crate::store::dynamo::{Expression, Stretch, Write, item_at, number, text};
+use crate::store::dynamo::{Expression, KeyRange, Write, item_at, number, text};
 use crate::store::{Store, key};
 
 /// Conversations that are deleted at once.
@@ -22,8 +22,8 @@ const AT_ONCE: usize = 4;
 const PAGE: i32 = 100;
 
 /// How a conversation was buried, or not.
-enum Burial {
-    Done(Unfinished),
+enum TombstoneOutcome {
+    Done(CleanupIntent),
     Changed,
 }
 
@@ -43,21 +43,21 @@ impl Store {
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
             match self.standing(user, id).await? {
-                Standing::Conversation(item) => {
-                    check_version(expected, &item.seen())?;
-                    if let Burial::Done(note) = self.bury(user, &item).await? {
-                        self.tidy_up(user, &note).await;
+                ConversationSlot::Conversation(item) => {
+                    check_version(expected, &item.version())?;
+                    if let TombstoneOutcome::Done(note) = self.write_tombstone(user, &item).await? {
+                        self.run_cleanup(user, &note).await;
                         return Ok(());
                     }
                 }
-                Standing::Tombstone(buried) => {
+                ConversationSlot::Tombstone(buried) => {
                     if let Err(error) = self.sweep(user, id, &buried, soon()).await {
                         tracing::warn!(?error, "what is left of a deleted conversation stays for now");
                     }
                     return Err(Error::no_conversation());
                 }
-                Standing::Absent | Standing::Shell(_) => {
-                    self.tidy_up_after_others(user).await;
+                ConversationSlot::Absent | ConversationSlot::Shell(_) => {
+                    self.run_pending_cleanups(user).await;
                     return Err(Error::no_conversation());
                 }
             }
@@ -127,32 +127,32 @@ impl Store {
     }
 
     /// Puts a tombstone in the conversation's place.
-    async fn bury(&self, user: UserId, item: &ConversationItem) -> Result<Burial> {
+    async fn write_tombstone(&self, user: UserId, item: &ConversationItem) -> Result<TombstoneOutcome> {
         let mut change = self.tally_of(user, item).await?;
         change.count_conversation(&item.summary(), -1);
-        let note = Unfinished::new(&item.id, Vec::new(), clock::now());
+        let note = CleanupIntent::new(&item.id, Vec::new(), clock::now());
         let counts = self.count(user, &change);
         if self.transact(self.burial(user, item, &note, counts)?).await?.is_committed() {
             self.count_far_days(user, &change).await?;
-            return Ok(Burial::Done(note));
+            return Ok(TombstoneOutcome::Done(note));
         }
         // Of an account that is being deleted, nothing is counted any more.
         let gone = Expression::default().when_absent("pk");
         let uncounted = vec![Write::check(&self.studio, key::statistics(user), gone)];
         if self.transact(self.burial(user, item, &note, uncounted)?).await?.is_committed() {
-            return Ok(Burial::Done(note));
+            return Ok(TombstoneOutcome::Done(note));
         }
-        Ok(Burial::Changed)
+        Ok(TombstoneOutcome::Changed)
     }
 
     fn burial(
         &self,
         user: UserId,
         item: &ConversationItem,
-        note: &Unfinished,
+        note: &CleanupIntent,
         counts: Vec<Write>,
     ) -> Result<Vec<Write>> {
-        let tombstone = item_at(key::conversation(user, &item.id), "tombstone", &Buried::of(item))?;
+        let tombstone = item_at(key::conversation(user, &item.id), "tombstone", &Tombstone::of(item))?;
         let unchanged = Expression::default()
             .when_equal("version", number(item.version))
             .when_equal("next_number", number(item.next_number))
@@ -168,7 +168,7 @@ impl Store {
     /// than memory holds.
     async fn tally_of(&self, user: UserId, item: &ConversationItem) -> Result<Tally> {
         let partition = key::conversation_partition(user, &item.id);
-        let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, key::AFTER_MESSAGES);
+        let stretch = KeyRange::new(&self.studio, partition, key::MESSAGE, key::AFTER_MESSAGES);
         let mut change = Tally::default();
         self.query_each(&stretch, |message| {
             let stored = stored_message(message)?.filter(|stored| item.owns(stored));

@@ -145,7 +145,7 @@ impl ConversationItem {
     }
 
     /// What it is now.
-    pub(in crate::store) fn seen(&self) -> Version {
+    pub(in crate::store) fn version(&self) -> Version {
         Version::new(self.version, self.revision.as_str())
     }
 

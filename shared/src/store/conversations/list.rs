@@ -195,7 +195,7 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_exclusive_start_key(after.and_then(|after| start(user, owner, after)));
         let answer = request.send().await.map_err(failed)?;
-        Box::pin(self.has_read(answer.consumed_capacity.as_ref())).await?;
+        Box::pin(self.account_read(answer.consumed_capacity.as_ref())).await?;
         let cut = answer.last_evaluated_key.is_some();
         let listed: Result<Vec<Listed>> =
             answer.items.unwrap_or_default().into_iter().map(from_item).collect();

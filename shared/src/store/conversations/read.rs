@@ -9,13 +9,13 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::create::kept_changing;
 use super::item::ConversationItem;
 use super::message_item::{StoredMessage, stored_message};
-use super::slot::Standing;
+use super::slot::ConversationSlot;
 use crate::domain::{
     ConversationId, Message, MessageId, Millis, ReplyPlace, RuleBroken, Summary, UserId, Version,
 };
 use crate::error::{Code, Error, Result};
 use crate::retry;
-use crate::store::dynamo::{Item, Page, Stretch, sort_key};
+use crate::store::dynamo::{Item, KeyRange, Page, sort_key};
 use crate::store::{Store, key};
 
 /// Messages that are asked for at once.
@@ -52,7 +52,7 @@ impl fmt::Display for MessagePlace {
 
 /// Which messages are wanted.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct PartRequest {
     /// Whether the newest come first into the part; it is in the order of the conversation all the same.
     pub newest: bool,
     /// Those behind this one, seen from that end.
@@ -65,7 +65,7 @@ pub struct Wanted {
     pub most_bytes: usize,
 }
 
-impl Wanted {
+impl PartRequest {
     /// The newest messages of the current branch: as many as these bytes hold.
     #[must_use]
     pub fn whole(most_bytes: usize) -> Self {
@@ -75,7 +75,7 @@ impl Wanted {
 
 /// A message with its place.
 #[derive(Clone, Debug)]
-pub struct Placed {
+pub struct PlacedMessage {
     /// The message.
     pub message: Message,
     /// Where it stands.
@@ -87,7 +87,7 @@ pub struct Placed {
 
 /// A conversation with a part of its messages.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct ConversationPart {
     /// All but the messages.
     pub summary: Summary,
     /// What it was when it was read.
@@ -97,7 +97,7 @@ pub struct Part {
     /// The id of the last message of the current branch, when it is asked for with [`Store::find_parents`].
     pub leaf_id: Option<MessageId>,
     /// In the order of the conversation.
-    pub messages: Vec<Placed>,
+    pub messages: Vec<PlacedMessage>,
     /// Whether there are more behind those.
     pub more: bool,
 }
@@ -108,7 +108,7 @@ impl Store {
     /// # Errors
     /// [`Code::NotFound`].
     pub async fn get_version(&self, user: UserId, id: &ConversationId) -> Result<Version> {
-        Ok(self.get_conversation_item(user, id).await?.seen())
+        Ok(self.get_conversation_item(user, id).await?.version())
     }
 
     /// A part of a conversation, read consistently, after a reply that nobody is making any more was ended.
@@ -119,9 +119,9 @@ impl Store {
         &self,
         user: UserId,
         id: &ConversationId,
-        wanted: &Wanted,
+        wanted: &PartRequest,
         now: Millis,
-    ) -> Result<Part> {
+    ) -> Result<ConversationPart> {
         let (item, part) = self.read_part(user, id, wanted).await?.ok_or_else(Error::no_conversation)?;
         match item.running {
             Some(number) if self.end_abandoned_reply(user, id, number, now).await? => {
@@ -136,8 +136,8 @@ impl Store {
         &self,
         user: UserId,
         id: &ConversationId,
-        wanted: &Wanted,
-    ) -> Result<Option<(ConversationItem, Part)>> {
+        wanted: &PartRequest,
+    ) -> Result<Option<(ConversationItem, ConversationPart)>> {
         let mut before = None;
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
@@ -146,18 +146,18 @@ impl Store {
             let mut coherent = !whole || taken.is_coherent(&item);
             if pages > 1 && coherent {
                 let now = self.standing(user, id).await?.conversation();
-                coherent = now.is_some_and(|now| now.seen() == item.seen());
+                coherent = now.is_some_and(|now| now.version() == item.version());
             }
             // What is twice the same is no half of a change.
-            if coherent || before.as_ref() == Some(&item.seen()) {
+            if coherent || before.as_ref() == Some(&item.version()) {
                 if taken.strange {
                     // Unless somebody is just writing them, they were left behind, and every reading pays for them.
-                    self.tidy_up_after_others(user).await;
+                    self.run_pending_cleanups(user).await;
                 }
                 let part = taken.part(&item, wanted);
                 return Ok(Some((item, part)));
             }
-            before = Some(item.seen());
+            before = Some(item.version());
         }
         Err(kept_changing())
     }
@@ -166,12 +166,12 @@ impl Store {
         &self,
         user: UserId,
         id: &ConversationId,
-        wanted: &Wanted,
+        wanted: &PartRequest,
     ) -> Result<Option<(ConversationItem, Taken, usize)>> {
         let partition = key::conversation_partition(user, id);
         let whole = wanted.newest && wanted.after.is_none() && wanted.most == usize::MAX;
         let first = if whole { key::CONVERSATION } else { key::MESSAGE };
-        let stretch = Stretch::new(&self.studio, partition, first, key::AFTER_MESSAGES);
+        let stretch = KeyRange::new(&self.studio, partition, first, key::AFTER_MESSAGES);
         let stretch = if wanted.newest { stretch.backwards() } else { stretch };
         let limit = wanted.most.checked_add(1);
         let after = wanted.after.as_ref().map(|after| key::message(user, id, after.number).sk);
@@ -180,8 +180,8 @@ impl Store {
         } else {
             tokio::try_join!(self.standing(user, id), self.query_page(&stretch, after, limit))?
         };
-        if matches!(standing, Standing::Shell(_)) {
-            self.tidy_up_after_others(user).await;
+        if matches!(standing, ConversationSlot::Shell(_)) {
+            self.run_pending_cleanups(user).await;
         }
         let Some(item) = standing.conversation() else { return Ok(None) };
         if wanted.after.as_ref().is_some_and(|after| after.revision != item.revision.as_str()) {
@@ -205,11 +205,11 @@ impl Store {
         user: UserId,
         id: &ConversationId,
         mut page: Page,
-    ) -> Result<(Standing, Page)> {
+    ) -> Result<(ConversationSlot, Page)> {
         let is_place = |item: &Item| sort_key(item) == key::CONVERSATION;
         let standing = match page.items.pop_if(|item| is_place(item)) {
             None if page.next.is_some() => self.standing(user, id).await?,
-            item => Standing::of(item)?,
+            item => ConversationSlot::of(item)?,
         };
         Ok((standing, page))
     }
@@ -219,7 +219,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn find_parents(&self, user: UserId, part: &mut Part) -> Result<()> {
+    pub async fn find_parents(&self, user: UserId, part: &mut ConversationPart) -> Result<()> {
         let item = self.get_conversation_item(user, &part.summary.id).await?;
         part.leaf_id = self.id_of(user, &item, item.leaf).await?;
         let strangers = part.messages.iter().filter(|placed| placed.parent_id.is_none());
@@ -243,7 +243,7 @@ impl Store {
         let Some((id, number)) = &place.within else { return Ok(None) };
         let partition = key::conversation_partition(place.user, id);
         let last = key::message(place.user, id, *number).sk;
-        let stretch = Stretch::new(&self.studio, partition, key::CONVERSATION, &last).backwards();
+        let stretch = KeyRange::new(&self.studio, partition, key::CONVERSATION, &last).backwards();
         let page = self.query_page(&stretch, None, None).await?;
         let (standing, mut page) = self.with_standing(place.user, id, page).await?;
         let Some(item) = standing.conversation() else { return Ok(None) };
@@ -281,7 +281,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn take(&mut self, items: Vec<Item>, item: &ConversationItem, wanted: &Wanted) -> Result<()> {
+    fn take(&mut self, items: Vec<Item>, item: &ConversationItem, wanted: &PartRequest) -> Result<()> {
         for message in items {
             let Some(stored) = stored_message(message)? else { continue };
             if !item.owns(&stored) {
@@ -310,22 +310,22 @@ impl Taken {
         has_leaf && (self.more || self.messages.len() as u64 == item.message_count)
     }
 
-    fn part(mut self, item: &ConversationItem, wanted: &Wanted) -> Part {
+    fn part(mut self, item: &ConversationItem, wanted: &PartRequest) -> ConversationPart {
         if wanted.newest {
             self.messages.reverse();
         }
         let place = |number| MessagePlace { revision: item.revision.as_str().to_owned(), number };
         let ids: HashMap<u64, MessageId> =
             self.messages.iter().map(|stored| (stored.number, stored.message.id.clone())).collect();
-        let messages = self.messages.into_iter().map(|stored| Placed {
+        let messages = self.messages.into_iter().map(|stored| PlacedMessage {
             place: place(stored.number),
             parent_id: stored.parent.and_then(|parent| ids.get(&parent).cloned()),
             parent: stored.parent,
             message: stored.message,
         });
-        Part {
+        ConversationPart {
             summary: item.summary(),
-            version: item.seen(),
+            version: item.version(),
             message_count: item.message_count,
             leaf_id: None,
             messages: messages.collect(),

@@ -8,7 +8,7 @@ use super::filing::set_flag;
 use super::message_item::StoredMessage;
 use super::slot::StoredConversation;
 use super::staged::Draft;
-use super::whole::Texts;
+use super::whole::TextsRead;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Expected, Message, MessageId, Millis, UserId, Version};
@@ -60,9 +60,9 @@ impl Store {
         let id = &replacement.conversation.summary.id;
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
-            let stored = self.find_stored_conversation(user, id, Texts::Whole).await?;
+            let stored = self.find_stored_conversation(user, id, TextsRead::Whole).await?;
             let mut stored = stored.ok_or_else(Error::no_conversation)?;
-            check_version(expected, &stored.item.seen())?;
+            check_version(expected, &stored.item.version())?;
             if let Some(number) = stored.item.running
                 && self.end_abandoned_reply(user, &stored.item.id, number, now).await?
             {
@@ -101,13 +101,13 @@ impl Store {
             }
             let (draft, change) = rewritten(stored, new);
             // Those of other branches are written anew, too.
-            self.writes_messages(draft.messages.len() as u64).await?;
+            self.account_messages(draft.messages.len() as u64).await?;
             let version = self.replace_revision(user, stored, &new.summary, draft, &change).await?;
             return Ok(version.map(|version| (version, 0)));
         };
         let appended = edits.appended.len();
         if edits.is_empty() && stored.item.summary() == new.summary {
-            return Ok(Some((stored.item.seen(), appended)));
+            return Ok(Some((stored.item.version(), appended)));
         }
         let version = self.write_edits(user, stored, new, &edits).await?;
         Ok(version.map(|version| (version, appended)))

@@ -10,7 +10,7 @@ use crate::store::key;
 
 /// What stands in a conversation's place.
 #[derive(Clone, Debug)]
-pub(in crate::store) enum Standing {
+pub(in crate::store) enum ConversationSlot {
     /// Nothing does.
     Absent,
     /// A large conversation is being created; until when whoever does it is believed to live, in seconds.
@@ -18,13 +18,13 @@ pub(in crate::store) enum Standing {
     /// It is there.
     Conversation(Box<ConversationItem>),
     /// It was deleted.
-    Tombstone(Buried),
+    Tombstone(Tombstone),
 }
 
 /// What a tombstone says of the conversation that was in its place, so that what is left of it is told from what may
 /// come into its place again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(in crate::store) struct Buried {
+pub(in crate::store) struct Tombstone {
     /// Its messages, and its replies, have lower numbers.
     pub(in crate::store) next_number: u64,
     pub(in crate::store) revision: Option<Revision>,
@@ -36,7 +36,7 @@ pub(in crate::store) struct Buried {
     pub(in crate::store) expires_at: Option<u64>,
 }
 
-impl Buried {
+impl Tombstone {
     pub(in crate::store) fn of(item: &ConversationItem) -> Self {
         Self {
             next_number: item.next_number,
@@ -57,7 +57,7 @@ impl Buried {
     }
 }
 
-impl Standing {
+impl ConversationSlot {
     pub(in crate::store) fn of(item: Option<Item>) -> Result<Self> {
         let Some(item) = item else { return Ok(Self::Absent) };
         let kind = item.get("kind").and_then(|kind| kind.as_s().ok()).map(String::as_str);

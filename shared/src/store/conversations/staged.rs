@@ -4,7 +4,7 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use super::cleanup::Unfinished;
+use super::cleanup::CleanupIntent;
 use super::create::{reference_item, summary_expression};
 use super::filing::{filing_expression, set_flag};
 use super::item::Revision;
@@ -16,7 +16,7 @@ use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Conversation, ConversationId, Message, Once, Summary, UserId, Version};
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, Item, Write, integer, number, text};
-use crate::store::idempotency::Made;
+use crate::store::idempotency::Creation;
 use crate::store::{Store, key};
 
 /// As many messages as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a
@@ -101,7 +101,7 @@ impl Store {
         conversation: &Conversation,
         change: &Tally,
         once: Option<&Once>,
-    ) -> Result<Made<Version>> {
+    ) -> Result<Creation<Version>> {
         let draft = Draft::new(&conversation.messages, Vec::new());
         draft.check(format!("must be at most {MOST_MESSAGES}; append the others, or import them"))?;
         self.create_draft(user, &conversation.summary, draft, change, once).await
@@ -115,9 +115,9 @@ impl Store {
         draft: Draft,
         change: &Tally,
         once: Option<&Once>,
-    ) -> Result<Made<Version>> {
+    ) -> Result<Creation<Version>> {
         self.check_quota(user, change).await?;
-        let note = Unfinished::new(&summary.id, vec![draft.revision.clone()], clock::now());
+        let note = CleanupIntent::new(&summary.id, vec![draft.revision.clone()], clock::now());
         // The shell holds the place and hands out numbers, so that two at once do not write over each other.
         let shell = Expression::default()
             .set("kind", text("shell"))
@@ -142,10 +142,10 @@ impl Store {
                 self.delete_shell(user, &summary.id, note.until()).await?;
             }
         }
-        self.tidy_up(user, &note).await;
+        self.run_cleanup(user, &note).await;
         match made {
-            Some(version) => Ok(Made::Now(version)),
-            None => self.made_before(user, once, &self.standing(user, &summary.id).await?).await,
+            Some(version) => Ok(Creation::Now(version)),
+            None => self.created_before(user, once, &self.standing(user, &summary.id).await?).await,
         }
     }
 
@@ -165,7 +165,7 @@ impl Store {
         self.check_quota(user, change).await?;
         let (id, seen) = (&stored.item.id, &stored.item);
         let unchanged = || Expression::default().when_equal("version", number(seen.version));
-        let note = Unfinished::new(id, vec![draft.revision.clone(), seen.revision.clone()], clock::now());
+        let note = CleanupIntent::new(id, vec![draft.revision.clone(), seen.revision.clone()], clock::now());
         self.note(user, &note).await?;
         let mut made = None;
         if let Some(draft) = self.write_draft(user, &note, draft, unchanged()).await? {
@@ -179,7 +179,7 @@ impl Store {
                 made = Some(Version::new(seen.version + 1, draft.revision.as_str()));
             }
         }
-        self.tidy_up(user, &note).await;
+        self.run_cleanup(user, &note).await;
         Ok(made)
     }
 
@@ -187,7 +187,7 @@ impl Store {
     async fn write_draft(
         &self,
         user: UserId,
-        note: &Unfinished,
+        note: &CleanupIntent,
         draft: Draft,
         expression: Expression,
     ) -> Result<Option<Draft>> {

@@ -17,7 +17,7 @@ use crate::store::{Store, key};
 
 /// What is to change of a conversation; the rest stays.
 #[derive(Clone, Debug, Default)]
-pub struct Revised {
+pub struct ConversationUpdate {
     /// What it is called.
     pub title: Option<Title>,
     /// Instructions before all messages; `Some(None)` takes them away.
@@ -34,7 +34,7 @@ pub struct Revised {
     pub folder: Option<Option<Folder>>,
 }
 
-impl Revised {
+impl ConversationUpdate {
     /// Whether nothing is to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -91,17 +91,17 @@ impl Store {
     /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
     /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
     /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
-    pub async fn revise_conversation(
+    pub async fn update_conversation(
         &self,
         user: UserId,
         id: &ConversationId,
-        revised: &Revised,
+        revised: &ConversationUpdate,
         expected: &Expected,
         now: Millis,
     ) -> Result<(Summary, u64, Version)> {
         if revised.is_empty() {
             let seen = self.get_conversation_item(user, id).await?;
-            return Ok((seen.summary(), seen.message_count, seen.seen()));
+            return Ok((seen.summary(), seen.message_count, seen.version()));
         }
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
@@ -110,10 +110,10 @@ impl Store {
             if counts_nothing && *expected == Expected::Anything {
                 let updated = self.update(key::conversation(user, id), &change, ReturnValue::AllNew).await?;
                 let item: ConversationItem = from_item(updated.ok_or_else(Error::no_conversation)?)?;
-                return Ok((item.summary(), item.message_count, item.seen()));
+                return Ok((item.summary(), item.message_count, item.version()));
             }
             let seen = self.get_conversation_item(user, id).await?;
-            check_version(expected, &seen.seen())?;
+            check_version(expected, &seen.version())?;
             let mut change = change.when_equal("version", number(seen.version));
             let mut counts = Tally::default();
             if let Some(model) = &revised.model {
@@ -131,7 +131,7 @@ impl Store {
             writes.extend(self.count(user, &counts));
             if self.transact(writes).await?.is_committed() {
                 let item = self.get_conversation_item(user, id).await?;
-                return Ok((item.summary(), item.message_count, item.seen()));
+                return Ok((item.summary(), item.message_count, item.version()));
             }
         }
         Err(kept_changing())

@@ -3,12 +3,12 @@
 
 use super::create::kept_changing;
 use super::message_item::{StoredMessage, stored_message};
-use super::slot::{Standing, StoredConversation};
+use super::slot::{ConversationSlot, StoredConversation};
 use crate::domain::conversation::preview;
 use crate::domain::{Content, ConversationId, UserId};
 use crate::error::{Error, Result};
 use crate::retry;
-use crate::store::dynamo::{Item, Stretch, sort_key};
+use crate::store::dynamo::{Item, KeyRange, sort_key};
 use crate::store::{Store, key};
 
 /// What all messages together may take in memory, once: some changes make a copy.
@@ -18,7 +18,7 @@ const BYTES_OF_A_MESSAGE: usize = 256;
 
 /// What is read of the texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Texts {
+pub(in crate::store) enum TextsRead {
     /// All of them.
     Whole,
     /// Their beginnings: who asks how messages follow each other needs no more.
@@ -34,14 +34,14 @@ impl Store {
         &self,
         user: UserId,
         id: &ConversationId,
-        texts: Texts,
+        texts: TextsRead,
     ) -> Result<Option<StoredConversation>> {
         let partition = key::conversation_partition(user, id);
-        let stretch = Stretch::new(&self.studio, partition, key::CONVERSATION, key::AFTER_MESSAGES);
+        let stretch = KeyRange::new(&self.studio, partition, key::CONVERSATION, key::AFTER_MESSAGES);
         let page = self.query_page(&stretch, None, None).await?;
         let (mut items, mut next) = (page.items.into_iter(), page.next);
         let Some(item) = items.next().filter(is_its_place) else { return Ok(None) };
-        let Some(item) = Standing::of(Some(item))?.conversation() else { return Ok(None) };
+        let Some(item) = ConversationSlot::of(Some(item))?.conversation() else { return Ok(None) };
         let (mut messages, mut bytes) = (Vec::new(), 0);
         loop {
             for message in items {
@@ -64,17 +64,17 @@ impl Store {
     /// # Errors
     /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when it kept changing; [`crate::error::Code::Invalid`]
     /// when it is too large.
-    pub(in crate::store) async fn get_settled_conversation(
+    pub(in crate::store) async fn get_stable_conversation(
         &self,
         user: UserId,
         id: &ConversationId,
-        texts: Texts,
+        texts: TextsRead,
     ) -> Result<StoredConversation> {
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
             let stored = self.find_stored_conversation(user, id, texts).await?;
             let stored = stored.ok_or_else(Error::no_conversation)?;
-            if self.get_conversation_item(user, id).await?.seen() == stored.item.seen() {
+            if self.get_conversation_item(user, id).await?.version() == stored.item.version() {
                 return Ok(stored);
             }
         }
@@ -88,8 +88,8 @@ fn is_its_place(item: &Item) -> bool {
 }
 
 /// As much of a message as is wanted.
-pub(in crate::store) fn read(mut stored: StoredMessage, texts: Texts) -> StoredMessage {
-    if texts == Texts::Beginnings {
+pub(in crate::store) fn read(mut stored: StoredMessage, texts: TextsRead) -> StoredMessage {
+    if texts == TextsRead::Beginnings {
         stored.message.content = Content::of_reply(&preview(&stored.message));
     }
     stored

@@ -16,6 +16,6 @@ pub(super) use error::{condition_failed, failed};
 pub(super) use expression::{Expression, ids, number, text};
 pub(super) use item::{from_item, integer, item_at, sort_key, to_item};
 pub(super) use key::Key;
-pub(super) use query::{Item, Page, Stretch};
+pub(super) use query::{Item, KeyRange, Page};
 pub(super) use transact::{MOST_WRITES, Outcome, Updated, random_below};
 pub(super) use write::Write;

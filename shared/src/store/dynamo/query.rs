@@ -16,7 +16,7 @@ pub(in crate::store) type Item = HashMap<String, AttributeValue>;
 
 /// The items of one partition whose sort keys lie between two, both included.
 #[derive(Clone, Debug)]
-pub(in crate::store) struct Stretch<'a> {
+pub(in crate::store) struct KeyRange<'a> {
     table: &'a str,
     partition: String,
     from: String,
@@ -24,7 +24,7 @@ pub(in crate::store) struct Stretch<'a> {
     backwards: bool,
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> KeyRange<'a> {
     pub(in crate::store) fn new(table: &'a str, partition: String, from: &str, to: &str) -> Self {
         Self { table, partition, from: from.to_owned(), to: to.to_owned(), backwards: false }
     }
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub(in crate::store) async fn query(&self, stretch: &Stretch<'_>) -> Result<Vec<Item>> {
+    pub(in crate::store) async fn query(&self, stretch: &KeyRange<'_>) -> Result<Vec<Item>> {
         let mut page = self.query_page(stretch, None, None).await?;
         let mut items = page.items;
         while let Some(next) = page.next {
@@ -64,7 +64,7 @@ impl Store {
     /// Those of `each`; when DynamoDB is out of reach.
     pub(in crate::store) async fn query_each(
         &self,
-        stretch: &Stretch<'_>,
+        stretch: &KeyRange<'_>,
         mut each: impl FnMut(Item) -> Result<()>,
     ) -> Result<()> {
         let mut after = None;
@@ -84,11 +84,11 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub(in crate::store) async fn query_page(
         &self,
-        stretch: &Stretch<'_>,
+        stretch: &KeyRange<'_>,
         after: Option<String>,
         limit: Option<usize>,
     ) -> Result<Page> {
-        let Stretch { table, partition, from, to, backwards } = stretch;
+        let KeyRange { table, partition, from, to, backwards } = stretch;
         let start = after.map(|sk| Key { pk: partition.clone(), sk }.attributes());
         let request = self
             .client
@@ -105,7 +105,7 @@ impl Store {
             .set_exclusive_start_key(start);
         // The SDK's futures are large, and those of many callers hold several of them.
         let answer = Box::pin(request.send()).await.map_err(failed)?;
-        Box::pin(self.has_read(answer.consumed_capacity.as_ref())).await?;
+        Box::pin(self.account_read(answer.consumed_capacity.as_ref())).await?;
         let next = answer.last_evaluated_key.map(|key| sort_key(&key).to_owned());
         Ok(Page { items: answer.items.unwrap_or_default(), next })
     }

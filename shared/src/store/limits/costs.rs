@@ -137,7 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::RateLimited`].
-    pub(in crate::store) async fn has_read(&self, consumed: Option<&ConsumedCapacity>) -> Result<()> {
+    pub(in crate::store) async fn account_read(&self, consumed: Option<&ConsumedCapacity>) -> Result<()> {
         let Some((costs, user)) = Costs::current() else { return Ok(()) };
         let units = consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or_default();
         if !costs.reads(units) {
@@ -150,15 +150,15 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::RateLimited`].
-    pub(in crate::store) async fn creates_conversation(&self, messages: usize) -> Result<()> {
-        self.writes_messages(ITEMS_OF_A_CONVERSATION + messages as u64).await
+    pub(in crate::store) async fn account_conversation(&self, messages: usize) -> Result<()> {
+        self.account_messages(ITEMS_OF_A_CONVERSATION + messages as u64).await
     }
 
     /// Accounts for so many messages that are about to be written.
     ///
     /// # Errors
     /// [`Code::RateLimited`].
-    pub(in crate::store) async fn writes_messages(&self, messages: u64) -> Result<()> {
+    pub(in crate::store) async fn account_messages(&self, messages: u64) -> Result<()> {
         let Some((costs, user)) = Costs::current() else { return Ok(()) };
         let (count, now) = (costs.writes(messages)?, clock::now());
         let Some(rate) = costs.limits.items.and_then(|most| costs.limits.rate.with_most(most)) else {

@@ -9,7 +9,7 @@ use crate::store::{Store, key};
 
 /// A connection that has not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct Stranger {
+pub struct UnauthenticatedConnection {
     /// How many frames it has sent, `auth` frames not counted.
     #[serde(default)]
     pub frames: u64,
@@ -25,8 +25,11 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn count_frame_of_stranger(&self, id: &ConnectionId) -> Result<Option<Stranger>> {
-        self.update_stranger(id, Expression::default().add("frames", 1)).await
+    pub async fn count_unauthenticated_frame(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<Option<UnauthenticatedConnection>> {
+        self.update_unauthenticated(id, Expression::default().add("frames", 1)).await
     }
 
     /// Notes on a connection that nobody owns that an `auth` frame of it is being handled, for frames that overtake it.
@@ -34,7 +37,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub async fn note_auth_frame(&self, id: &ConnectionId, now: Millis) -> Result<()> {
-        self.update_stranger(id, Expression::default().set("auth_began", number(now.get()))).await?;
+        self.update_unauthenticated(id, Expression::default().set("auth_began", number(now.get()))).await?;
         Ok(())
     }
 
@@ -42,11 +45,15 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn find_stranger(&self, id: &ConnectionId) -> Result<Option<Stranger>> {
+    pub async fn find_unauthenticated(&self, id: &ConnectionId) -> Result<Option<UnauthenticatedConnection>> {
         self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 
-    async fn update_stranger(&self, id: &ConnectionId, change: Expression) -> Result<Option<Stranger>> {
+    async fn update_unauthenticated(
+        &self,
+        id: &ConnectionId,
+        change: Expression,
+    ) -> Result<Option<UnauthenticatedConnection>> {
         let change = change.when_exists("pk").when_absent("user");
         self.update_connection(key::connection(id), &change).await?.map(from_item).transpose()
     }

@@ -16,8 +16,8 @@ use crate::store::conversations::create::kept_changing;
 use crate::store::conversations::item::ConversationItem;
 use crate::store::conversations::message_item::{StoredMessage, stored_message};
 use crate::store::conversations::version::check_version;
-use crate::store::dynamo::{Stretch, Write, number, text};
-use crate::store::idempotency::Made;
+use crate::store::dynamo::{KeyRange, Write, number, text};
+use crate::store::idempotency::Creation;
 use crate::store::{Store, key};
 
 /// A message that is to be stored.
@@ -90,23 +90,23 @@ impl Store {
         expected: &Expected,
         once: Option<&Once>,
         now: Millis,
-    ) -> Result<Made<(ShownMessage, Version)>> {
+    ) -> Result<Creation<(ShownMessage, Version)>> {
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
             let seen = self.get_conversation_item(user, id).await?;
             if let Some(there) = self.message_there(user, &seen, message, attempts.is_repeated()).await? {
-                return Ok(Made::Now((there, seen.seen())));
+                return Ok(Creation::Now((there, seen.version())));
             }
-            check_version(expected, &seen.seen())?;
+            check_version(expected, &seen.version())?;
             let parent = match self.parent_of_new(user, &seen, &message.follows).await {
                 Ok(parent) => parent,
                 Err(refused) => {
                     // What it follows may have gone since the same request came before, or have another place.
                     if let Some(made) = self.find_made(user, once).await? {
-                        return Ok(Made::Before(made));
+                        return Ok(Creation::Before(made));
                     }
                     if let Some(there) = self.message_there(user, &seen, message, true).await? {
-                        return Ok(Made::Now((there, seen.seen())));
+                        return Ok(Creation::Now((there, seen.version())));
                     }
                     if self.get_conversation_item(user, id).await?.revision == seen.revision {
                         return Err(refused);
@@ -133,10 +133,10 @@ impl Store {
                     Follows::Leaf => seen.leaf.is_none().then_some(None),
                 };
                 let version = Version::new(seen.version + 1, seen.revision.as_str());
-                return Ok(Made::Now((ShownMessage { message: stored.message, parent_id }, version)));
+                return Ok(Creation::Now((ShownMessage { message: stored.message, parent_id }, version)));
             }
             if let Some(made) = self.find_made(user, once).await? {
-                return Ok(Made::Before(made));
+                return Ok(Creation::Before(made));
             }
         }
         Err(kept_changing())
@@ -201,10 +201,10 @@ impl Store {
         id: &ConversationId,
         message: &MessageId,
     ) -> Result<(ShownMessage, Version)> {
-        let (seen, there) = self.look_for_message(user, id, message).await?;
+        let (seen, there) = self.find_message_in_latest(user, id, message).await?;
         let there = there.ok_or_else(no_message)?;
         let parent_id = Some(self.id_of(user, &seen, there.parent).await?);
-        Ok((ShownMessage { message: there.message, parent_id }, seen.seen()))
+        Ok((ShownMessage { message: there.message, parent_id }, seen.version()))
     }
 
     /// The number of the message that a new one follows. With [`Self::count_up_to`] and [`ConversationItem::grown`] it is all
@@ -240,7 +240,7 @@ impl Store {
         let partition = key::conversation_partition(user, &seen.id);
         let to = key::message(user, &seen.id, last).sk;
         let mut parents = BTreeMap::new();
-        let stretch = Stretch::new(&self.studio, partition, key::MESSAGE, &to);
+        let stretch = KeyRange::new(&self.studio, partition, key::MESSAGE, &to);
         self.query_each(&stretch, |message| {
             let stored = stored_message(message)?.filter(|stored| seen.owns(stored));
             parents.extend(stored.map(|stored| (stored.number, stored.parent)));
@@ -271,7 +271,7 @@ impl Store {
         }
         let partition = key::conversation_partition(user, &seen.id);
         let first = key::message(user, &seen.id, last + 1).sk;
-        let beyond = Stretch::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
+        let beyond = KeyRange::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
         let mut count = seen.message_count;
         let is_beyond = |stored: &StoredMessage| seen.owns(stored) && seen.shows(stored.number);
         self.query_each(&beyond, |message| {

@@ -12,7 +12,7 @@ use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::StoredConversation;
 use crate::store::conversations::version::check_version;
-use crate::store::conversations::whole::Texts;
+use crate::store::conversations::whole::TextsRead;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
@@ -31,8 +31,8 @@ impl Store {
     ) -> Result<Version> {
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
-            let stored = self.get_settled_conversation(user, id, Texts::Beginnings).await?;
-            check_version(expected, &stored.item.seen())?;
+            let stored = self.get_stable_conversation(user, id, TextsRead::Beginnings).await?;
+            check_version(expected, &stored.item.version())?;
             let selected = stored.messages.iter().find(|stored| stored.message.id == *message);
             let selected = selected.ok_or_else(|| {
                 Error::invalid_field("currentMessageId", "must be a message of this conversation")
@@ -71,7 +71,7 @@ impl Store {
         copy: ConversationId,
         now: Millis,
     ) -> Result<Conversation> {
-        let stored = self.get_settled_conversation(user, id, Texts::Whole).await?;
+        let stored = self.get_stable_conversation(user, id, TextsRead::Whole).await?;
         let last = stored.messages.iter().find(|stored| stored.message.id == *message);
         let last =
             last.ok_or_else(|| Error::invalid_field("messageId", "must be a message of this conversation"))?;

@@ -12,7 +12,7 @@ use crate::store::conversations::create::{kept_changing, reply_running};
 use crate::store::conversations::item::ConversationItem;
 use crate::store::conversations::message_item::{StoredMessage, stored_message};
 use crate::store::conversations::version::check_version;
-use crate::store::dynamo::{Expression, Stretch, Write, number, packed, text};
+use crate::store::dynamo::{Expression, KeyRange, Write, number, packed, text};
 use crate::store::{Store, key};
 
 /// One transaction moves so many messages that hang on one that goes.
@@ -20,7 +20,7 @@ const MOST_CHILDREN: usize = 80;
 
 /// What is to change of a message; the rest stays.
 #[derive(Clone, Debug, Default)]
-pub struct RevisedMessage {
+pub struct MessageUpdate {
     /// What is said.
     pub content: Option<Content>,
     /// How many tokens it took; `Some(None)` takes it away.
@@ -45,7 +45,7 @@ impl Store {
         user: UserId,
         id: &ConversationId,
         message: &MessageId,
-        revised: &RevisedMessage,
+        revised: &MessageUpdate,
         expected: &Expected,
         now: Millis,
     ) -> Result<(ShownMessage, Version)> {
@@ -139,9 +139,9 @@ impl Store {
         message: &MessageId,
         expected: &Expected,
     ) -> Result<(ConversationItem, StoredMessage)> {
-        let (seen, old) = self.look_for_message(user, id, message).await?;
+        let (seen, old) = self.find_message_in_latest(user, id, message).await?;
         let old = old.ok_or_else(no_message)?;
-        check_version(expected, &seen.seen())?;
+        check_version(expected, &seen.version())?;
         if seen.running == Some(old.number) {
             return Err(reply_running());
         }
@@ -157,7 +157,7 @@ impl Store {
     ) -> Result<Vec<u64>> {
         let partition = key::conversation_partition(user, &seen.id);
         let first = key::message(user, &seen.id, parent.number + 1).sk;
-        let stretch = Stretch::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
+        let stretch = KeyRange::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
         // Without branches, it can only be the next one.
         let limit = seen.branch.is_none().then_some(1);
         let (mut children, mut after) = (Vec::new(), None);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde_json::json;
 
-use super::item::{Flags, Lease, ReplyItem};
+use super::item::{Lease, ReplyItem, WorkerFlags};
 use crate::domain::{Charge, Content, Millis, ReplyPlace};
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Packed, failed, from_item, integer, item_at, number, packed, text};
@@ -32,7 +32,7 @@ impl Store {
         seq: Option<u64>,
         charge: &Charge,
         until: Millis,
-    ) -> Result<Option<Flags>> {
+    ) -> Result<Option<WorkerFlags>> {
         let mut expression = lease
             .held()
             .set("lease_until", number(until.seconds()))
@@ -87,18 +87,18 @@ impl Store {
         let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
         let mut whole = String::new();
         for item in items {
-            whole.push_str(from_item::<Part>(item)?.content.0.as_str());
+            whole.push_str(from_item::<TextPart>(item)?.content.0.as_str());
         }
         Ok(Content::of_reply(&whole))
     }
 }
 
 #[derive(serde::Deserialize)]
-struct Part {
+struct TextPart {
     content: Packed,
 }
 
-fn flags(item: &HashMap<String, AttributeValue>) -> Flags {
+fn flags(item: &HashMap<String, AttributeValue>) -> WorkerFlags {
     let resync = u64::try_from(integer(item, "resync")).unwrap_or_default();
-    Flags { stop: integer(item, "stop") > 0, resync }
+    WorkerFlags { stop: integer(item, "stop") > 0, resync }
 }

@@ -13,7 +13,7 @@ use crate::store::{Store, key};
 
 /// A reply, as it stands.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum FoundReply {
     /// Nobody has begun it.
     Waiting(ReplyPlace),
     /// Somebody is making it.
@@ -24,7 +24,7 @@ pub enum Found {
 
 /// What there is of a reply that is being made.
 #[derive(Clone, Debug)]
-pub struct SoFar {
+pub struct ReplySnapshot {
     /// The text of the last checkpoint.
     pub content: Content,
     /// How many tokens it took.
@@ -33,7 +33,7 @@ pub struct SoFar {
     pub model: ModelName,
 }
 
-impl Found {
+impl FoundReply {
     /// Where it stands.
     #[must_use]
     pub fn place(&self) -> &ReplyPlace {
@@ -53,7 +53,7 @@ impl Store {
         conversation: Option<&ConversationId>,
         message: &MessageId,
         now: Millis,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<FoundReply>> {
         let place = match (conversation, message.number()) {
             (None, _) => ReplyPlace::loose(user, message.clone()),
             (Some(conversation), Some(number)) => {
@@ -68,7 +68,7 @@ impl Store {
         };
         if item.is_alive(now) {
             let waits = item.status == ReplyStatus::Pending;
-            return Ok(Some(if waits { Found::Waiting(place) } else { Found::BeingMade(place) }));
+            return Ok(Some(if waits { FoundReply::Waiting(place) } else { FoundReply::BeingMade(place) }));
         }
         let item = self.ended_item(&place, item, now).await?;
         match conversation {
@@ -101,23 +101,23 @@ impl Store {
         user: UserId,
         conversation: &ConversationId,
         message: &MessageId,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<FoundReply>> {
         let Some(seen) = self.standing(user, conversation).await?.conversation() else { return Ok(None) };
         let Some(stored) = self.find_message(user, &seen, message).await? else { return Ok(None) };
         let place = ReplyPlace::stored(user, conversation.clone(), message.clone(), stored.number);
         let has_ended = stored.message.status.is_some_and(ReplyStatus::is_end);
-        Ok(has_ended.then_some(Found::Ended(place, stored.message, None)))
+        Ok(has_ended.then_some(FoundReply::Ended(place, stored.message, None)))
     }
 
     /// What there is of a reply that is being made.
     ///
     /// # Errors
     /// When DynamoDB is out of reach.
-    pub async fn find_reply_so_far(&self, place: &ReplyPlace) -> Result<Option<SoFar>> {
+    pub async fn find_reply_so_far(&self, place: &ReplyPlace) -> Result<Option<ReplySnapshot>> {
         let Some(item) = self.find_item::<ReplyItem>(key::reply_at(place)).await? else { return Ok(None) };
         let content = self.kept_text(place, &item).await?;
         let tokens = item.charge.map_or(0, |charge| charge.usage.output);
-        Ok(Some(SoFar { content, tokens, model: item.model }))
+        Ok(Some(ReplySnapshot { content, tokens, model: item.model }))
     }
 
     /// Asks the worker of a reply to stop. False when nobody makes it any more.
@@ -155,7 +155,7 @@ impl Store {
     }
 }
 
-impl Found {
+impl FoundReply {
     fn with_seq(self, seq: Option<u64>) -> Self {
         match self {
             Self::Ended(place, message, _) => Self::Ended(place, message, seq),
@@ -165,7 +165,7 @@ impl Found {
 }
 
 /// A reply that belongs to no conversation is all there is of its message.
-fn ended(place: ReplyPlace, item: ReplyItem) -> Found {
+fn ended(place: ReplyPlace, item: ReplyItem) -> FoundReply {
     let seq = item.seq;
     let message = Message {
         id: item.id,
@@ -176,5 +176,5 @@ fn ended(place: ReplyPlace, item: ReplyItem) -> Found {
         tokens: TokenCount::try_from(item.tokens).ok(),
         status: Some(item.status),
     };
-    Found::Ended(place, message, seq)
+    FoundReply::Ended(place, message, seq)
 }

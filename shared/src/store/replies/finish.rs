@@ -14,7 +14,7 @@ const KEPT_SECONDS: u64 = 86_400;
 
 /// What became of a worker's wish to end its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Farewell {
+pub enum FinishOutcome {
     /// It has ended so.
     Ended,
     /// A window asked for all there is in the last moment, and has to be heard first.
@@ -35,30 +35,30 @@ impl Store {
         ending: &Ending,
         resync: u64,
         now: Millis,
-    ) -> Result<Farewell> {
+    ) -> Result<FinishOutcome> {
         let heard = if resync == 0 {
             lease.held().when_absent("resync")
         } else {
             lease.held().when_equal("resync", number(resync))
         };
         let (place, asked_at, held) = (&lease.place, lease.asked_at, lease.held.as_ref());
-        let outcome = self.end(Ended { place, asked_at, held, ending }, heard, now).await?;
+        let outcome = self.end(EndedReply { place, asked_at, held, ending }, heard, now).await?;
         if outcome.is_committed() {
-            return Ok(Farewell::Ended);
+            return Ok(FinishOutcome::Ended);
         }
         if outcome.refused() != [0] {
-            return Ok(Farewell::Lost);
+            return Ok(FinishOutcome::Lost);
         }
         let item = self.find_item::<ReplyItem>(key::reply_at(&lease.place)).await?;
         Ok(match item {
             // The answer to our own first try was lost.
             Some(item) if item.worker.as_deref() == Some(&lease.worker) && item.status == ending.status => {
-                Farewell::Ended
+                FinishOutcome::Ended
             }
             Some(item) if item.worker.as_deref() == Some(&lease.worker) && !item.status.is_end() => {
-                Farewell::Asked
+                FinishOutcome::Asked
             }
-            _ => Farewell::Lost,
+            _ => FinishOutcome::Lost,
         })
     }
 
@@ -83,7 +83,7 @@ impl Store {
             past_tokens: None,
         };
         let (asked_at, held) = (item.asked_at, item.held.as_ref());
-        Ok(self.end(Ended { place, asked_at, held, ending: &ending }, waits, now).await?.is_committed())
+        Ok(self.end(EndedReply { place, asked_at, held, ending: &ending }, waits, now).await?.is_committed())
     }
 
     /// Ends the reply that `conversation` says is being made, if nobody is making it any more. False while somebody may
@@ -128,7 +128,10 @@ impl Store {
             seq: item.seq,
         };
         let (asked_at, held) = (item.asked_at, item.held.as_ref());
-        Ok(self.end(Ended { place, asked_at, held, ending: &ending }, unchanged, now).await?.is_committed())
+        Ok(self
+            .end(EndedReply { place, asked_at, held, ending: &ending }, unchanged, now)
+            .await?
+            .is_committed())
     }
 
     /// Ends a reply that is named among those being made, if it is not; what is `held` comes back in any case.
@@ -151,8 +154,8 @@ impl Store {
         }
     }
 
-    async fn end(&self, ended: Ended<'_>, condition: Expression, now: Millis) -> Result<Outcome> {
-        let Ended { place, asked_at, held, ending } = ended;
+    async fn end(&self, ended: EndedReply<'_>, condition: Expression, now: Millis) -> Result<Outcome> {
+        let EndedReply { place, asked_at, held, ending } = ended;
         let reply = ended_item(condition, ending, now);
         let Some((conversation, message_number)) = &place.within else {
             let reply = reply.set("content", text(ending.content.as_str()));
@@ -208,7 +211,7 @@ impl Store {
 }
 
 /// A reply that ends.
-struct Ended<'a> {
+struct EndedReply<'a> {
     place: &'a ReplyPlace,
     asked_at: Millis,
     held: Option<&'a Held>,

@@ -117,14 +117,14 @@ impl ReplyItem {
         self.alive_until().is_some_and(|until| until > now.seconds())
     }
 
-    fn flags(&self) -> Flags {
-        Flags { stop: self.stop > 0, resync: self.resync }
+    fn flags(&self) -> WorkerFlags {
+        WorkerFlags { stop: self.stop > 0, resync: self.resync }
     }
 }
 
 /// What others ask of the worker of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags {
+pub struct WorkerFlags {
     /// That it stop.
     pub stop: bool,
     /// That it send all there is: how often that was asked.
@@ -145,7 +145,7 @@ pub struct Lease {
     /// What the user said, when the reply belongs to no conversation.
     pub prompt: Option<Content>,
     /// What was asked of the worker before it came.
-    pub flags: Flags,
+    pub flags: WorkerFlags,
     /// Whether it is the first of its conversation.
     pub is_first: bool,
     /// What is reserved for it.

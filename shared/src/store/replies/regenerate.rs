@@ -43,7 +43,8 @@ impl Store {
     ) -> Result<ReplyPlace> {
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
-            let (seen, there) = self.look_for_message(user, &wanted.conversation, &wanted.message).await?;
+            let (seen, there) =
+                self.find_message_in_latest(user, &wanted.conversation, &wanted.message).await?;
             if let Some(running) = seen.running {
                 if !self.end_abandoned_reply(user, &wanted.conversation, running, now).await? {
                     return Err(reply_running());

@@ -12,7 +12,7 @@ use crate::retry;
 use crate::store::conversations::create::{conversation_deleted, kept_changing, reply_running};
 use crate::store::conversations::item::{ConversationItem, conversation_item};
 use crate::store::conversations::message_item::StoredMessage;
-use crate::store::conversations::slot::Standing;
+use crate::store::conversations::slot::ConversationSlot;
 use crate::store::dynamo::{Expression, Write, item_at, number, text};
 use crate::store::messages::append::no_parent;
 use crate::store::{Store, key};
@@ -130,10 +130,10 @@ impl Store {
     /// The conversation as it stands; none when it is to be created.
     async fn find_for_turn(&self, user: UserId, id: &ConversationId) -> Result<Option<ConversationItem>> {
         match self.standing(user, id).await? {
-            Standing::Conversation(item) => Ok(Some(*item)),
-            Standing::Absent => Ok(None),
-            Standing::Tombstone(_) => Err(conversation_deleted()),
-            Standing::Shell(_) => Err(kept_changing()),
+            ConversationSlot::Conversation(item) => Ok(Some(*item)),
+            ConversationSlot::Absent => Ok(None),
+            ConversationSlot::Tombstone(_) => Err(conversation_deleted()),
+            ConversationSlot::Shell(_) => Err(kept_changing()),
         }
     }
 

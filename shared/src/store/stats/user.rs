@@ -8,7 +8,7 @@ use crate::clock;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Day, ModelName, Role, UserId};
 use crate::error::{Code, Error, Result};
-use crate::store::dynamo::{Expression, MOST_WRITES, Stretch, Write, integer, number, sort_key, text};
+use crate::store::dynamo::{Expression, KeyRange, MOST_WRITES, Write, integer, number, sort_key, text};
 use crate::store::{Store, key};
 
 /// What is counted about a user's conversations at this moment.
@@ -111,7 +111,7 @@ impl Store {
     /// When DynamoDB is out of reach.
     pub async fn statistics_of_user(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
         let totals = self.totals_of_user(user);
-        let range = |from: &str, to: &str| Stretch::new(&self.studio, key::user_partition(user), from, to);
+        let range = |from: &str, to: &str| KeyRange::new(&self.studio, key::user_partition(user), from, to);
         let days = range(&key::day_sort_key(since), &key::day_sort_key(until));
         let models = range(key::MODEL_STATISTICS, key::AFTER_MODELS);
         let mut by_model = BTreeMap::new();

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::store::conversations::create::{fits_one_transaction, reply_running};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::StoredConversation;
-use crate::store::conversations::whole::{Texts, read};
+use crate::store::conversations::whole::{TextsRead, read};
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::messages::branches::line_to;
 use crate::store::{Store, key};
@@ -42,7 +42,7 @@ impl Store {
         let mut left = missing.as_slice();
         while !left.is_empty() {
             if clock::now() >= deadline {
-                return Ok(Some(ImportOutcome::Unfinished));
+                return Ok(Some(ImportOutcome::Partial));
             }
             let (part, rest) = left.split_at(fitting(left));
             if !self.add(user, &mut stored, &mut numbers, part, current.as_ref()).await? {
@@ -63,7 +63,7 @@ impl Store {
         part: &[&Following],
         current: Option<&MessageId>,
     ) -> Result<bool> {
-        self.writes_messages(part.len() as u64).await?;
+        self.account_messages(part.len() as u64).await?;
         let (first, version) = (stored.item.next_number, stored.item.version);
         let mut change = Tally::default();
         let mut writes = Vec::with_capacity(part.len() * 2 + 8);
@@ -78,7 +78,7 @@ impl Store {
             writes.extend(self.reference(user, &stored.item.id, &added.revision, &message.id, number)?);
             change.count_message(message, 1);
             numbers.insert(message.id.clone(), number);
-            stored.messages.push(read(added, Texts::Beginnings));
+            stored.messages.push(read(added, TextsRead::Beginnings));
         }
         let next = first + part.len() as u64;
         let leaf = current.and_then(|current| numbers.get(current).copied()).unwrap_or(next - 1);

@@ -8,11 +8,11 @@ use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
 use crate::error::{Code, Result};
 use crate::retry;
-use crate::store::conversations::cleanup::Unfinished;
+use crate::store::conversations::cleanup::CleanupIntent;
 use crate::store::conversations::create::{fits_one_transaction, kept_changing};
-use crate::store::conversations::slot::Standing;
+use crate::store::conversations::slot::ConversationSlot;
 use crate::store::conversations::staged::Draft;
-use crate::store::conversations::whole::Texts;
+use crate::store::conversations::whole::TextsRead;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
@@ -41,7 +41,7 @@ pub enum ImportOutcome {
     /// It was there with all its messages; nothing changed, whatever they say.
     Unchanged,
     /// Time was over. What is there already counts: the same again goes on.
-    Unfinished,
+    Partial,
 }
 
 impl Store {
@@ -60,7 +60,7 @@ impl Store {
         let mut revived = None;
         let outcome = self.try_import(user, imported, deadline, &mut revived).await?;
         if let Some(note) = revived {
-            self.tidy_up(user, &note).await;
+            self.run_cleanup(user, &note).await;
         }
         Ok(outcome)
     }
@@ -70,14 +70,14 @@ impl Store {
         user: UserId,
         imported: &Imported,
         deadline: Millis,
-        revived: &mut Option<Unfinished>,
+        revived: &mut Option<CleanupIntent>,
     ) -> Result<ImportOutcome> {
         let (id, mut created) = (&imported.summary.id, false);
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
             match self.standing(user, id).await? {
-                Standing::Conversation(_) => {
-                    let Some(stored) = self.find_stored_conversation(user, id, Texts::Beginnings).await?
+                ConversationSlot::Conversation(_) => {
+                    let Some(stored) = self.find_stored_conversation(user, id, TextsRead::Beginnings).await?
                     else {
                         continue;
                     };
@@ -89,13 +89,13 @@ impl Store {
                         None => {}
                     }
                 }
-                Standing::Tombstone(buried) => {
+                ConversationSlot::Tombstone(buried) => {
                     if !self.sweep(user, id, &buried, deadline).await? {
-                        return Ok(ImportOutcome::Unfinished);
+                        return Ok(ImportOutcome::Partial);
                     }
                     *revived = Some(self.revive(user, id).await?);
                 }
-                Standing::Absent | Standing::Shell(_) => {
+                ConversationSlot::Absent | ConversationSlot::Shell(_) => {
                     match self.create_imported(user, imported).await {
                         Ok(true) => return Ok(ImportOutcome::Created),
                         Ok(false) => created = true,
@@ -144,15 +144,15 @@ impl Store {
             self.create_conversation(user, &conversation, None).await?;
             return Ok(());
         }
-        self.creates_conversation(line.len() + others.len()).await?;
+        self.account_conversation(line.len() + others.len()).await?;
         self.create_draft(user, summary, Draft::new(&line, others), &change, None).await?;
         Ok(())
     }
 
     /// Puts a shell in the place of the tombstone of what was swept. It hands out higher numbers than the old messages had:
     /// whoever still sweeps those takes none of the new ones for them.
-    async fn revive(&self, user: UserId, id: &ConversationId) -> Result<Unfinished> {
-        let note = Unfinished::new(id, Vec::new(), clock::now());
+    async fn revive(&self, user: UserId, id: &ConversationId) -> Result<CleanupIntent> {
+        let note = CleanupIntent::new(id, Vec::new(), clock::now());
         let shell = Expression::default()
             .set("kind", text("shell"))
             .set("writing_until", number(note.until()))
