@@ -247,6 +247,13 @@ impl Error {
         Self::new(Code::LimitReached, "Today's limit is reached").after(Some(seconds))
     }
 
+    /// The user's conversations would take more bytes than the user may store.
+    #[must_use]
+    pub fn quota_exceeded() -> Self {
+        let detail = "Your conversations take all the space that you may use. Please delete some";
+        Self::new(Code::QuotaExceeded, detail).after(Some(3600))
+    }
+
     /// What went wrong, for programs.
     #[must_use]
     pub fn code(&self) -> Code {

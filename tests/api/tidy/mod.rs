@@ -124,6 +124,35 @@ fn imports_in_shared_only_go_down() {
     }
 }
 
+/// The folders and files of `store`, from the bottom up.
+const STORE_LAYERS: [&[&str]; 6] = [
+    &["dynamo"],
+    &["key"],
+    &["stats", "limits", "idempotency", "connections"],
+    &["conversations"],
+    &["messages"],
+    &["replies", "accounts"],
+];
+
+#[test]
+fn imports_in_the_store_only_go_down() {
+    let layer = |module: &str| STORE_LAYERS.iter().position(|modules| modules.contains(&module));
+    for (path, text) in sources("shared/src/store") {
+        let module = path.trim_start_matches("shared/src/store/").split(['/', '.']).next().unwrap();
+        if module == "mod" {
+            continue;
+        }
+        let own = layer(module).unwrap_or_else(|| panic!("{module} is in no layer"));
+        let imports =
+            code(&text).filter_map(|line| line.split_once("use crate::store::")).map(|(_, rest)| rest);
+        let named = imports.filter_map(|rest| rest.split([':', ';', '{']).next());
+        for named in named.filter(|named| *named != module) {
+            let Some(other) = layer(named) else { continue };
+            assert!(other < own, "{path} imports {named}, which is not below it");
+        }
+    }
+}
+
 #[test]
 fn the_local_studio_knows_nothing_of_the_product() {
     ban("local", &["shared::", "functions::"], "");

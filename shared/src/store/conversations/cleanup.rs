@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::store::dynamo::{
     Expression, Item, KeyRange, Write, failed, from_item, item_at, number, sort_key, text,
 };
-use crate::store::replies::orphans::is_orphan;
 use crate::store::{Store, key};
 
 /// A function lives no longer than 29 s, so what was noted before that is left to whoever finds it.
@@ -23,6 +22,10 @@ const TIDYING_SECONDS: u64 = 23;
 const PAGE: usize = 1000;
 /// How long it is remembered that a conversation was deleted, so that a late message does not bring it back.
 const REMEMBERED_SECONDS: u64 = 86_400;
+
+/// The attribute of a reply whose conversation was deleted while the reply was being made. The item stays after the cleanup,
+/// until its usage is settled or its TTL is over.
+pub(in crate::store) const ORPHANED: &str = "orphaned";
 
 /// By when a request that nobody waits for any longer should be answered.
 pub(in crate::store) fn soon() -> Millis {
@@ -232,7 +235,10 @@ impl Store {
         if let Some(reply) = buried.running {
             self.orphan_reply(user, id, reply, clock::now()).await?;
         }
-        if !self.delete_where(user, id, deadline, |item| buried.owns(item) && !is_orphan(item)).await? {
+        if !self
+            .delete_where(user, id, deadline, |item| buried.owns(item) && !item.contains_key(ORPHANED))
+            .await?
+        {
             return Ok(false);
         }
         let gone = number(clock::now().plus_seconds(REMEMBERED_SECONDS).seconds());

@@ -1,5 +1,7 @@
 //! What can be in the place of a conversation: the conversation, a shell while a large one is created, or a tombstone.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::item::{ConversationItem, Revision};
@@ -90,5 +92,18 @@ impl StoredConversation {
     /// The messages of the current branch, oldest first.
     pub(in crate::store) fn on_branch(&self) -> impl Iterator<Item = &StoredMessage> {
         self.messages.iter().filter(|stored| self.item.shows(stored.number))
+    }
+
+    /// The messages from the beginning to `leaf`, `leaf` included.
+    pub(in crate::store) fn line_to<'a>(&'a self, leaf: &'a StoredMessage) -> Vec<&'a StoredMessage> {
+        let by_number: HashMap<u64, &StoredMessage> =
+            self.messages.iter().map(|stored| (stored.number, stored)).collect();
+        let mut line = vec![leaf];
+        let parent_of = |message: Option<&&'a StoredMessage>| message.and_then(|message| message.parent);
+        while let Some(parent) = parent_of(line.last()).and_then(|number| by_number.get(&number)) {
+            line.push(parent);
+        }
+        line.reverse();
+        line
     }
 }

@@ -16,7 +16,6 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::Store;
-use crate::store::stats::user::quota_exceeded;
 
 /// DynamoDB takes no more writes in one transaction.
 pub(in crate::store) const MOST_WRITES: usize = 100;
@@ -72,7 +71,7 @@ impl Store {
             let Err(error) = request.clone().send().await else { return Ok(Outcome::Committed) };
             match cancelled(&error) {
                 Some(positions) if positions.len() == 1 && returns_item(&error) => {
-                    return Err(quota_exceeded());
+                    return Err(Error::quota_exceeded());
                 }
                 Some(positions) if !positions.is_empty() => return Ok(Outcome::Refused(positions)),
                 Some(_) => {}

@@ -38,7 +38,7 @@ impl Store {
                 Error::invalid_field("currentMessageId", "must be a message of this conversation")
             })?;
             let leaf = newest_below(&stored, selected);
-            let line = line_to(&stored, leaf);
+            let line = stored.line_to(leaf);
             let on_it: HashSet<u64> = line.iter().map(|it| it.number).collect();
             let branch = Branch::of(stored.messages.iter().map(|it| (it.number, on_it.contains(&it.number))));
             let branch = (line.len() < stored.messages.len()).then(|| text(branch.to_string()));
@@ -76,7 +76,7 @@ impl Store {
         let last =
             last.ok_or_else(|| Error::invalid_field("messageId", "must be a message of this conversation"))?;
         let messages: Vec<Message> =
-            line_to(&stored, last).into_iter().map(|stored| stored.message.clone()).collect();
+            stored.line_to(last).into_iter().map(|stored| stored.message.clone()).collect();
         if messages.iter().any(|message| message.status.is_some_and(|status: ReplyStatus| !status.is_end())) {
             return Err(reply_running());
         }
@@ -99,18 +99,4 @@ fn newest_below<'a>(stored: &'a StoredConversation, from: &'a StoredMessage) -> 
         leaf = next;
     }
     leaf
-}
-
-/// The messages that lead to `leaf`, and itself.
-pub(in crate::store) fn line_to<'a>(
-    stored: &'a StoredConversation,
-    leaf: &'a StoredMessage,
-) -> Vec<&'a StoredMessage> {
-    let by_number: HashMap<u64, &StoredMessage> = stored.messages.iter().map(|it| (it.number, it)).collect();
-    let mut line = vec![leaf];
-    while let Some(before) = line.last().and_then(|last| last.parent).and_then(|it| by_number.get(&it)) {
-        line.push(before);
-    }
-    line.reverse();
-    line
 }

@@ -7,19 +7,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use super::item::ReplyItem;
 use crate::domain::{ConversationId, Millis, UserId};
 use crate::error::Result;
-use crate::store::dynamo::{Expression, Item, from_item, number};
+use crate::store::conversations::cleanup::ORPHANED;
+use crate::store::dynamo::{Expression, from_item, number};
 use crate::store::{Store, key};
 
 /// How long the item of such a reply is kept.
 const KEPT_SECONDS: u64 = 86_400;
-
-/// The attribute that says so.
-const ORPHANED: &str = "orphaned";
-
-/// Whether an item is such a reply.
-pub(in crate::store) fn is_orphan(item: &Item) -> bool {
-    item.contains_key(ORPHANED)
-}
 
 impl Store {
     /// Takes a reply of a deleted conversation from its worker.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::clock;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Day, ModelName, Role, UserId};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, KeyRange, MOST_WRITES, Write, integer, number, sort_key, text};
 use crate::store::{Store, key};
 
@@ -75,7 +75,7 @@ impl Store {
     pub(in crate::store) async fn check_quota(&self, user: UserId, change: &Tally) -> Result<()> {
         let Some(quota) = self.quota.and_then(|quota| i64::try_from(quota).ok()) else { return Ok(()) };
         if change.bytes > 0 && self.totals_of_user(user).await?.bytes + change.bytes > quota {
-            return Err(quota_exceeded());
+            return Err(Error::quota_exceeded());
         }
         Ok(())
     }
@@ -163,12 +163,6 @@ fn within(expression: Expression, change: &Tally, quota: Option<u64>) -> Express
         Some(quota) => expression.when_absent_or_at_most("bytes", number(quota - change.bytes)),
         None => expression,
     }
-}
-
-/// Refuses to store more than a user may.
-pub(in crate::store) fn quota_exceeded() -> Error {
-    let detail = "Your conversations take all the space that you may use. Please delete some";
-    Error::new(Code::QuotaExceeded, detail).after(Some(3600))
 }
 
 fn hour_name(hour: usize) -> String {

@@ -15,7 +15,6 @@ use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::StoredConversation;
 use crate::store::conversations::whole::{TextsRead, read};
 use crate::store::dynamo::{Expression, Write, number, text};
-use crate::store::messages::branches::line_to;
 use crate::store::{Store, key};
 
 /// Two writes each, and some for the counters.
@@ -99,7 +98,7 @@ fn grown(stored: &StoredConversation, leaf: u64) -> Expression {
     let Some(leaf) = stored.messages.iter().find(|it| it.number == leaf) else {
         return Expression::default();
     };
-    let line = line_to(stored, leaf);
+    let line = stored.line_to(leaf);
     let mut on_it = line.iter().map(|it| it.number).peekable();
     // Both are in the order of their numbers.
     let marked = stored.messages.iter().map(|it| (it.number, on_it.next_if_eq(&it.number).is_some()));
