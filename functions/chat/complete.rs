@@ -3,17 +3,19 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::chat::{Wish, check_max_tokens, check_temperature};
-use shared::domain::{Content, ConversationId, Follows, MessageId, ModelName, Prompt, Role};
+use shared::chat::Wish;
+use shared::domain::{
+    Content, ConversationId, Follows, GenerationParams, MessageId, ModelName, Prompt, Role,
+};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::models::{Offer, Question, Said};
+use utoipa::ToSchema;
 
 use super::reply::ReplyAnswer;
 use super::stored::AcceptedAnswer;
 use super::{Chat, stored};
 use crate::openapi::Prefer;
-use utoipa::ToSchema;
 
 /// What to ask. Other fields, `stream` too, are ignored.
 #[derive(Deserialize, ToSchema)]
@@ -53,15 +55,13 @@ impl ChatBody {
     }
 
     fn question(self, offer: &Offer) -> Result<Question> {
-        let temperature = check_temperature(self.temperature)?;
-        let max_tokens = check_max_tokens(self.max_tokens)?;
+        let params = GenerationParams::parse(self.temperature, self.max_tokens)?;
         let model = self.model.unwrap_or_else(|| offer.default_model().clone());
-        let entry = offer.find(&model)?;
+        offer.find(&model)?;
         Ok(Question {
             model,
             messages: self.messages.into_iter().map(|m| Said { role: m.role, content: m.content }).collect(),
-            temperature,
-            max_tokens: max_tokens.unwrap_or_else(|| entry.default_max_tokens()),
+            params,
         })
     }
 
@@ -78,8 +78,7 @@ impl ChatBody {
             id: last.id,
             conversation: self.conversation,
             model: self.model,
-            temperature: self.temperature,
-            max_tokens: self.max_tokens,
+            params: GenerationParams::parse(self.temperature, self.max_tokens)?,
         })
     }
 }

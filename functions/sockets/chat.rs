@@ -3,14 +3,12 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use shared::Result;
 use shared::chat::{Task, Wish};
-use shared::clock;
-use shared::domain::{Follows, MessageId, ReplyPlace, ReplyStatus};
-use shared::json;
+use shared::domain::{Follows, GenerationParams, MessageId, ReplyPlace, ReplyStatus};
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::{Chat, Part, Reply};
 use shared::store::StartedTurn;
+use shared::{Result, clock, json};
 use tokio::time::timeout;
 
 use super::{Event, Sender, Sockets};
@@ -20,7 +18,11 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let chat: Chat = json::parse(event.frame())?;
     let id = chat.id.clone();
-    let handled = match sockets.turns.start(&sender.user, wish(chat)).await {
+    let started = match wish(chat) {
+        Ok(wish) => sockets.turns.start(&sender.user, wish).await,
+        Err(error) => Err(error),
+    };
+    let handled = match started {
         Ok(turn) => accept(sockets, event, id.clone(), turn).await,
         Err(error) => Err(error),
     };
@@ -33,16 +35,15 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
     Ok(())
 }
 
-fn wish(chat: Chat) -> Wish {
-    Wish {
+fn wish(chat: Chat) -> Result<Wish> {
+    Ok(Wish {
         content: chat.content,
         id: chat.id,
         conversation: chat.conversation_id,
         follows: chat.parent_id.map_or(Follows::Leaf, Follows::Message),
         model: chat.model,
-        temperature: chat.temperature,
-        max_tokens: chat.max_tokens,
-    }
+        params: GenerationParams::parse(chat.temperature, chat.max_tokens)?,
+    })
 }
 
 /// Acknowledges a turn that is stored, and sees to its reply: one that nobody has begun is handed over (again, if it was

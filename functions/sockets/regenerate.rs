@@ -2,6 +2,7 @@
 
 use shared::Result;
 use shared::chat::Again;
+use shared::domain::{GenerationParams, ReplyPlace};
 use shared::error::Error;
 use shared::json;
 use shared::sockets::ServerFrame;
@@ -13,15 +14,7 @@ use super::{Event, Sender, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let frame: Regenerate = json::parse(event.frame())?;
-    let Regenerate { conversation_id, message_id: message, model, temperature, max_tokens } = frame;
-    let started = match conversation_id {
-        Some(conversation) => {
-            let again = Again { conversation, message, model, temperature, max_tokens };
-            sockets.turns.regenerate(&sender.user, again).await
-        }
-        None => Err(Error::invalid_field("conversationId", "must say where the reply stands")),
-    };
-    let handled = match started {
+    let handled = match regenerate(sockets, sender, frame).await {
         Ok(place) => accept(sockets, event, None, StartedTurn::New(place)).await,
         Err(error) => Err(error),
     };
@@ -29,4 +22,12 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
         sockets.refuse(event, &ServerFrame::turn_refused(None, &error)).await;
     }
     Ok(())
+}
+
+async fn regenerate(sockets: &Sockets, sender: &Sender, frame: Regenerate) -> Result<ReplyPlace> {
+    let Regenerate { conversation_id, message_id: message, model, temperature, max_tokens } = frame;
+    let absent = || Error::invalid_field("conversationId", "must say where the reply stands");
+    let conversation = conversation_id.ok_or_else(absent)?;
+    let params = GenerationParams::parse(temperature, max_tokens)?;
+    sockets.turns.regenerate(&sender.user, Again { conversation, message, model, params }).await
 }

@@ -51,8 +51,8 @@ impl Answers {
     pub async fn answer(&self, user: &Arc<User>, question: Question) -> Result<Answered> {
         let deadline = Instant::now() + LONGEST_ANSWER;
         let entry = self.models.offer().find(&question.model)?;
-        let Fitted { messages, left_out, max_tokens } = fit(question.messages, &entry, question.max_tokens);
-        let question = Question { messages, max_tokens, ..question };
+        let Fitted { messages, left_out, params } = fit(question.messages, &entry, question.params);
+        let question = Question { messages, params, ..question };
         let held = self.turns.reserve(user, &question).await?;
         let mut said = SoFar::default();
         said.reads(&question);

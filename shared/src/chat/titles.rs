@@ -9,7 +9,9 @@ use super::so_far::{Ended, SoFar, Step};
 use super::title_text::{behind_thoughts, has_thoughts, title_in, title_of};
 use super::turns::{Turns, charge};
 use crate::clock;
-use crate::domain::{Content, Message, Prompt, ReplyPlace, ReplyStatus, Role, Summary, Title};
+use crate::domain::{
+    Content, GenerationParams, Message, Prompt, ReplyPlace, ReplyStatus, Role, Summary, Title,
+};
 use crate::error::Result;
 use crate::models::{Capability, Finish, Models, Provider, Question, Said};
 use crate::sockets::{Push, ServerFrame};
@@ -23,6 +25,8 @@ const SHOWN: usize = 1000;
 /// The most tokens of an answer, also of a model that thinks first.
 const MOST_TOKENS: u32 = 64;
 const MOST_TOKENS_WITH_THOUGHTS: u32 = 1024;
+/// Low, so that titles are plain.
+const TEMPERATURE: f64 = 0.2;
 const INSTRUCTIONS: &str = "Give the conversation that follows a title of at most six words, in its own language. \
     Answer with the title alone: no quotation marks, no full stop.";
 
@@ -95,12 +99,14 @@ impl Titles {
         let messages = vec![said(Role::System, INSTRUCTIONS), said(Role::User, &text)];
         let thinks = entry.can(Capability::Reasoning) || has_thoughts(answer);
         let max_tokens = if thinks { MOST_TOKENS_WITH_THOUGHTS } else { MOST_TOKENS };
-        Ok(Some((first_words, Question { model: entry.id, messages, temperature: 0.2, max_tokens })))
+        let params = GenerationParams::parse(Some(TEMPERATURE), Some(max_tokens))?;
+        Ok(Some((first_words, Question { model: entry.id, messages, params })))
     }
 
     /// What a model says, and whether it said all it wanted to.
     async fn ask(&self, question: &Question) -> (SoFar, bool) {
-        let patience = if question.max_tokens > MOST_TOKENS { LONGEST_WITH_THOUGHTS } else { LONGEST };
+        let patience =
+            if question.params.max_tokens() > Some(MOST_TOKENS) { LONGEST_WITH_THOUGHTS } else { LONGEST };
         let deadline = Instant::now() + patience;
         let mut said = SoFar::default();
         said.reads(question);

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
+use super::title_text::title_of;
 use crate::clock;
 use crate::domain::usage::{Budget, Spending, estimated_tokens};
 use crate::domain::{
-    Charge, ConversationId, Follows, Held, MessageId, ModelName, Prompt, ReplyPlace, Reservation, Usage,
-    User, UserId,
+    Charge, ConversationId, Follows, GenerationParams, Held, MessageId, ModelName, Prompt, ReplyPlace,
+    Reservation, Usage, User, UserId,
 };
 use crate::error::{Code, Error, Result};
 use crate::models::{Entry, Offer, Question};
 use crate::store::{Granted, Lease, LooseTurn, Raised, Regeneration, StartedTurn, Store, StoredTurn};
-
-use super::title_text::title_of;
-use super::{check_max_tokens, check_temperature};
 
 /// What a user wishes for.
 #[derive(Debug)]
@@ -28,10 +26,8 @@ pub struct Wish {
     pub follows: Follows,
     /// The model to ask.
     pub model: Option<ModelName>,
-    /// From 0 to 2.
-    pub temperature: Option<f64>,
-    /// The most tokens of the reply.
-    pub max_tokens: Option<u32>,
+    /// How the reply is generated.
+    pub params: GenerationParams,
 }
 
 /// Another reply that a user wishes for, beside one that is there.
@@ -43,10 +39,8 @@ pub struct Again {
     pub message: MessageId,
     /// The model to ask; without one, the one that made the reply.
     pub model: Option<ModelName>,
-    /// From 0 to 2.
-    pub temperature: Option<f64>,
-    /// The most tokens of the new one.
-    pub max_tokens: Option<u32>,
+    /// How the new reply is generated.
+    pub params: GenerationParams,
 }
 
 /// What users may spend.
@@ -79,8 +73,6 @@ impl Turns {
     /// What is wrong with the wish; [`Code::ReplyRunning`]; [`Code::LimitReached`] and [`Code::TooManyReplies`];
     /// [`Code::ModelsOff`].
     pub async fn start(&self, user: &Arc<User>, wish: Wish) -> Result<StartedTurn> {
-        let (temperature, max_tokens) =
-            (check_temperature(wish.temperature)?, check_max_tokens(wish.max_tokens)?);
         if wish.id.as_ref().is_some_and(|id| id.number().is_some()) {
             return Err(Error::invalid_field(
                 "id",
@@ -88,14 +80,14 @@ impl Turns {
             ));
         }
         let said = estimated_tokens(wish.content.as_str());
-        let terms = |model: &ModelName, past: u64| self.terms(user, model, past + said, max_tokens);
+        let terms = |model: &ModelName, past: u64| self.terms(user, model, past + said, wish.params);
         let (store, now) = (&self.store, clock::now());
         let model = wish.model.map(|model| self.offer.find(&model)).transpose()?.map(|entry| entry.id);
         let default_model = self.offer.default_model().clone();
         let Some(conversation) = wish.conversation else {
             let model = model.unwrap_or(default_model);
             let granted = terms(&model, 0)?;
-            let turn = LooseTurn { content: wish.content.into(), model, temperature };
+            let turn = LooseTurn { content: wish.content.into(), model };
             // It belongs to no conversation, so its number means nothing.
             let id = MessageId::new(clock::new_ulid(), 0);
             return store.start_loose_turn(user.id, &turn, &granted, id, now).await.map(StartedTurn::New);
@@ -108,7 +100,6 @@ impl Turns {
             content: wish.content.into(),
             model,
             default_model,
-            temperature,
         };
         store.start_turn(user.id, &turn, &terms, [clock::new_ulid(), clock::new_ulid()], now).await
     }
@@ -118,10 +109,9 @@ impl Turns {
     /// # Errors
     /// As [`Self::start`]; [`Code::NotFound`].
     pub async fn regenerate(&self, user: &Arc<User>, again: Again) -> Result<ReplyPlace> {
-        let Again { conversation, message, model, temperature, max_tokens } = again;
-        let (temperature, max_tokens) = (check_temperature(temperature)?, check_max_tokens(max_tokens)?);
-        let terms = |model: &ModelName, past: u64| self.terms(user, model, past, max_tokens);
-        let wanted = Regeneration { conversation, message, model, temperature };
+        let Again { conversation, message, model, params } = again;
+        let terms = |model: &ModelName, past: u64| self.terms(user, model, past, params);
+        let wanted = Regeneration { conversation, message, model };
         self.store.start_regeneration(user.id, &wanted, &terms, clock::new_ulid(), clock::now()).await
     }
 
@@ -137,23 +127,20 @@ impl Turns {
     }
 
     /// What a reply of this model to so many tokens may use, and how long it may become.
-    fn terms(&self, user: &User, model: &ModelName, read: u64, max_tokens: Option<u32>) -> Result<Granted> {
+    fn terms(&self, user: &User, model: &ModelName, read: u64, params: GenerationParams) -> Result<Granted> {
         if !self.limits.models_enabled {
             return Err(Error::new(Code::ModelsOff, "Models are switched off at the moment"));
         }
-        let max_tokens = match max_tokens {
-            Some(max_tokens) => max_tokens,
-            None => self.offer.find(model)?.default_max_tokens(),
-        };
-        let most = self.most(model, read, max_tokens)?;
-        Ok(Granted { reservation: Reservation { most, budget: self.budget_of(user) }, max_tokens })
+        let params = params.with_max_tokens(self.offer.find(model)?.max_tokens_of_reply(params));
+        let most = self.most(model, read, params)?;
+        Ok(Granted { reservation: Reservation { most, budget: self.budget_of(user) }, params })
     }
 
     /// What a reply of this model to so many tokens uses at most.
-    fn most(&self, model: &ModelName, read: u64, max_tokens: u32) -> Result<Spending> {
+    fn most(&self, model: &ModelName, read: u64, params: GenerationParams) -> Result<Spending> {
         let entry = self.offer.find(model)?;
         let input = read.min(entry.context_window);
-        let output = u64::from(max_tokens.min(entry.max_output));
+        let output = u64::from(entry.max_tokens_of_reply(params).min(entry.max_output));
         let usage = Usage { input, output, ..Usage::default() };
         // Whichever of the two answers in the end.
         let fallback = self.offer.fallback_of(&entry).map_or(0, |fallback| fallback.price.of(&usage));
@@ -166,7 +153,7 @@ impl Turns {
     /// # Errors
     /// When DynamoDB is out of reach.
     pub(super) async fn raise(&self, lease: &mut Lease, question: &Question) -> Result<Raised> {
-        let most = self.most(&question.model, question.estimated_tokens(), question.max_tokens)?;
+        let most = self.most(&question.model, question.estimated_tokens(), question.params)?;
         if lease.holds(most) {
             return Ok(Raised::Held);
         }
@@ -180,8 +167,8 @@ impl Turns {
     /// # Errors
     /// As [`Self::start`].
     pub async fn reserve(&self, user: &Arc<User>, question: &Question) -> Result<Held> {
-        let (read, most) = (question.estimated_tokens(), Some(question.max_tokens));
-        let Granted { reservation, .. } = self.terms(user, &question.model, read, most)?;
+        let read = question.estimated_tokens();
+        let Granted { reservation, .. } = self.terms(user, &question.model, read, question.params)?;
         self.store.reserve(user.id, &reservation, clock::now()).await
     }
 

@@ -151,9 +151,8 @@ impl Worker {
         }
         messages.extend(lease.prompt.clone().map(|content| Said { role: Role::User, content }));
         let entry = self.models.offer().find(&lease.model)?;
-        let Fitted { messages, left_out, max_tokens } = fit(messages, &entry, lease.max_tokens);
-        let (model, temperature) = (lease.model.clone(), lease.temperature);
-        let question = Question { model, messages, temperature, max_tokens };
+        let Fitted { messages, left_out, params } = fit(messages, &entry, lease.params);
+        let question = Question { model: lease.model.clone(), messages, params };
         match Box::pin(self.turns.raise(lease, &question)).await? {
             Raised::Held => Ok((question, left_out)),
             Raised::Refused(error) => Err(error),

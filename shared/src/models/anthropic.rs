@@ -30,7 +30,7 @@ pub(super) fn request(
 fn body(entry: &Entry, question: &Question) -> Value {
     let mut body = json!({
         "model": entry.upstream(),
-        "max_tokens": question.max_tokens.min(entry.max_output),
+        "max_tokens": question.max_tokens_of(entry),
         "stream": true,
         "messages": messages(question.said()),
     });
@@ -41,7 +41,7 @@ fn body(entry: &Entry, question: &Question) -> Value {
     }
     if entry.can(Capability::Temperature) {
         // Its scale ends at 1.
-        fields.insert("temperature".to_owned(), json!(question.temperature.min(1.0)));
+        fields.insert("temperature".to_owned(), json!(question.params.temperature().min(1.0)));
     }
     body
 }

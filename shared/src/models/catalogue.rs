@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::transport::stream::Patience;
-use crate::domain::{ModelName, Usage};
+use crate::domain::{GenerationParams, ModelName, Usage};
 
 /// The models that come with the studio.
 const SHIPPED: &str = include_str!("catalogue.json");
@@ -142,9 +142,14 @@ impl Entry {
         self.capabilities.contains(&capability)
     }
 
-    /// The most tokens of a reply when a client names no number. A model that reasons spends most of them on that.
+    /// The most tokens of a reply with these parameters: the model's default where they name no number.
     #[must_use]
-    pub fn default_max_tokens(&self) -> u32 {
+    pub fn max_tokens_of_reply(&self, params: GenerationParams) -> u32 {
+        params.max_tokens().unwrap_or_else(|| self.default_max_tokens())
+    }
+
+    /// A model that reasons spends most of its tokens on that.
+    fn default_max_tokens(&self) -> u32 {
         if self.can(Capability::Reasoning) { MAX_TOKENS_WITH_THOUGHTS } else { MAX_TOKENS }
     }
 

@@ -1,8 +1,8 @@
 //! What of a conversation a model is sent: as much of the recent past as it has room for.
 
 use super::{Entry, Said};
-use crate::domain::Role;
 use crate::domain::usage::estimated_tokens;
+use crate::domain::{GenerationParams, Role};
 
 /// What stands around a message, in tokens.
 const AROUND_MESSAGE: u64 = 8;
@@ -11,28 +11,29 @@ const AROUND_MESSAGE: u64 = 8;
 const STEPS: u64 = 4;
 
 /// What is sent.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Fitted {
     /// Instructions first, then the latest messages.
     pub messages: Vec<Said>,
     /// How many older ones are not among them.
     pub left_out: usize,
-    /// The most tokens of the reply.
-    pub max_tokens: u32,
+    /// How the reply is generated, within the room that the model has for it.
+    pub params: GenerationParams,
 }
 
 /// Instructions, and as many of the latest turns as fit the model's window beside the reply. A turn, which is what the user
 /// says and all that follows until the user speaks again, is sent whole or not at all; the last one always is.
 #[must_use]
-pub fn fit(messages: Vec<Said>, entry: &Entry, max_tokens: u32) -> Fitted {
+pub fn fit(messages: Vec<Said>, entry: &Entry, params: GenerationParams) -> Fitted {
     let half = u32::try_from(entry.context_window / 2).unwrap_or(u32::MAX);
-    let max_tokens = max_tokens.min(entry.max_output).min(half);
+    let max_tokens = entry.max_tokens_of_reply(params).min(entry.max_output).min(half);
     let (instructions, said): (Vec<_>, Vec<_>) =
         messages.into_iter().partition(|message| message.role == Role::System);
     let room = entry.context_window.saturating_sub(u64::from(max_tokens)).saturating_sub(size(&instructions));
     let first = first_that_fits(&said, room);
     let kept = said.into_iter().skip(first);
-    Fitted { messages: instructions.into_iter().chain(kept).collect(), left_out: first, max_tokens }
+    let messages = instructions.into_iter().chain(kept).collect();
+    Fitted { messages, left_out: first, params: params.with_max_tokens(max_tokens) }
 }
 
 /// The place of the first message that is sent.
@@ -79,16 +80,20 @@ mod tests {
         Entry { context_window: window, max_output: 100, ..Entry::offline("m".parse().unwrap()) }
     }
 
+    fn at_most(tokens: u32) -> GenerationParams {
+        GenerationParams::parse(None, Some(tokens)).unwrap()
+    }
+
     #[test]
     fn a_short_conversation_is_sent_whole() {
-        let fitted = fit(history(3), &entry(8000), 4000);
-        assert_eq!((fitted.messages.len(), fitted.left_out, fitted.max_tokens), (7, 0, 100));
+        let fitted = fit(history(3), &entry(8000), at_most(4000));
+        assert_eq!((fitted.messages.len(), fitted.left_out, fitted.params.max_tokens()), (7, 0, Some(100)));
     }
 
     #[test]
     fn a_long_one_loses_whole_turns_from_its_beginning_and_fits() {
         for turns in 1..40 {
-            let fitted = fit(history(turns), &entry(1500), 500);
+            let fitted = fit(history(turns), &entry(1500), at_most(500));
             assert_eq!(fitted.messages[0].role, Role::System);
             assert_eq!(fitted.messages[1].role, Role::User, "{turns}");
             assert_eq!(fitted.messages.len() + fitted.left_out, 1 + 2 * turns);
@@ -100,7 +105,7 @@ mod tests {
     #[test]
     fn the_beginning_stays_the_same_for_several_turns() {
         let cuts: Vec<usize> =
-            (10..40).map(|turns| fit(history(turns), &entry(1500), 500).left_out).collect();
+            (10..40).map(|turns| fit(history(turns), &entry(1500), at_most(500)).left_out).collect();
         let changes = cuts.windows(2).filter(|pair| pair[0] != pair[1]).count();
         assert!(changes <= 16 && cuts.is_sorted(), "{cuts:?}");
     }
@@ -110,7 +115,7 @@ mod tests {
         let fitted = fit(
             vec![said(Role::User, 5), said(Role::Assistant, 5), said(Role::User, 5000)],
             &entry(1000),
-            500,
+            at_most(500),
         );
         assert_eq!((fitted.messages.len(), fitted.left_out), (1, 2));
     }

@@ -20,7 +20,7 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 
 use crate::domain::usage::estimated_tokens;
-use crate::domain::{Content, ModelName, Role, Usage};
+use crate::domain::{Content, GenerationParams, ModelName, Role, Usage};
 use crate::tls;
 
 pub use catalogue::{Capability, Catalogue, Entry, Price, Provider};
@@ -40,10 +40,8 @@ pub struct Question {
     pub model: ModelName,
     /// The conversation so far, oldest first.
     pub messages: Vec<Said>,
-    /// From 0 (always the same) to 2.
-    pub temperature: f64,
-    /// The most tokens of the reply.
-    pub max_tokens: u32,
+    /// How the reply is generated.
+    pub params: GenerationParams,
 }
 
 impl Question {
@@ -58,10 +56,15 @@ impl Question {
         self.said().map(|said| estimated_tokens(said.content.as_str())).sum()
     }
 
+    /// The most tokens that this model may write.
+    fn max_tokens_of(&self, entry: &Entry) -> u32 {
+        entry.max_tokens_of_reply(self.params).min(entry.max_output)
+    }
+
     /// As much of it as this model has room for, and how many messages that leaves out.
     fn fitted_to(&self, entry: &Entry) -> (Self, usize) {
-        let Fitted { messages, left_out, max_tokens } = fit(self.messages.clone(), entry, self.max_tokens);
-        (Self { messages, max_tokens, ..self.clone() }, left_out)
+        let Fitted { messages, left_out, params } = fit(self.messages.clone(), entry, self.params);
+        (Self { messages, params, ..self.clone() }, left_out)
     }
 }
 

@@ -35,7 +35,8 @@ impl Offline {
         let read = question.estimated_tokens();
         let asked = question.messages.iter().rev().find(|said| said.role == Role::User);
         let text = reply(asked.map_or("", |said| said.content.as_str()));
-        let limit = usize::try_from(question.max_tokens).unwrap_or(usize::MAX);
+        let max_tokens = question.params.max_tokens().and_then(|most| usize::try_from(most).ok());
+        let limit = max_tokens.unwrap_or(usize::MAX);
         let mut tokens = tokens(&text);
         let finish = if tokens.len() > limit { Finish::Length } else { Finish::Stop };
         tokens.truncate(limit);
@@ -101,13 +102,14 @@ fn tokens(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::GenerationParams;
     use crate::models::Said;
     use futures_util::StreamExt as _;
 
     async fn ask(text: &str, max_tokens: u32) -> (String, u64, Finish) {
         let said = Said { role: Role::User, content: text.parse().unwrap() };
-        let question =
-            Question { model: "any".parse().unwrap(), messages: vec![said], temperature: 0.7, max_tokens };
+        let params = GenerationParams::parse(None, Some(max_tokens)).unwrap();
+        let question = Question { model: "any".parse().unwrap(), messages: vec![said], params };
         let mut pieces = Offline::new(Duration::ZERO).ask(&question);
         let (mut reply, mut count) = (String::new(), 0);
         while let Some(piece) = pieces.next().await {

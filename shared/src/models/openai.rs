@@ -36,12 +36,12 @@ fn body(entry: &Entry, question: &Question) -> Value {
         "messages": messages,
         "stream": true,
         "stream_options": {"include_usage": true},
-        limit: question.max_tokens.min(entry.max_output),
+        limit: question.max_tokens_of(entry),
     });
     if entry.can(Capability::Temperature)
         && let Some(body) = body.as_object_mut()
     {
-        body.insert("temperature".to_owned(), json!(question.temperature));
+        body.insert("temperature".to_owned(), json!(question.params.temperature()));
     }
     body
 }

@@ -3,7 +3,9 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Charge, Content, Held, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus};
+use crate::domain::{
+    Charge, Content, GenerationParams, Held, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus,
+};
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Packed, from_item, number, text};
 use crate::store::{Store, key};
@@ -21,8 +23,8 @@ pub(in crate::store) struct ReplyItem {
     /// Until when a worker may begin, in seconds.
     pub(in crate::store) start_by: u64,
     pub(in crate::store) model: ModelName,
-    pub(in crate::store) temperature: f64,
-    pub(in crate::store) max_tokens: u32,
+    #[serde(flatten)]
+    pub(in crate::store) params: GenerationParams,
     /// What the user said, when there is no conversation to read it from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) prompt: Option<Content>,
@@ -74,8 +76,7 @@ impl ReplyItem {
     pub(in crate::store) fn pending(
         id: &MessageId,
         model: &ModelName,
-        temperature: f64,
-        max_tokens: u32,
+        params: GenerationParams,
         now: Millis,
     ) -> Self {
         Self {
@@ -84,8 +85,7 @@ impl ReplyItem {
             asked_at: now,
             start_by: now.plus_seconds(START_WITHIN_SECONDS).seconds(),
             model: model.clone(),
-            temperature,
-            max_tokens,
+            params,
             prompt: None,
             worker: None,
             lease_until: None,
@@ -138,10 +138,8 @@ pub struct Lease {
     pub place: ReplyPlace,
     /// The model to ask.
     pub model: ModelName,
-    /// From 0 to 2.
-    pub temperature: f64,
-    /// The most tokens of the reply.
-    pub max_tokens: u32,
+    /// How the reply is generated.
+    pub params: GenerationParams,
     /// What the user said, when the reply belongs to no conversation.
     pub prompt: Option<Content>,
     /// What was asked of the worker before it came.
@@ -203,8 +201,7 @@ fn lease(place: &ReplyPlace, item: ReplyItem, worker: &str) -> Lease {
         place: place.clone(),
         flags: item.flags(),
         model: item.model,
-        temperature: item.temperature,
-        max_tokens: item.max_tokens,
+        params: item.params,
         prompt: item.prompt,
         is_first: item.is_first,
         held: item.held,

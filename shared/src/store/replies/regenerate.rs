@@ -23,8 +23,6 @@ pub struct Regeneration {
     pub message: MessageId,
     /// The model to ask; without one, the one that made the reply.
     pub model: Option<ModelName>,
-    /// From 0 to 2.
-    pub temperature: f64,
 }
 
 impl Store {
@@ -56,15 +54,13 @@ impl Store {
                 return Err(Error::invalid_field("messageId", "must be a reply of this conversation"));
             };
             let model = wanted.model.clone().or(there.message.model).unwrap_or_else(|| seen.model.clone());
-            let Granted { reservation, max_tokens } = terms(&model, seen.past())?;
+            let Granted { reservation, params } = terms(&model, seen.past())?;
             let number = seen.next_number;
             let message = MessageId::new(id, number);
             let place = ReplyPlace::stored(user, wanted.conversation.clone(), message.clone(), number);
             let held = Held::at(&place, now.day(), reservation.most);
-            let reply = ReplyItem {
-                held: Some(held.clone()),
-                ..ReplyItem::pending(&message, &model, wanted.temperature, max_tokens, now)
-            };
+            let reply =
+                ReplyItem { held: Some(held.clone()), ..ReplyItem::pending(&message, &model, params, now) };
             let stored = StoredMessage {
                 number,
                 revision: seen.revision.clone(),

@@ -4,8 +4,8 @@ use super::item::ReplyItem;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Filing, Follows, Held, Message, MessageId, Millis, ModelName, ReplyPlace,
-    ReplyStatus, Reservation, Role, Summary, Title, UserId,
+    Content, ConversationId, Filing, Follows, GenerationParams, Held, Message, MessageId, Millis, ModelName,
+    ReplyPlace, ReplyStatus, Reservation, Role, Summary, Title, UserId,
 };
 use crate::error::{Code, Error, Result};
 use crate::retry;
@@ -35,8 +35,6 @@ pub struct StoredTurn {
     pub model: Option<ModelName>,
     /// The model of the conversation, should it be created without one.
     pub default_model: ModelName,
-    /// From 0 to 2.
-    pub temperature: f64,
     /// The title of the conversation, should it be created.
     pub title: Title,
 }
@@ -48,8 +46,6 @@ pub struct LooseTurn {
     pub content: Content,
     /// The model to ask.
     pub model: ModelName,
-    /// From 0 to 2.
-    pub temperature: f64,
 }
 
 /// What is granted to a reply.
@@ -57,8 +53,8 @@ pub struct LooseTurn {
 pub struct Granted {
     /// What the reply may use, and what the user may use in a day.
     pub reservation: Reservation,
-    /// The most tokens of the reply, which depends on the model.
-    pub max_tokens: u32,
+    /// How the reply is generated. How many tokens it may have depends on the model.
+    pub params: GenerationParams,
 }
 
 /// Says what is granted to a reply: of which model, after a past of how many tokens.
@@ -188,7 +184,7 @@ impl Store {
         &self,
         user: UserId,
         turn: &LooseTurn,
-        Granted { reservation, max_tokens }: &Granted,
+        Granted { reservation, params }: &Granted,
         id: MessageId,
         now: Millis,
     ) -> Result<ReplyPlace> {
@@ -198,7 +194,7 @@ impl Store {
             prompt: Some(turn.content.clone()),
             held: Some(held.clone()),
             expires_at: Some(now.plus_seconds(LOOSE_KEPT_SECONDS).seconds()),
-            ..ReplyItem::pending(&id, &turn.model, turn.temperature, *max_tokens, now)
+            ..ReplyItem::pending(&id, &turn.model, *params, now)
         };
         let item = item_at(key::loose_reply(user, &id), "reply", &reply)?;
         let there = Expression::default().when_exists("pk");
@@ -270,7 +266,7 @@ impl TurnStart {
         let reply = ReplyItem {
             held: Some(held.clone()),
             is_first: creates,
-            ..ReplyItem::pending(&answered, &model, turn.temperature, granted.max_tokens, now)
+            ..ReplyItem::pending(&answered, &model, granted.params, now)
         };
         Self { item, creates, first, messages, parent, held, reply, place }
     }
