@@ -73,8 +73,8 @@ async fn accept(chat: &Chat, started: &StartedTurn) -> Result<Answer> {
     };
     let (conversation_id, message_id) = (place.conversation(), &place.message);
     let answer = Answer::ok(&AcceptedAnswer { conversation_id, message_id, status: status.as_str() })?;
-    let path =
-        conversation_id.map(|id| format!("/api/conversations/{}", shared::http::path_segment(id.as_str())));
+    let path = conversation_id
+        .map(|id| format!("/api/conversations/{}", shared::http::percent_encoded(id.as_str())));
     Ok(answer.accepted(&path.unwrap_or_default()))
 }
 

@@ -1,11 +1,10 @@
 //! What a query asks for, and links that ask for the rest.
 
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use shared::Result;
 use shared::domain::{Folder, RuleBroken, Tag};
-use shared::http::Request;
+use shared::http::{Request, percent_encoded};
 use shared::store::Filter;
 use utoipa::ToSchema;
 
@@ -112,21 +111,7 @@ fn push(query: &mut String, name: &str, value: &str) {
     query.push(sign);
     query.push_str(name);
     query.push('=');
-    query.push_str(&encoded(value));
-}
-
-/// Percent-encoded for a path or a query.
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    query.push_str(&percent_encoded(value));
 }
 
 #[cfg(test)]

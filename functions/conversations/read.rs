@@ -1,17 +1,16 @@
 //! `GET /api/conversations/{id}`: a conversation with its messages; of a very long one the newest, with a `Link` to
 //! those before them.
 
-use shared::Result;
-use shared::clock;
 use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor};
-use shared::store::{ConversationPart, PartRequest};
+use shared::http::{Answer, Request, cursor, percent_encoded};
+use shared::store::{ConversationPart, Part, PartRequest, Version, Wanted};
+use shared::{Result, clock};
 
-use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
-use super::parameters::{Branches, Limit, encoded, repeated, with};
-use super::{Conversations, named};
 use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
+use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
+use super::parameters::{Branches, Limit, repeated, with};
+use super::{Conversations, named};
 
 /// Read a conversation
 ///
@@ -79,7 +78,7 @@ fn show_part(
         Some(next) => {
             let cursor = cursor::seal(&scope(user, id, &repeat), &next);
             let query = with(repeat, "cursor", &cursor);
-            answer.with_next_page(&format!("/api/conversations/{}{query}", encoded(id.as_str())))
+            answer.with_next_page(&format!("/api/conversations/{}{query}", percent_encoded(id.as_str())))
         }
         None => answer,
     })

@@ -3,18 +3,17 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use shared::Result;
-use shared::clock;
 use shared::domain::{ConversationId, Message, Role, UserId};
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor};
-use shared::store::{ConversationPart, MessagePlace, PartRequest};
+use shared::http::{Answer, Request, cursor, percent_encoded};
+use shared::store::{ConversationPart, MessagePlace, Part, PartRequest, Wanted};
+use shared::{Result, clock};
+use utoipa::ToSchema;
 
 use crate::conversations::answers::{ConversationAnswer, raw};
-use crate::conversations::parameters::{ExportFormat, encoded, repeated, with};
+use crate::conversations::parameters::{ExportFormat, repeated, with};
 use crate::conversations::{Conversations, named};
 use crate::openapi::{ConversationPath, Cursor};
-use utoipa::ToSchema;
 
 /// Of one part. An answer has at most 6 MB, in which quotes count twice.
 pub(super) const MOST_BYTES: usize = 4_000_000;
@@ -79,7 +78,8 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     Ok(match next {
         Some(next) => {
             let query = with(repeat, "cursor", &cursor::seal(&scope, &next));
-            answer.with_next_page(&format!("/api/conversations/{}/export{query}", encoded(id.as_str())))
+            answer
+                .with_next_page(&format!("/api/conversations/{}/export{query}", percent_encoded(id.as_str())))
         }
         None => answer,
     })

@@ -1,13 +1,12 @@
 //! `GET /api/conversations/{id}/messages`: the messages of a conversation by the page, from either end.
 
-use shared::Result;
-use shared::clock;
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor};
-use shared::store::PartRequest;
+use shared::http::{Answer, Request, cursor, percent_encoded};
+use shared::store::{PartRequest, Wanted};
+use shared::{Result, clock};
 
 use crate::conversations::answers::{MOST_WRAPPED_BYTES, MessageAnswer, fitting};
-use crate::conversations::parameters::{Branches, Limit, Order, encoded, repeated, with};
+use crate::conversations::parameters::{Branches, Limit, Order, repeated, with};
 use crate::conversations::{Conversations, named};
 use crate::openapi::{ConversationPath, Cursor};
 
@@ -56,7 +55,10 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     Ok(match next {
         Some(next) => {
             let query = with(repeat, "cursor", &cursor::seal(&scope, &next));
-            answer.with_next_page(&format!("/api/conversations/{}/messages{query}", encoded(id.as_str())))
+            answer.with_next_page(&format!(
+                "/api/conversations/{}/messages{query}",
+                percent_encoded(id.as_str())
+            ))
         }
         None => answer,
     })

@@ -3,6 +3,7 @@
 
 use aws_lc_rs::{hmac, rand};
 use data_encoding::BASE32_NOPAD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::hash_opaque;
 use crate::domain::{Millis, SecondFactor, Totp, Username};
@@ -29,14 +30,7 @@ pub fn new_totp_secret() -> Result<String> {
 /// The address by which an authenticator takes a secret, as a QR code shows it.
 #[must_use]
 pub fn totp_address(username: &Username, secret: &str) -> String {
-    let mut label = String::new();
-    for byte in username.as_str().bytes() {
-        if byte.is_ascii_alphanumeric() {
-            label.push(char::from(byte));
-        } else {
-            label.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    let label = utf8_percent_encode(username.as_str(), NON_ALPHANUMERIC);
     format!("otpauth://totp/AI%20Chat%20Studio:{label}?secret={secret}&issuer=AI%20Chat%20Studio")
 }
 

@@ -14,5 +14,5 @@ pub use asset::Asset;
 pub use cursor::fingerprint;
 pub use parameters::Parameters;
 pub use problem::{Problem, status_of};
-pub use request::{Request, path_segment};
+pub use request::{Request, percent_encoded};
 pub use serve::{Group, serve};
