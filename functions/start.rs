@@ -1,7 +1,6 @@
 //! Cold start: what most functions need before their first event.
 
-use std::sync::{Arc, LazyLock};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
@@ -9,7 +8,7 @@ use shared::auth::{
     Caller, CountedGuess, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance,
 };
 use shared::aws::secrets::Secrets;
-use shared::aws::{self, AwsConfig};
+use shared::aws::{self, SdkConfig};
 use shared::chat::Limits;
 use shared::config::Variables;
 use shared::domain::usage::Budget;
@@ -107,7 +106,7 @@ impl Providers {
     ///
     /// # Errors
     /// When Secrets Manager is out of reach, or a key is none.
-    pub async fn connect(self, aws: &AwsConfig) -> Result<Models, StartError> {
+    pub async fn connect(self, aws: &SdkConfig) -> Result<Models, StartError> {
         let secrets = Secrets::connect(aws);
         let (openai, anthropic) = tokio::join!(self.openai.read(&secrets), self.anthropic.read(&secrets));
         Models::connect(Settings {
@@ -136,7 +135,7 @@ pub struct Foundation {
     /// How many bytes the conversations of a user may take.
     pub quota: Option<u64>,
     /// Configures further AWS clients.
-    pub aws: AwsConfig,
+    pub aws: SdkConfig,
 }
 
 impl Foundation {
@@ -152,14 +151,8 @@ impl Foundation {
         let quota = Some(variables.parsed_or("STORAGE_BYTES", 1_000_000_000)).filter(|bytes| *bytes > 0);
         let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
-        // To ask Secrets Manager is to wait, and there is work meanwhile: a handshake with DynamoDB, which takes longest on
-        // the share of a processor that a function has once it is started, and the making of a client.
-        tokio::spawn(aws.connect_ahead());
-        let sdk = aws.sdk.clone();
-        let store =
-            made_meanwhile(move || Store::connect(&sdk, studio_table, connections_table).with_quota(quota));
+        let store = Store::connect(&aws, studio_table, connections_table).with_quota(quota);
         let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
-        let store = Store::clone(&store);
         let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
         Ok(Self { store, tokens, keyring, gate, limiter, rate, quota, aws })
@@ -258,22 +251,6 @@ impl Foundation {
     async fn count(&self, request: &Request, requester: &Requester) -> Result<()> {
         check(request, self.limiter.count(requester).await?)
     }
-}
-
-/// Has something made on another thread. Where that has not begun when it is needed, it is made by who needs it.
-fn made_meanwhile<T, F>(make: F) -> Arc<LazyLock<T, F>>
-where
-    T: Send + Sync + 'static,
-    F: FnOnce() -> T + Send + 'static,
-{
-    let made = Arc::new(LazyLock::new(make));
-    let meanwhile = Arc::clone(&made);
-    let begun = thread::Builder::new().spawn(move || {
-        LazyLock::force(&meanwhile);
-    });
-    // Without a thread it is made later.
-    drop(begun);
-    made
 }
 
 fn check(request: &Request, allowance: Option<Allowance>) -> Result<()> {

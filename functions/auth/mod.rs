@@ -11,7 +11,7 @@ use serde::Serialize;
 use shared::Result;
 use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
 use shared::auth::{Claim, Passwords, RefreshToken, Refusal, UserSecret};
-use shared::aws::async_invoke::Handover;
+use shared::aws::async_invoke::AsyncInvoker;
 use shared::clock;
 use shared::domain::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
@@ -57,7 +57,7 @@ pub struct Auth {
     passwords: Passwords,
     push: Push,
     /// To the function `tasks`.
-    handover: Handover,
+    invoker: AsyncInvoker,
 }
 
 impl Auth {
@@ -71,9 +71,9 @@ impl Auth {
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
         let tasks = variables.text("TASKS_FUNCTION");
         let base = Foundation::lay(variables, connections).await?;
-        let handover = Handover::connect(&base.aws.sdk, tasks);
-        let push = Push::connect(&base.aws.sdk, endpoint, base.store.clone());
-        Ok(Self { base, passwords: Passwords, push, handover })
+        let invoker = AsyncInvoker::connect(&base.aws, tasks);
+        let push = Push::connect(&base.aws, endpoint, base.store.clone());
+        Ok(Self { base, passwords: Passwords, push, invoker })
     }
 }
 
@@ -157,14 +157,14 @@ impl Auth {
 
     /// Has a mail sent by which the user verifies the address. Without it the account is as good: the user can ask again.
     async fn send_verification(&self, user: UserId) {
-        if let Err(error) = self.handover.hand_over(&Task::VerifyAddress { user }).await {
+        if let Err(error) = self.invoker.invoke(&Task::VerifyAddress { user }).await {
             tracing::warn!(?error, "a verification mail was not handed over");
         }
     }
 
     /// Has a mail sent to an address that is the user's no more. Without it the change stands all the same.
     async fn tell_old_address(&self, email: Email, was_verified: bool) {
-        if let Err(error) = self.handover.hand_over(&Task::AddressChanged { email, was_verified }).await {
+        if let Err(error) = self.invoker.invoke(&Task::AddressChanged { email, was_verified }).await {
             tracing::warn!(?error, "a mail to an old address was not handed over");
         }
     }

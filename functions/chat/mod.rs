@@ -8,7 +8,7 @@ mod stored;
 mod usage;
 
 use shared::Result;
-use shared::aws::async_invoke::Handover;
+use shared::aws::async_invoke::AsyncInvoker;
 use shared::chat::{Answers, Made, Replies, Task, Turns, Worker};
 use shared::clock;
 use shared::domain::{ReplyPlace, ReplyStatus};
@@ -33,7 +33,7 @@ pub struct Chat {
     turns: Turns,
     answers: Answers,
     worker: Worker,
-    handover: Handover,
+    invoker: AsyncInvoker,
 }
 
 impl Chat {
@@ -49,13 +49,13 @@ impl Chat {
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let base = Foundation::lay(variables, connections).await?;
         let (store, models) = (base.store.clone(), Box::pin(providers.connect(&base.aws)).await?);
-        let push = Push::connect(&base.aws.sdk, endpoint, store.clone());
+        let push = Push::connect(&base.aws, endpoint, store.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
         Ok(Self {
             replies: Replies::new(store.clone(), push.clone()),
             answers: Answers::new(models.clone(), turns.clone()),
             worker: Worker::new(store, models.clone(), turns.clone(), push),
-            handover: Handover::connect(&base.aws.sdk, function),
+            invoker: AsyncInvoker::connect(&base.aws, function),
             base,
             models,
             turns,
@@ -64,7 +64,7 @@ impl Chat {
 
     /// Hands a reply over to `replies`. When nobody takes it, it ends at once.
     async fn hand_over(&self, place: &ReplyPlace) -> Result<()> {
-        let handed_over = self.handover.hand_over(&Task::MakeReply { place: place.clone() }).await;
+        let handed_over = self.invoker.invoke(&Task::MakeReply { place: place.clone() }).await;
         if handed_over.is_err() {
             self.base.store.end_unstarted_reply(place, ReplyStatus::Failed, clock::now()).await?;
         }
@@ -77,7 +77,7 @@ impl Chat {
             return;
         }
         let task = Task::Title { place: place.clone() };
-        if let Err(error) = self.handover.hand_over(&task).await {
+        if let Err(error) = self.invoker.invoke(&task).await {
             tracing::warn!(?error, "a conversation gets no title");
         }
     }

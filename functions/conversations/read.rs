@@ -4,7 +4,7 @@
 use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor, percent_encoded};
-use shared::store::{ConversationPart, Part, PartRequest, Version, Wanted};
+use shared::store::{ConversationPart, ConversationPart, PartRequest, Version, PartRequest};
 use shared::{Result, clock};
 
 use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};

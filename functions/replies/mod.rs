@@ -60,8 +60,8 @@ impl Replies {
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
-        let store = Store::connect(&aws.sdk, studio, connections);
-        let push = Push::connect(&aws.sdk, endpoint, store.clone());
+        let store = Store::connect(&aws, studio, connections);
+        let push = Push::connect(&aws, endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;
         let replies = shared::chat::Replies::new(store.clone(), push.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);

@@ -46,7 +46,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     if let Some(owner) = connection.owner {
         // Nothing can be pushed before the connection is open, which it is when this has answered.
         let greet = Task::Greet { connection: connection.id.clone() };
-        if let Err(error) = sockets.handover.hand_over(&greet).await {
+        if let Err(error) = sockets.invoker.invoke(&greet).await {
             // It does not open, so no disconnect will follow.
             sockets.base.store.delete_connection(&connection.id).await?;
             return Err(error);

@@ -19,7 +19,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::Result;
 use shared::auth::{Count, FrameLimiter, Pace, Views};
-use shared::aws::async_invoke::Handover;
+use shared::aws::async_invoke::AsyncInvoker;
 use shared::chat::{Replies, Turns};
 use shared::clock;
 use shared::domain::{ConnectionId, Network};
@@ -38,7 +38,7 @@ const MOST_LIFE_MILLIS: u64 = 2 * 3600 * 1000;
 pub struct Sockets {
     base: Foundation,
     push: Push,
-    handover: Handover,
+    invoker: AsyncInvoker,
     replies: Replies,
     allowed_origins: Vec<String>,
     turns: Turns,
@@ -67,15 +67,15 @@ impl Sockets {
         allowed_origins.extend(variables.list("OWN_ORIGINS"));
         let (offer, limits) = (start::offer(&mut variables)?, start::limits(&mut variables));
         let base = Foundation::lay(variables, connections).await?;
-        let push = Push::connect(&base.aws.sdk, endpoint, base.store.clone());
-        let handover = Handover::connect(&base.aws.sdk, function);
+        let push = Push::connect(&base.aws, endpoint, base.store.clone());
+        let invoker = AsyncInvoker::connect(&base.aws, function);
         let replies = Replies::new(base.store.clone(), push.clone());
         let turns = Turns::new(base.store.clone(), offer, limits);
         let frames = base.frame_limiter();
         Ok(Self {
             base,
             push,
-            handover,
+            invoker,
             replies,
             allowed_origins,
             turns,

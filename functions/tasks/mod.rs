@@ -30,8 +30,8 @@ impl Tasks {
         let from = variables.optional("MAIL_FROM", Ok::<_, &str>);
         let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
-        let store = Store::connect(&aws.sdk, studio, String::new());
-        let mails = Mails::new(store.clone(), Mailer::connect(&aws.sdk, from), app_url);
+        let store = Store::connect(&aws, studio, String::new());
+        let mails = Mails::new(store.clone(), Mailer::connect(&aws, from), app_url);
         Ok(Self { store, mails })
     }
 

@@ -31,6 +31,6 @@ struct Forgot {
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.base.visitor(request).await?;
     let forgot: Forgot = request.json()?;
-    auth.handover.hand_over(&Task::ForgotPassword { email: forgot.email }).await?;
+    auth.invoker.invoke(&Task::ForgotPassword { email: forgot.email }).await?;
     Answer::ok(&Done { message: "If the address is known, a mail is on its way" })
 }

@@ -1,4 +1,4 @@
-//! Handing work over to a function that does it after its caller has answered.
+//! Invokes another function asynchronously, for work that goes on after the caller has its answer.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,35 +9,32 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_types::SdkConfig;
 use serde::Serialize;
 
-use super::NoSdkUserAgent;
 use crate::error::{Error, Result};
 
-/// Hands tasks over.
+/// Invokes one Lambda function asynchronously. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Handover {
+pub struct AsyncInvoker {
     aws: SdkConfig,
-    /// Made when it is needed: most instances come to their end without.
+    /// Created at the first invocation: most instances never invoke anything.
     client: Arc<OnceLock<Client>>,
     function: String,
 }
 
-impl Handover {
-    /// Hands over to the Lambda function with this name or ARN.
+impl AsyncInvoker {
+    /// Creates an invoker of the function with this name or ARN.
     #[must_use]
     pub fn connect(aws: &SdkConfig, function: String) -> Self {
         Self { aws: aws.clone(), client: Arc::default(), function }
     }
 
-    /// Hands `task` over. Lambda does it soon, at least once in the most cases, never in a few: each task bears that.
+    /// Queues `task` for the function. Lambda usually runs it at once, sometimes twice, and in rare cases never: the task
+    /// must tolerate each.
     ///
     /// # Errors
-    /// When Lambda does not take it.
-    pub async fn hand_over(&self, task: &impl Serialize) -> Result<()> {
+    /// When Lambda does not accept the invocation.
+    pub async fn invoke(&self, task: &impl Serialize) -> Result<()> {
         let payload = serde_json::to_vec(task).map_err(Error::internal)?;
-        let client = self.client.get_or_init(|| {
-            let config = aws_sdk_lambda::config::Builder::from(&self.aws).interceptor(NoSdkUserAgent);
-            Client::from_conf(config.build())
-        });
+        let client = self.client.get_or_init(|| Client::new(&self.aws));
         let request = client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
         let sent = request.payload(Blob::new(payload)).send().await;
         sent.map_err(|error| Error::unavailable(DisplayErrorContext(error).to_string()))?;

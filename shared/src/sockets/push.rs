@@ -13,7 +13,6 @@ use aws_types::SdkConfig;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::ServerFrame;
-use crate::aws::NoSdkUserAgent;
 use crate::clock;
 use crate::domain::{ConnectionId, Credential, Millis, UserId};
 use crate::error::{Code, Error, Result};
@@ -71,7 +70,6 @@ impl Push {
             let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
             let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.aws)
                 .endpoint_url(&self.endpoint)
-                .interceptor(NoSdkUserAgent)
                 .timeout_config(timeouts.build())
                 .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
             Client::from_conf(config.build())

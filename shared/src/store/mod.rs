@@ -44,8 +44,6 @@ pub use stats::studio::Totals;
 pub use stats::usage::{Booked, DayUsage};
 pub use stats::user::Statistics;
 
-use crate::aws::NoSdkUserAgent;
-
 /// A client of both tables. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Store {
@@ -60,9 +58,7 @@ impl Store {
     /// A store over the tables with these names. A function that keeps no connections names no table for them.
     #[must_use]
     pub fn connect(aws: &SdkConfig, studio_table: String, connections_table: String) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(NoSdkUserAgent).build();
-        let (studio, connections) = (studio_table, connections_table);
-        Self { client: Client::from_conf(config), studio, connections, quota: None }
+        Self { client: Client::new(aws), studio: studio_table, connections: connections_table, quota: None }
     }
 
     /// This store, with a limit in bytes on what the conversations of a user take. The end of a reply is always stored.

@@ -70,7 +70,7 @@ fn dynamodb_is_named_in_the_store_alone() {
     ban("shared/src", &["aws_sdk_dynamodb", "serde_dynamo"], "shared/src/store");
     ban("shared/src", &["jsonwebtoken", "argon2"], "shared/src/auth");
     ban("shared/src", &["aws_sdk_apigatewaymanagement"], "shared/src/sockets");
-    ban("shared/src", &["aws_sigv4"], "shared/src/aws");
+    ban("shared/src", &["aws_sdk_secretsmanager"], "shared/src/aws");
     ban("shared/src", &["aws_sdk_sesv2"], "shared/src/aws");
     ban("shared/src", &["aws_sdk_lambda"], "shared/src/aws");
     ban("shared/src", &["lambda_http"], "shared/src/http");
