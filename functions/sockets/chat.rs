@@ -30,7 +30,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
         if error.code().is_our_fault() {
             tracing::error!(?error, "a turn failed");
         }
-        sockets.refuse(event, &ServerFrame::turn_refused(id, &error)).await;
+        sockets.push.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::Result;
-use shared::auth::{Count, FrameLimiter, Pace, Views};
+use shared::auth::{FrameLimiter, Pace, Views};
 use shared::aws::async_invoke::AsyncInvoker;
 use shared::chat::{Replies, Turns};
 use shared::clock;
@@ -129,11 +129,7 @@ impl Sockets {
         if error.code().is_our_fault() {
             tracing::error!(?error, "a frame failed");
         }
-        match error.code() {
-            // The few frames of a connection without an owner are counted elsewhere.
-            Code::Unauthenticated => self.push.answer(event.connection(), &frame).await,
-            _ => self.refuse(event, &frame).await,
-        }
+        self.push.answer(event.connection(), &frame).await;
     }
 
     /// What this instance remembers of the connection: as long as API Gateway lets one live.
@@ -154,23 +150,12 @@ impl Sockets {
         }
     }
 
-    /// Says that a frame was refused. What was counted leniently was not worth it then.
-    async fn refuse(&self, event: &Event, frame: &ServerFrame) {
-        let told = self.frames.tell(event.connection());
-        let (told, ()) = tokio::join!(told, self.push.answer(event.connection(), frame));
-        if let Err(error) = told {
-            tracing::warn!(?error, "a frame was not counted");
-        }
-    }
-
     /// Whether a frame is to be handled. A connection that does not heed its limit is closed.
     ///
     /// # Errors
     /// [`Code::RateLimited`].
     async fn admit(&self, event: &Event) -> Result<bool> {
-        // A ping costs nothing else, and turns are bounded by what they may spend: those that are refused are told of.
-        let how = if matches!(event.kind(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
-        match self.frames.count(event.connection(), how).await? {
+        match self.frames.count(event.connection()).await? {
             Pace::Kept => Ok(true),
             Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
             Pace::Flood => {
@@ -191,7 +176,7 @@ impl Sockets {
                 Some(sender) => match event.check_size() {
                     Ok(()) => Box::pin(self.route_frame_of(&sender, event)).await,
                     Err(error) => {
-                        self.refuse(event, &event.refusal(&error)).await;
+                        self.push.answer(event.connection(), &event.refusal(&error)).await;
                         Ok(())
                     }
                 },

@@ -19,7 +19,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
         Err(error) => Err(error),
     };
     if let Err(error) = handled {
-        sockets.refuse(event, &ServerFrame::turn_refused(None, &error)).await;
+        sockets.push.answer(event.connection(), &ServerFrame::turn_refused(None, &error)).await;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod totp;
 mod views;
 mod well_known;
 
-pub use frame_limiter::{Count, FrameLimiter, Pace};
+pub use frame_limiter::{FrameLimiter, Pace};
 pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
 pub use keyring::{Key, Keyring, Keys, SecretKey};
 pub use limiter::{CountedGuess, Limiter, check_allowance};
