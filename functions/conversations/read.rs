@@ -4,13 +4,13 @@
 use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor, percent_encoded};
-use shared::store::{ConversationPart, ConversationPart, PartRequest, Version, PartRequest};
+use shared::store::{ConversationPart, PartRequest};
 use shared::{Result, clock};
 
-use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
 use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
 use super::parameters::{Branches, Limit, repeated, with};
 use super::{Conversations, named};
+use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
 
 /// Read a conversation
 ///

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use shared::domain::{ConversationId, Message, Role, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor, percent_encoded};
-use shared::store::{ConversationPart, MessagePlace, ConversationPart, PartRequest, PartRequest};
+use shared::store::{ConversationPart, MessagePlace, PartRequest};
 use shared::{Result, clock};
 use utoipa::ToSchema;
 

@@ -2,7 +2,7 @@
 
 use shared::error::Code;
 use shared::http::{Answer, Request, cursor, percent_encoded};
-use shared::store::{PartRequest, PartRequest};
+use shared::store::PartRequest;
 use shared::{Result, clock};
 
 use crate::conversations::answers::{MOST_WRAPPED_BYTES, MessageAnswer, fitting};
