@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::Result;
-use shared::auth::{Views, check_allowance};
+use shared::auth::{TtlCache, check_allowance};
 use shared::clock;
 use shared::config::Variables;
 use shared::domain::{Rate, UserId};
@@ -15,7 +15,7 @@ pub(crate) struct Accounting {
     /// None where requests have no limit either.
     limits: Option<CostLimits>,
     /// Users whose reads counted, each in the window with this number.
-    readers: Views<UserId, u64>,
+    readers: TtlCache<UserId, u64>,
 }
 
 impl Accounting {
@@ -35,7 +35,7 @@ impl Accounting {
         let rate =
             Rate::new(variables.parsed_or("RATE_LIMIT", 100), variables.parsed_or("RATE_LIMIT_WINDOW", 60));
         let limits = rate.map(|rate| CostLimits { rate, read_units, items_of_a_request: None, items: None });
-        Self { limits, readers: Views::default() }
+        Self { limits, readers: TtlCache::default() }
     }
 
     /// Handles a request, and counts what it read beyond what is free.

@@ -30,7 +30,7 @@ impl<'a> Guess<'a> {
     /// [`Code::RateLimited`], and [`Code::TooManyAttempts`], the same whether the account exists or not.
     pub(super) async fn begin(auth: &'a Auth, request: &Request, login: &LoginName) -> Result<Self> {
         let network = Network::of(request.address());
-        let counted = auth.base.guesser(request, network.clone()).await?;
+        let counted = auth.app.guesser(request, network.clone()).await?;
         let mut guess = Self { auth, counted, network, account: None, user: None };
         let wait = guess.count(login).await?;
         if let Some(seconds) = wait {
@@ -42,7 +42,7 @@ impl<'a> Guess<'a> {
 
     /// Counts the guess for the account, unless its network has to wait; says for how many seconds to wait.
     async fn count(&mut self, login: &LoginName) -> Result<Option<u64>> {
-        let (store, now) = (&self.auth.base.store, clock::now());
+        let (store, now) = (&self.auth.app.store, clock::now());
         let before = self.counted.window_before;
         let known = store.find_name_and_guesses(login, &self.network, before, now).await?;
         if let Some(seconds) = known.failures.wait_beside(self.counted.others + known.under_way, now) {
@@ -66,7 +66,7 @@ impl<'a> Guess<'a> {
     /// When DynamoDB is out of reach.
     pub(super) async fn was_wrong(self) -> Result<()> {
         // In this order, so that at every moment it counts.
-        self.auth.base.store.count_failure(&FailureCounter::From(self.network.clone()), clock::now()).await?;
+        self.auth.app.store.count_failure(&FailureCounter::From(self.network.clone()), clock::now()).await?;
         self.settle().await
     }
 
@@ -86,13 +86,13 @@ impl<'a> Guess<'a> {
     /// When DynamoDB is out of reach.
     pub(super) async fn was_incomplete(self) -> Result<()> {
         if let Some(account) = &self.account {
-            self.auth.base.store.release_attempt(account).await?;
+            self.auth.app.store.release_attempt(account).await?;
         }
         self.settle().await
     }
 
     async fn settle(&self) -> Result<()> {
-        self.auth.base.limiter.settle_guess(&self.counted).await
+        self.auth.app.limiter.settle_guess(&self.counted).await
     }
 }
 
@@ -108,7 +108,7 @@ impl<'a> Confirmation<'a> {
     /// # Errors
     /// [`Code::TooManyAttempts`].
     pub(super) async fn begin(auth: &'a Auth, user: UserId) -> Result<Self> {
-        let (store, attempts) = (&auth.base.store, FailureCounter::Confirming(user));
+        let (store, attempts) = (&auth.app.store, FailureCounter::Confirming(user));
         store.reserve_attempt(&attempts, clock::now()).await?;
         Ok(Self { store, attempts })
     }

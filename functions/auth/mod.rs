@@ -10,7 +10,7 @@ mod totp;
 use serde::Serialize;
 use shared::Result;
 use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
-use shared::auth::{Claim, Passwords, RefreshToken, Refusal, UserSecret};
+use shared::auth::{AuthError, Claim, Passwords, RefreshToken, UserSecret};
 use shared::aws::async_invoke::AsyncInvoker;
 use shared::clock;
 use shared::domain::session::Session;
@@ -21,7 +21,7 @@ use shared::sockets::Push;
 use shared::store::{MailToken, NewSession, Purpose};
 
 use crate::queries;
-use crate::start::{self, Foundation, StartError};
+use crate::start::{self, AppContext, StartError};
 use utoipa::{OpenApi, ToSchema};
 
 /// What this group says of its routes.
@@ -49,11 +49,11 @@ use utoipa::{OpenApi, ToSchema};
     account::profile::handle,
     account::delete::handle
 ))]
-pub(crate) struct Documented;
+pub(crate) struct AuthApi;
 
 /// What the handlers of this group share.
 pub struct Auth {
-    base: Foundation,
+    app: AppContext,
     passwords: Passwords,
     push: Push,
     /// To the function `tasks`.
@@ -70,10 +70,10 @@ impl Auth {
         let (connections, endpoint) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
         let tasks = variables.text("TASKS_FUNCTION");
-        let base = Foundation::lay(variables, connections).await?;
-        let invoker = AsyncInvoker::connect(&base.aws, tasks);
-        let push = Push::connect(&base.aws, endpoint, base.store.clone());
-        Ok(Self { base, passwords: Passwords, push, invoker })
+        let app = AppContext::connect(variables, connections).await?;
+        let invoker = AsyncInvoker::connect(&app.aws, tasks);
+        let push = Push::connect(&app.aws, endpoint, app.store.clone());
+        Ok(Self { app, passwords: Passwords, push, invoker })
     }
 }
 
@@ -147,12 +147,12 @@ impl Auth {
     /// The caller, who must be logged in now: an API key does not manage credentials, and a session that was revoked a
     /// moment ago does not, either.
     async fn require_session(&self, request: &Request) -> Result<LoggedIn> {
-        let (caller, user) = self.base.admit_now(request).await?;
+        let (caller, user) = self.app.admit_now(request).await?;
         let Credential::Session(session) = caller.credential else {
             return Err(Error::new(Code::Forbidden, "An API key may not do this; please log in"));
         };
         let logged_in = LoggedIn::new(user, session, caller.token_version);
-        logged_in.ok_or_else(|| Error::from(Refusal::BadToken))
+        logged_in.ok_or_else(|| Error::from(AuthError::BadToken))
     }
 
     /// Has a mail sent by which the user verifies the address. Without it the account is as good: the user can ask again.
@@ -173,7 +173,7 @@ impl Auth {
     async fn mail_token(&self, text: &str, purpose: Purpose) -> Result<PresentedMailToken> {
         let UserSecret { user, hash } =
             UserSecret::parse(MAIL_TOKEN_PREFIX, text).ok_or_else(MailToken::refused)?;
-        let token = self.base.store.get_mail_token(user, &hash, purpose, clock::now()).await?;
+        let token = self.app.store.get_mail_token(user, &hash, purpose, clock::now()).await?;
         Ok(PresentedMailToken { hash, token })
     }
 
@@ -192,15 +192,15 @@ impl Auth {
             address: request.address().to_owned(),
             user_agent: request.user_agent(),
         };
-        let refresh = RefreshToken::first(user, session.id, &self.base.keyring.keys().current)?;
+        let refresh = RefreshToken::first(user, session.id, &self.app.keyring.keys().current)?;
         Ok((NewSession { session, refresh_hash: refresh.hash() }, refresh))
     }
 
     /// The answer that carries a new access token of a session, and the refresh token to come back with.
     fn signed_in(&self, refresh: &RefreshToken, token_version: u64) -> Result<Answer> {
-        let (tokens, session_id) = (&self.base.tokens, refresh.session());
+        let (tokens, session_id) = (&self.app.tokens, refresh.session());
         let claim = Claim { user: refresh.user(), session: session_id, token_version };
-        let key = &self.base.keyring.keys().current;
+        let key = &self.app.keyring.keys().current;
         let access_token = tokens.issue(key, &claim, clock::now(), clock::new_ulid())?;
         Answer::ok(&SignedIn {
             access_token,

@@ -20,9 +20,9 @@ use crate::openapi::Prefer;
 /// What to ask. Other fields, `stream` too, are ignored.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Question, example = json!({"messages": [{"role": "user", "content": "hello"}]}))]
-struct ChatBody {
+struct ChatRequest {
     #[schema(min_items = 1)]
-    messages: Vec<MessageBody>,
+    messages: Vec<QuestionMessage>,
     #[serde(rename = "conversationId")]
     conversation: Option<ConversationId>,
     model: Option<ModelName>,
@@ -36,13 +36,13 @@ struct ChatBody {
 /// A message as a client sends it; its id means something in a stored turn alone, its time nothing.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = QuestionMessage)]
-struct MessageBody {
+struct QuestionMessage {
     id: Option<MessageId>,
     content: Content,
     role: Role,
 }
 
-impl ChatBody {
+impl ChatRequest {
     fn check(&self) -> Result<()> {
         for (place, message) in self.messages.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
             let field = || format!("messages[{place}].content");
@@ -95,7 +95,7 @@ impl ChatBody {
     operation_id = "chat",
     tag = "chat",
     params(Prefer),
-    request_body = ChatBody,
+    request_body = ChatRequest,
     responses(
         (status = 200, description = "The reply.", body = ReplyAnswer<'_>),
         (
@@ -108,8 +108,8 @@ impl ChatBody {
     extensions(("x-codes" = json!([Code::NotFound, Code::ConversationDeleted, Code::MessageExists, Code::ReplyRunning, Code::Conflict, Code::LimitReached, Code::QuotaExceeded, Code::TooManyReplies, Code::UnknownModel, Code::ModelRefused, Code::ContentFiltered, Code::ModelsOff, Code::ModelOverloaded, Code::ModelUnavailable, Code::ModelMisconfigured, Code::EmptyReply, Code::MaxTokensReached, Code::Interrupted, Code::ModelTimeout]))),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
-    let (_, user) = chat.base.admit(request).await?;
-    let body: ChatBody = request.large_json()?;
+    let (_, user) = chat.app.admit(request).await?;
+    let body: ChatRequest = request.large_json()?;
     body.check()?;
     if body.conversation.is_some() {
         return stored::handle(chat, request, &user, body.wish()?).await;

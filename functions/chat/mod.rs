@@ -17,17 +17,17 @@ use shared::models::Models;
 use shared::sockets::Push;
 
 use crate::queries;
-use crate::start::{self, Foundation, StartError};
+use crate::start::{self, AppContext, StartError};
 use utoipa::OpenApi;
 
 /// What this group says of its routes.
 #[derive(OpenApi)]
 #[openapi(paths(complete::handle, stop::handle, models::handle, usage::handle))]
-pub(crate) struct Documented;
+pub(crate) struct ChatApi;
 
 /// What the handlers of this group share.
 pub struct Chat {
-    base: Foundation,
+    app: AppContext,
     models: Models,
     replies: Replies,
     turns: Turns,
@@ -47,16 +47,16 @@ impl Chat {
         let (connections, function) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
-        let base = Foundation::lay(variables, connections).await?;
-        let (store, models) = (base.store.clone(), Box::pin(providers.connect(&base.aws)).await?);
-        let push = Push::connect(&base.aws, endpoint, store.clone());
+        let app = AppContext::connect(variables, connections).await?;
+        let (store, models) = (app.store.clone(), Box::pin(providers.connect(&app.aws)).await?);
+        let push = Push::connect(&app.aws, endpoint, store.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
         Ok(Self {
             replies: Replies::new(store.clone(), push.clone()),
             answers: Answers::new(models.clone(), turns.clone()),
             worker: Worker::new(store, models.clone(), turns.clone(), push),
-            invoker: AsyncInvoker::connect(&base.aws, function),
-            base,
+            invoker: AsyncInvoker::connect(&app.aws, function),
+            app,
             models,
             turns,
         })
@@ -66,7 +66,7 @@ impl Chat {
     async fn hand_over(&self, place: &ReplyPlace) -> Result<()> {
         let handed_over = self.invoker.invoke(&Task::MakeReply { place: place.clone() }).await;
         if handed_over.is_err() {
-            self.base.store.end_unstarted_reply(place, ReplyStatus::Failed, clock::now()).await?;
+            self.app.store.end_unstarted_reply(place, ReplyStatus::Failed, clock::now()).await?;
         }
         handed_over
     }

@@ -29,7 +29,7 @@ struct ModelList<'a> {
     responses((status = 200, description = "The models.", body = ModelList<'_>)),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
-    chat.base.caller(request).await?;
+    chat.app.caller(request).await?;
     let offer = chat.models.offer();
     let mut models: Vec<Entry> = offer.entries().cloned().collect();
     let any_name = models.is_empty();

@@ -31,7 +31,7 @@ struct Stopping<'a> {
     responses((status = 200, description = "It is being stopped, or had ended.", body = Stopping<'_>)),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
-    let caller = chat.base.caller(request).await?;
+    let caller = chat.app.caller(request).await?;
     let absent = || Error::new(Code::NotFound, "Reply not found");
     let conversation = Some(request.path("id", absent)?);
     let wanted = Wanted { user: caller.user, conversation, message: request.path("messageId", absent)? };

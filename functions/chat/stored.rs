@@ -92,7 +92,7 @@ async fn known(chat: &Chat, place: &ReplyPlace, message: Message, deadline: Inst
 
 /// Waits for somebody else to end a reply; after that time, what there is of it.
 async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answer> {
-    let (store, conversation) = (&chat.base.store, place.conversation());
+    let (store, conversation) = (&chat.app.store, place.conversation());
     while Instant::now() < deadline {
         match store.find_reply(place.user, conversation, &place.message, clock::now()).await? {
             Some(FoundReply::Ended(place, message, _)) => return ended(&place, &message),

@@ -19,7 +19,7 @@ const DAYS: u32 = 30;
 #[schema(as = Usage)]
 struct UsageAnswer {
     today: Today,
-    limits: Limits,
+    limits: UsageLimits,
     storage: Storage,
     /// By day, `2026-11-22`.
     daily: BTreeMap<String, Used>,
@@ -46,7 +46,7 @@ struct Today {
 /// What may be used. Null means any number.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UsageLimits)]
-struct Limits {
+struct UsageLimits {
     #[schema(required = true)]
     daily_tokens: Option<u64>,
     #[schema(required = true)]
@@ -100,12 +100,12 @@ impl Used {
     responses((status = 200, description = "The usage.", body = UsageAnswer)),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
-    let (caller, user) = chat.base.admit(request).await?;
+    let (caller, user) = chat.app.admit(request).await?;
     let now = clock::now();
     // What died with its function is not held for ever.
-    chat.base.store.free_abandoned(caller.user, now).await?;
-    let days = chat.base.store.usage_of_user(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
-    let stored = chat.base.store.totals_of_user(caller.user).await?.bytes;
+    chat.app.store.free_abandoned(caller.user, now).await?;
+    let days = chat.app.store.usage_of_user(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
+    let stored = chat.app.store.totals_of_user(caller.user).await?.bytes;
     let mut models: BTreeMap<String, Used> = BTreeMap::new();
     for (model, booked) in days.values().flat_map(|day| &day.models) {
         let used = models.entry(model.clone()).or_default();
@@ -124,12 +124,12 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
             running: today.running,
             resets_in: now.left_of_day(),
         },
-        limits: Limits {
+        limits: UsageLimits {
             daily_tokens: budget.tokens,
             daily_micro_dollars: budget.micro_dollars,
             replies_at_once: budget.replies,
         },
-        storage: Storage { bytes: u64::try_from(stored).unwrap_or_default(), quota: chat.base.quota },
+        storage: Storage { bytes: u64::try_from(stored).unwrap_or_default(), quota: chat.app.quota },
         daily: days.iter().map(|(day, usage)| (day.clone(), Used::on(usage))).collect(),
         models,
     })

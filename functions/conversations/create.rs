@@ -27,11 +27,11 @@ use crate::openapi::IdempotencyKey;
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ConversationExists, Code::ConversationDeleted, Code::NotFound]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     let mut body: NewConversation = request.large_json()?;
     let id = body.id.take().unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
     let (conversation, once) = (body.conversation(id, clock::now())?, request.once()?);
-    match group.base.store.create_conversation(user, &conversation, once.as_ref()).await? {
+    match group.app.store.create_conversation(user, &conversation, once.as_ref()).await? {
         Creation::Now(version) => show_whole(group, user, conversation, &version).await,
         Creation::Before(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
     }

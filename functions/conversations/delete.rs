@@ -30,8 +30,8 @@ struct Deleted {
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let caller = group.base.caller(request).await?;
+    let caller = group.app.caller(request).await?;
     let (id, expected) = (named(request)?, request.expected()?);
-    group.base.store.delete_conversation(caller.user, &id, &expected).await?;
+    group.app.store.delete_conversation(caller.user, &id, &expected).await?;
     Answer::ok(&Deleted { message: "Conversation deleted" })
 }

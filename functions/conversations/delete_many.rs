@@ -19,7 +19,7 @@ const LONGEST_SECONDS: u64 = 15;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = WhichConversations, min_properties = 1, example = json!({"ids": ["travel-plans", "recipes"]}))]
 #[serde(deny_unknown_fields)]
-struct Which {
+struct WhichConversations {
     #[schema(max_items = 1000)]
     ids: Option<Vec<ConversationId>>,
     /// In the place of `ids`; only true means something.
@@ -29,7 +29,7 @@ struct Which {
 /// What was deleted. When `remaining` is true, the same request again goes on.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeletedConversations)]
-struct Deleted {
+struct DeletedConversations {
     /// How many.
     #[schema(example = 2)]
     deleted: usize,
@@ -44,27 +44,27 @@ struct Deleted {
     path = "/api/conversations/delete",
     operation_id = "delete_conversations",
     tag = "conversations",
-    request_body = Which,
-    responses((status = 200, description = "What was deleted.", body = Deleted)),
+    request_body = WhichConversations,
+    responses((status = 200, description = "What was deleted.", body = DeletedConversations)),
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
-    let (store, deadline) = (&group.base.store, clock::now().plus_seconds(LONGEST_SECONDS));
+    let user = group.app.caller(request).await?.user;
+    let (store, deadline) = (&group.app.store, clock::now().plus_seconds(LONGEST_SECONDS));
     let (deleted, remaining) = match request.large_json()? {
-        Which { ids: Some(ids), all: None } => {
+        WhichConversations { ids: Some(ids), all: None } => {
             let ids = distinct(ids)?;
             let (looked_at, deleted) = store.delete_conversations(user, &ids, deadline).await?;
             store.finish_unfinished(user, deadline).await?;
             (deleted, looked_at < ids.len())
         }
-        Which { ids: None, all: Some(true) } => {
+        WhichConversations { ids: None, all: Some(true) } => {
             let (deleted, done) = store.delete_all_conversations(user, deadline).await?;
             (deleted, !done)
         }
         _ => return Err(Error::invalid("The body must have either `ids` or `all`, which must be true")),
     };
-    Answer::ok(&Deleted { deleted, remaining })
+    Answer::ok(&DeletedConversations { deleted, remaining })
 }
 
 fn distinct(ids: Vec<ConversationId>) -> Result<Vec<ConversationId>> {

@@ -37,8 +37,8 @@ struct Fork {
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ConversationExists, Code::ConversationDeleted, Code::ReplyRunning]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
-    let (id, store, once) = (named(request)?, &group.base.store, request.once()?);
+    let user = group.app.caller(request).await?.user;
+    let (id, store, once) = (named(request)?, &group.app.store, request.once()?);
     let fork: Fork = request.json()?;
     if let Some(made) = store.find_made(user, once.as_ref()).await? {
         return show(group, user, &made.parse().map_err(Error::internal)?).await;

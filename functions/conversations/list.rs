@@ -94,7 +94,7 @@ struct List {
     responses((status = 200, description = "The conversations.", body = [ListedAnswer], headers(("Link")))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     let (filter, view) = (filter(request)?, request.query("view")?.unwrap_or(View::Full));
     let limit = request.query::<Limit>("limit")?.map(|Limit(limit)| limit);
     if view == View::Full && limit.is_none_or(|limit| limit > AT_ONCE) {
@@ -135,7 +135,7 @@ async fn page(
     limit: Option<usize>,
 ) -> Result<ListPage> {
     let most = limit.unwrap_or(PAGE);
-    group.base.store.list_filtered(user, filter, list.last.as_ref(), most, LOOKED_AT).await
+    group.app.store.list_filtered(user, filter, list.last.as_ref(), most, LOOKED_AT).await
 }
 
 impl List {
@@ -223,7 +223,7 @@ async fn read_part(
     listed: &Listed,
     most_bytes: usize,
 ) -> Result<Option<ConversationPart>> {
-    match group.base.store.get_part(user, &listed.id, &PartRequest::whole(most_bytes), clock::now()).await {
+    match group.app.store.get_part(user, &listed.id, &PartRequest::whole(most_bytes), clock::now()).await {
         Ok(part) => Ok(Some(part)),
         Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error),

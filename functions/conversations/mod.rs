@@ -23,7 +23,7 @@ use shared::http::{Answer, Group, Parameters, Request};
 use self::parameters::{Branches, ExportFormat, Flag, Limit, Order, View};
 use crate::costs::Accounting;
 use crate::queries;
-use crate::start::{self, Foundation, StartError};
+use crate::start::{self, AppContext, StartError};
 use utoipa::OpenApi;
 
 /// What this group says of its routes.
@@ -49,11 +49,11 @@ use utoipa::OpenApi;
     ),
     components(schemas(Limit, Flag, View, Order, Branches, ExportFormat))
 )]
-pub(crate) struct Documented;
+pub(crate) struct ConversationsApi;
 
 /// What the handlers of this group share.
 pub struct Conversations {
-    base: Foundation,
+    app: AppContext,
     accounting: Accounting,
 }
 
@@ -65,7 +65,7 @@ impl Conversations {
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let accounting = Accounting::of_all(&mut variables);
-        Ok(Self { base: Foundation::lay(variables, String::new()).await?, accounting })
+        Ok(Self { app: AppContext::connect(variables, String::new()).await?, accounting })
     }
 }
 
@@ -77,7 +77,7 @@ impl Group for Conversations {
     async fn route(&self, request: &Request) -> Result<Answer> {
         // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
         let work = Box::pin(self.handle(request));
-        Box::pin(self.accounting.account(&self.base.store, request, work)).await
+        Box::pin(self.accounting.account(&self.app.store, request, work)).await
     }
 }
 
@@ -99,7 +99,7 @@ impl Conversations {
 impl Conversations {
     /// Refuses a read that is large as a rule when its user has no requests left.
     async fn check_reader(&self, request: &Request, user: UserId) -> Result<()> {
-        self.accounting.check_reader(&self.base.store, request, user).await
+        self.accounting.check_reader(&self.app.store, request, user).await
     }
 
     async fn route_further(&self, request: &Request) -> Result<Answer> {

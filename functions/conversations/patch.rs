@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ConversationChange, min_properties = 1, example = json!({"title": "Travel plans", "pinned": true}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Changes {
+struct ConversationChange {
     #[schema(value_type = Option<Title>)]
     title: Option<Visible<Title>>,
     #[serde(default, deserialize_with = "shared::json::given")]
@@ -44,16 +44,24 @@ struct Changes {
     operation_id = "change_conversation",
     tag = "conversations",
     params(ConversationPath, IfMatch),
-    request_body = Changes,
+    request_body = ConversationChange,
     responses((status = 200, description = "The conversation without its messages.", body = ConversationAnswer, headers(("ETag")))),
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
-    let (id, store) = (named(request)?, &group.base.store);
+    let user = group.app.caller(request).await?.user;
+    let (id, store) = (named(request)?, &group.app.store);
     let mut expected = request.expected()?;
-    let Changes { title, system_prompt, model, pinned, archived, tags, folder, current_message_id } =
-        request.large_json()?;
+    let ConversationChange {
+        title,
+        system_prompt,
+        model,
+        pinned,
+        archived,
+        tags,
+        folder,
+        current_message_id,
+    } = request.large_json()?;
     let revised = ConversationUpdate {
         title: title.map(Visible::into_inner),
         system_prompt,

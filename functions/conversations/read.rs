@@ -35,8 +35,8 @@ use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
-    let (id, store) = (named(request)?, &group.base.store);
+    let user = group.app.caller(request).await?.user;
+    let (id, store) = (named(request)?, &group.app.store);
     let all_branches = request.query("branch")? == Some(Branches::All);
     let limit = request.query::<Limit>("messages")?;
     let repeat = repeated(request, &["messages", "branch"])?;
@@ -87,7 +87,7 @@ fn show_part(
 /// A conversation as it is now: the answer to a request that made it before.
 pub(super) async fn show(group: &Conversations, user: UserId, id: &ConversationId) -> Result<Answer> {
     let part =
-        group.base.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
+        group.app.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
     show_part(user, id, part, false, String::new())
 }
 

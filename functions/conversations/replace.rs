@@ -28,14 +28,14 @@ use crate::openapi::{ConversationPath, IfMatch};
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     let (id, expected) = (named(request)?, request.expected()?);
     let body: WholeConversation = request.large_json()?;
     if body.id.as_ref().is_some_and(|in_body| *in_body != id) {
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let replacement = body.replacement(id, clock::now())?;
-    let (store, now) = (&group.base.store, clock::now());
+    let (store, now) = (&group.app.store, clock::now());
     let stored = store.replace_conversation(user, &replacement, &expected, MOST_LISTED_BYTES, now).await?;
     let (conversation, version) = stored;
     show_whole(group, user, conversation, &version).await

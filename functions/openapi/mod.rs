@@ -39,10 +39,10 @@ pub fn document() -> OpenApi {
     let mut document = Studio::openapi();
     for group in [
         crate::site::Documented::openapi(),
-        crate::auth::Documented::openapi(),
-        crate::conversations::Documented::openapi(),
-        crate::chat::Documented::openapi(),
-        crate::stats::Documented::openapi(),
+        crate::auth::AuthApi::openapi(),
+        crate::conversations::ConversationsApi::openapi(),
+        crate::chat::ChatApi::openapi(),
+        crate::stats::StatsApi::openapi(),
     ] {
         document.merge(group);
     }

@@ -25,7 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(8);
 /// What the function is invoked with.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Event {
+enum Invocation {
     /// Something to do.
     Task(Task),
     /// What Lambda tells a failure destination: a task that was not done.
@@ -76,26 +76,28 @@ impl Replies {
     /// When the Lambda Runtime API is out of reach.
     pub async fn serve(self) -> Result<(), StartError> {
         let replies = Arc::new(self);
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| {
             let replies = Arc::clone(&replies);
             async move { replies.perform(event).await }
         }))
         .await
     }
 
-    async fn perform(&self, event: LambdaEvent<Event>) -> Result<(), lambda_runtime::Error> {
+    async fn perform(&self, event: LambdaEvent<Invocation>) -> Result<(), lambda_runtime::Error> {
         let span = tracing::info_span!("task", id = event.context.request_id);
         let deadline = Millis::saturating(event.context.deadline);
         // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
         let done = match &event.payload {
-            Event::Task(Task::MakeReply { place }) => {
+            Invocation::Task(Task::MakeReply { place }) => {
                 Box::pin(self.make_reply(place, time(deadline))).instrument(span).await
             }
-            Event::Task(Task::Greet { connection }) => {
+            Invocation::Task(Task::Greet { connection }) => {
                 Box::pin(greet(&self.store, &self.push, connection)).instrument(span).await
             }
-            Event::Task(Task::Title { place }) => Box::pin(self.titles.give(place)).instrument(span).await,
-            Event::Stranded(stranded) => Box::pin(self.end_stranded(stranded)).instrument(span).await,
+            Invocation::Task(Task::Title { place }) => {
+                Box::pin(self.titles.give(place)).instrument(span).await
+            }
+            Invocation::Stranded(stranded) => Box::pin(self.end_stranded(stranded)).instrument(span).await,
         };
         done.map_err(|error| {
             tracing::error!(?error, "a task failed");

@@ -31,10 +31,10 @@ async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     let bad = || Error::new(Code::Unauthenticated, "Could not validate credentials");
     // A token of the wrong type is a bad token.
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
-    let (store, gate, id) = (&sockets.base.store, &sockets.base.gate, event.connection());
+    let (store, authenticator, id) = (&sockets.app.store, &sockets.app.authenticator, event.connection());
     // For frames that overtake this one: they wait for it from then on.
     let noted = store.note_auth_frame(id, clock::now());
-    let (noted, admitted) = tokio::join!(noted, gate.admit(&frame.token));
+    let (noted, admitted) = tokio::join!(noted, authenticator.admit(&frame.token));
     if let Err(error) = noted {
         tracing::warn!(?error, "an auth frame was not noted");
     }

@@ -84,7 +84,7 @@ async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Re
 async fn hand_over(sockets: &Sockets, event: &Event, place: &ReplyPlace) -> Result<()> {
     let task = Task::MakeReply { place: place.clone() };
     let Err(error) = sockets.invoker.invoke(&task).await else { return Ok(()) };
-    let (store, failed) = (&sockets.base.store, ReplyStatus::Failed);
+    let (store, failed) = (&sockets.app.store, ReplyStatus::Failed);
     if store.end_unstarted_reply(place, failed, clock::now()).await? {
         tracing::error!(?error, "a reply was not handed over");
         let frame =

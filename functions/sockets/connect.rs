@@ -36,19 +36,19 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     let owner = owner(sockets, event).await;
     if !matches!(owner, Ok(Some(_))) {
         // Of nobody, so far: it counts against its network, as a request without a good token does.
-        sockets.base.stranger(event.address()).await?;
+        sockets.app.stranger(event.address()).await?;
     }
     connection.owner = owner?;
     if connection.owner.is_some_and(|owner| !connection.claims_allow(owner.user)) {
         return Err(forbidden());
     }
-    sockets.base.store.create_connection(&connection).await?;
+    sockets.app.store.create_connection(&connection).await?;
     if let Some(owner) = connection.owner {
         // Nothing can be pushed before the connection is open, which it is when this has answered.
         let greet = Task::Greet { connection: connection.id.clone() };
         if let Err(error) = sockets.invoker.invoke(&greet).await {
             // It does not open, so no disconnect will follow.
-            sockets.base.store.delete_connection(&connection.id).await?;
+            sockets.app.store.delete_connection(&connection.id).await?;
             return Err(error);
         }
         close_oldest(sockets, owner).await;
@@ -72,11 +72,11 @@ async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
     if let Some(ticket) = event.query("ticket") {
         let refused = || Error::new(Code::Unauthenticated, "The ticket is not valid");
         let ticket = UserSecret::parse(TICKET_PREFIX, ticket).ok_or_else(refused)?;
-        let owner = sockets.base.store.redeem_ticket(ticket.user, &ticket.hash, clock::now()).await?;
+        let owner = sockets.app.store.redeem_ticket(ticket.user, &ticket.hash, clock::now()).await?;
         return owner.ok_or_else(refused).map(Some);
     }
     let Some(token) = event.query("token") else { return Ok(None) };
-    let (caller, _) = sockets.base.gate.admit(token).await?;
+    let (caller, _) = sockets.app.authenticator.admit(token).await?;
     Ok(Some(caller.into()))
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::Result;
-use shared::auth::{FrameLimiter, Pace, Views};
+use shared::auth::{FrameLimiter, Pace, TtlCache};
 use shared::aws::async_invoke::AsyncInvoker;
 use shared::chat::{Replies, Turns};
 use shared::clock;
@@ -27,7 +27,7 @@ use shared::error::{Code, Error};
 use shared::sockets::{Closing, Push, ServerFrame};
 use tracing::Instrument as _;
 
-use crate::start::{self, Foundation, StartError};
+use crate::start::{self, AppContext, StartError};
 use event::Event;
 use sender::Sender;
 
@@ -36,7 +36,7 @@ const MOST_LIFE_MILLIS: u64 = 2 * 3600 * 1000;
 
 /// What the handlers share.
 pub struct Sockets {
-    base: Foundation,
+    app: AppContext,
     push: Push,
     invoker: AsyncInvoker,
     replies: Replies,
@@ -44,13 +44,13 @@ pub struct Sockets {
     turns: Turns,
     frames: FrameLimiter,
     /// Connections that have an owner, and when the owner's token ends.
-    authenticated: Views<ConnectionId, u64>,
+    authenticated: TtlCache<ConnectionId, u64>,
     /// Connections that had no owner when they were seen.
-    strangers: Views<ConnectionId, ()>,
+    strangers: TtlCache<ConnectionId, ()>,
     /// Networks whose frames have waited often enough for an `auth` frame, each in the second with this number.
-    crowded: Views<Network, u64>,
+    crowded: TtlCache<Network, u64>,
     /// Connections that were closed: what comes of them still is nobody's business.
-    closed: Views<ConnectionId, ()>,
+    closed: TtlCache<ConnectionId, ()>,
 }
 
 impl Sockets {
@@ -66,24 +66,24 @@ impl Sockets {
         let mut allowed_origins = variables.list("ALLOWED_ORIGINS");
         allowed_origins.extend(variables.list("OWN_ORIGINS"));
         let (offer, limits) = (start::offer(&mut variables)?, start::limits(&mut variables));
-        let base = Foundation::lay(variables, connections).await?;
-        let push = Push::connect(&base.aws, endpoint, base.store.clone());
-        let invoker = AsyncInvoker::connect(&base.aws, function);
-        let replies = Replies::new(base.store.clone(), push.clone());
-        let turns = Turns::new(base.store.clone(), offer, limits);
-        let frames = base.frame_limiter();
+        let app = AppContext::connect(variables, connections).await?;
+        let push = Push::connect(&app.aws, endpoint, app.store.clone());
+        let invoker = AsyncInvoker::connect(&app.aws, function);
+        let replies = Replies::new(app.store.clone(), push.clone());
+        let turns = Turns::new(app.store.clone(), offer, limits);
+        let frames = app.frame_limiter();
         Ok(Self {
-            base,
+            app,
             push,
             invoker,
             replies,
             allowed_origins,
             turns,
             frames,
-            authenticated: Views::default(),
-            strangers: Views::default(),
-            crowded: Views::default(),
-            closed: Views::default(),
+            authenticated: TtlCache::default(),
+            strangers: TtlCache::default(),
+            crowded: TtlCache::default(),
+            closed: TtlCache::default(),
         })
     }
 
@@ -133,7 +133,7 @@ impl Sockets {
     }
 
     /// What this instance remembers of the connection: as long as API Gateway lets one live.
-    fn knows<V: Clone>(&self, views: &Views<ConnectionId, V>, event: &Event) -> Option<V> {
+    fn knows<V: Clone>(&self, views: &TtlCache<ConnectionId, V>, event: &Event) -> Option<V> {
         views.recent(event.connection(), clock::now(), MOST_LIFE_MILLIS)
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Sender {
 /// # Errors
 /// [`Code::Unauthenticated`].
 pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Sender>> {
-    let (store, id) = (&sockets.base.store, event.connection());
+    let (store, id) = (&sockets.app.store, event.connection());
     // Where nobody is counted as a stranger any more, it has authenticated meanwhile, or was closed.
     if sockets.knows(&sockets.strangers, event).is_some()
         && let Some(stranger) = store.count_unauthenticated_frame(id).await?
@@ -59,7 +59,7 @@ pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Send
 async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Sender> {
     let now = clock::now();
     if owner.is_valid_at(now) {
-        let user = sockets.base.gate.check_credential(&owner).await?;
+        let user = sockets.app.authenticator.check_credential(&owner).await?;
         sockets.authenticated.remember(event.connection().clone(), owner.token_ends, now);
         return Ok(Sender { owner, user });
     }
@@ -109,7 +109,7 @@ async fn owner_soon(
     event: &Event,
     stranger: UnauthenticatedConnection,
 ) -> Result<Option<Owner>> {
-    let (store, now) = (&sockets.base.store, clock::now());
+    let (store, now) = (&sockets.app.store, clock::now());
     let mut until = match stranger.auth_began {
         Some(began) => after(began, PATIENCE_MILLIS),
         None => {
@@ -140,7 +140,7 @@ async fn may_wait(sockets: &Sockets, event: &Event, now: Millis) -> Result<bool>
         return Ok(false);
     }
     let waits = Requester::Waits(network.clone());
-    let is_few = sockets.base.store.count_requests(&waits, 1, Rate::WAITS, now).await? <= Rate::WAITS.most();
+    let is_few = sockets.app.store.count_requests(&waits, 1, Rate::WAITS, now).await? <= Rate::WAITS.most();
     if !is_few {
         sockets.crowded.remember(network, second, now);
     }

@@ -50,7 +50,7 @@ pub(super) fn average(total: i64, count: i64) -> f64 {
     responses((status = 200, description = "The figures.", body = Basic)),
 )]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
-    let caller = stats.base.caller(request).await?;
-    let totals = stats.base.store.totals_of_user(caller.user).await?;
+    let caller = stats.app.caller(request).await?;
+    let totals = stats.app.store.totals_of_user(caller.user).await?;
     Answer::ok(&Basic::from(&totals))
 }

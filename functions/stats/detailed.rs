@@ -75,9 +75,9 @@ struct Insights {
     responses((status = 200, description = "The figures.", body = Detailed)),
 )]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
-    let caller = stats.base.caller(request).await?;
-    stats.accounting.check_reader(&stats.base.store, request, caller.user).await?;
-    let (store, today) = (&stats.base.store, clock::now().day());
+    let caller = stats.app.caller(request).await?;
+    stats.accounting.check_reader(&stats.app.store, request, caller.user).await?;
+    let (store, today) = (&stats.app.store, clock::now().day());
     let counted = store.statistics_of_user(caller.user, today.minus(29), today);
     let active = store.list_conversations(caller.user, None, ACTIVE);
     let (counted, active) = tokio::try_join!(counted, active)?;

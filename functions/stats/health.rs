@@ -71,7 +71,7 @@ fn recent(stats: &Stats, now: Millis) -> Option<Totals> {
 }
 
 async fn read(stats: &Stats, now: Millis) -> Result<Totals> {
-    let totals = stats.base.store.totals(now).await?;
+    let totals = stats.app.store.totals(now).await?;
     *stats.totals.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { at: now, totals });
     Ok(totals)
 }

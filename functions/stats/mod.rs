@@ -11,17 +11,17 @@ use shared::http::{Answer, Group, Parameters, Request};
 
 use crate::costs::Accounting;
 use crate::queries;
-use crate::start::{self, Foundation, StartError};
+use crate::start::{self, AppContext, StartError};
 use utoipa::OpenApi;
 
 /// What this group says of its routes.
 #[derive(OpenApi)]
 #[openapi(paths(health::handle, basic::handle, detailed::handle))]
-pub(crate) struct Documented;
+pub(crate) struct StatsApi;
 
 /// What the handlers of this group share.
 pub struct Stats {
-    base: Foundation,
+    app: AppContext,
     accounting: Accounting,
     /// The totals as last read, since `/health` is asked often and by anybody.
     totals: Mutex<Option<health::Seen>>,
@@ -35,8 +35,8 @@ impl Stats {
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let accounting = Accounting::of_reads(&mut variables);
-        let base = Foundation::lay(variables, String::new()).await?;
-        Ok(Self { base, accounting, totals: Mutex::default() })
+        let app = AppContext::connect(variables, String::new()).await?;
+        Ok(Self { app, accounting, totals: Mutex::default() })
     }
 }
 
@@ -48,7 +48,7 @@ impl Group for Stats {
     async fn route(&self, request: &Request) -> Result<Answer> {
         // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
         let work = Box::pin(self.handle(request));
-        Box::pin(self.accounting.account(&self.base.store, request, work)).await
+        Box::pin(self.accounting.account(&self.app.store, request, work)).await
     }
 }
 

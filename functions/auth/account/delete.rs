@@ -29,7 +29,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     confirm(auth, user, body.password).await?;
     // First of all, so that the account cannot be nobody's with nobody to clear it away. The task waits for it.
     auth.invoker.invoke(&Task::DeleteAccount { user: user.id }).await?;
-    auth.base.store.begin_account_deletion(&logged_in).await?;
+    auth.app.store.begin_account_deletion(&logged_in).await?;
     auth.push.close_where(user.id, |_| true).await?;
     Answer::ok(&Done { message: "The account is deleted" })
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::Result;
-use shared::auth::Refusal;
+use shared::auth::AuthError;
 use shared::domain::{DisplayName, Email, User, UserId, Username};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
@@ -53,10 +53,10 @@ impl<'a> From<&'a User> for Profile<'a> {
     extensions(("x-codes" = json!([Code::NotFound]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let admitted = auth.base.admit_now(request).await;
+    let admitted = auth.app.admit_now(request).await;
     let (_, user) = admitted.map_err(|refusal| match refusal {
         // Existing clients expect this one route to tell the two apart.
-        Refusal::UserGone => Error::new(Code::NotFound, "User not found"),
+        AuthError::UserGone => Error::new(Code::NotFound, "User not found"),
         other => other.into(),
     })?;
     Answer::ok(&Profile::from(&*user))

@@ -15,7 +15,7 @@ use crate::auth::guess::confirm;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ProfileChange, example = json!({"display_name": "Alice"}))]
 #[serde(deny_unknown_fields)]
-struct Change {
+struct ProfileChange {
     email: Option<Email>,
     /// `null` takes the name away; without the field, it stays.
     #[serde(default, deserialize_with = "present")]
@@ -44,14 +44,14 @@ where
     path = "/api/auth/me",
     operation_id = "change_profile",
     tag = "accounts",
-    request_body = Change,
+    request_body = ProfileChange,
     responses((status = 200, description = "The profile as it is now.", body = Profile<'_>)),
     security(("session" = [])),
     extensions(("x-codes" = json!([Code::EmailTaken, Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    let change: Change = request.json()?;
+    let change: ProfileChange = request.json()?;
     let old = logged_in.user();
     let mut user = old.clone();
     user.email = change.email.unwrap_or(user.email);
@@ -65,7 +65,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
         confirm(auth, old, change.password.ok_or_else(missing)?).await?;
     }
     user.email_verified &= !moved;
-    auth.base.store.change_profile(&logged_in, &user).await?;
+    auth.app.store.change_profile(&logged_in, &user).await?;
     if moved {
         auth.send_verification(user.id).await;
         auth.tell_old_address(old.email.clone(), old.email_verified).await;

@@ -34,7 +34,7 @@ struct Registration {
     extensions(("x-codes" = json!([Code::UsernameTaken, Code::EmailTaken]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.base.visitor(request).await?;
+    auth.app.visitor(request).await?;
     let registration: Registration = request.json()?;
     let Registration { username, email, password } = registration;
     let password = password.of_user(&username, &email, "password")?;
@@ -42,7 +42,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let id = UserId::new(clock::new_ulid());
     let (session, refresh) = auth.new_session(id, request)?;
     let new = NewUser { id, username, email, created_at: clock::now(), password_hash, session };
-    let user = auth.base.store.create_user(new).await?;
+    let user = auth.app.store.create_user(new).await?;
     auth.send_verification(user.id).await;
     auth.signed_in(&refresh, user.token_version)
 }

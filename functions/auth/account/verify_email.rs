@@ -38,8 +38,8 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
         auth.invoker.invoke(&Task::VerifyAddress { user: logged_in.user().id }).await?;
         return Answer::ok(&Done { message: "A mail is on its way" });
     }
-    auth.base.visitor(request).await?;
+    auth.app.visitor(request).await?;
     let presented = auth.mail_token(&body?.token.unwrap_or_default(), Purpose::VerifyAddress).await?;
-    auth.base.store.verify_email(&presented.hash, &presented.token).await?;
+    auth.app.store.verify_email(&presented.hash, &presented.token).await?;
     Answer::ok(&Done { message: "The address is verified" })
 }

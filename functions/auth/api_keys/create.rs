@@ -20,7 +20,7 @@ const MOST_DAYS: u64 = 3650;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewKey)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct KeyRequest {
     #[schema(value_type = KeyName)]
     name: Visible<KeyName>,
     /// Without it, the key does not end by itself.
@@ -33,7 +33,7 @@ struct Wanted {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeKey)]
-struct Made {
+struct CreatedKey {
     /// The key itself.
     #[schema(example = "sk-studio-…")]
     key: String,
@@ -50,14 +50,14 @@ struct Made {
     path = "/api/auth/keys",
     operation_id = "make_key",
     tag = "accounts",
-    request_body = Wanted,
-    responses((status = 200, description = "The key.", body = Made)),
+    request_body = KeyRequest,
+    responses((status = 200, description = "The key.", body = CreatedKey)),
     security(("session" = [])),
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    let wanted: Wanted = request.json()?;
+    let wanted: KeyRequest = request.json()?;
     if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
         return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
     }
@@ -72,6 +72,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
         last_used_at: None,
     };
     let new = NewKey { hash: hash_opaque(&secret), key };
-    auth.base.store.create_key(&logged_in, &new).await?;
-    Answer::ok(&Made { key: secret, shown: new.key.into() })
+    auth.app.store.create_key(&logged_in, &new).await?;
+    Answer::ok(&CreatedKey { key: secret, shown: new.key.into() })
 }

@@ -22,7 +22,7 @@ use crate::auth::{Auth, Done};
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
     let key: KeyId = request.path("id", || Error::new(Code::NotFound, "Key not found"))?;
-    auth.base.store.delete_key(&logged_in, key).await?;
+    auth.app.store.delete_key(&logged_in, key).await?;
     auth.push.close_where(logged_in.user().id, |credential| credential == Credential::Key(key)).await?;
     Answer::ok(&Done { message: "Key deleted" })
 }

@@ -53,6 +53,6 @@ impl From<ApiKey> for KeyAnswer {
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    let keys = auth.base.store.list_keys(logged_in.user()).await?;
+    let keys = auth.app.store.list_keys(logged_in.user()).await?;
     Answer::ok(&keys.into_iter().map(KeyAnswer::from).collect::<Vec<_>>())
 }

@@ -14,7 +14,7 @@ use crate::auth::{Auth, Done};
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PasswordChange, example = json!({"old_password": "a long enough passphrase", "new_password": "another long passphrase"}))]
 #[serde(deny_unknown_fields)]
-struct Change {
+struct PasswordChange {
     #[schema(format = Password, example = "a long enough passphrase")]
     old_password: String,
     new_password: NewPassword,
@@ -28,19 +28,19 @@ struct Change {
     path = "/api/auth/password",
     operation_id = "change_password",
     tag = "accounts",
-    request_body = Change,
+    request_body = PasswordChange,
     responses((status = 200, description = "The password is changed.", body = Done)),
     security(("session" = [])),
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    let change: Change = request.json()?;
+    let change: PasswordChange = request.json()?;
     let (user, kept) = (logged_in.user(), logged_in.session());
     confirm(auth, user, change.old_password).await?;
     let password = change.new_password.of_user(&user.username, &user.email, "new_password")?;
     let hash = auth.passwords.hash(password).await?;
-    auth.base.store.change_password(&logged_in, &hash).await?;
+    auth.app.store.change_password(&logged_in, &hash).await?;
     let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
     auth.push.close_where(user.id, others).await?;
     Answer::ok(&Done { message: "Password changed" })

@@ -29,7 +29,7 @@ struct Forgot {
     security(),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.base.visitor(request).await?;
+    auth.app.visitor(request).await?;
     let forgot: Forgot = request.json()?;
     auth.invoker.invoke(&Task::ForgotPassword { email: forgot.email }).await?;
     Answer::ok(&Done { message: "If the address is known, a mail is on its way" })

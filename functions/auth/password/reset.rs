@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::{NewPassword, Refusal, hash_opaque};
+use shared::auth::{AuthError, NewPassword, hash_opaque};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use shared::store::Purpose;
@@ -32,14 +32,14 @@ struct Reset {
     extensions(("x-codes" = json!([Code::Unauthenticated]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.base.visitor(request).await?;
+    auth.app.visitor(request).await?;
     let reset: Reset = request.json()?;
     let PresentedMailToken { hash, token } = auth.mail_token(&reset.token, Purpose::ResetPassword).await?;
-    let user = auth.base.store.find_user(token.user).await?.ok_or_else(|| Error::from(Refusal::UserGone))?;
+    let user = auth.app.store.find_user(token.user).await?.ok_or_else(|| Error::from(AuthError::UserGone))?;
     token.check_password(&hash_opaque(&user.password_hash))?;
     let password = reset.new_password.of_user(&user.username, &user.email, "new_password")?;
     let password_hash = auth.passwords.hash(password).await?;
-    auth.base.store.reset_password(&hash, &token, &user, &password_hash).await?;
+    auth.app.store.reset_password(&hash, &token, &user, &password_hash).await?;
     auth.push.close_where(user.id, |_| true).await?;
     Answer::ok(&Done { message: "Password changed; please log in" })
 }

@@ -22,7 +22,7 @@ use crate::auth::{Auth, Done};
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
     let session: SessionId = request.path("id", || Error::new(Code::NotFound, "Session not found"))?;
-    auth.base.store.end_own_session(&logged_in, session).await?;
+    auth.app.store.end_own_session(&logged_in, session).await?;
     auth.close_session(logged_in.user().id, session).await?;
     Answer::ok(&Done { message: "Session ended" })
 }

@@ -40,7 +40,7 @@ struct SessionAnswer {
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    let sessions = auth.base.store.list_sessions(logged_in.user(), clock::now()).await?;
+    let sessions = auth.app.store.list_sessions(logged_in.user(), clock::now()).await?;
     let sessions = sessions.into_iter().map(|session| SessionAnswer {
         id: session.id,
         created_at: session.created_at.to_string(),

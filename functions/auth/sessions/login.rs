@@ -44,7 +44,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let Presented { login, password, code } = match presented(request) {
         Ok(presented) => presented,
         Err(error) => {
-            auth.base.visitor(request).await?;
+            auth.app.visitor(request).await?;
             return Err(error);
         }
     };
@@ -71,7 +71,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let stronger_hash = if outdated { Some(auth.passwords.hash(password).await?) } else { None };
     let (session, refresh) = auth.new_session(user.id, request)?;
     let proof = CredentialProof { stronger_hash, second_factor };
-    let begun = auth.base.store.create_session(&user, &session, &proof).await?;
+    let begun = auth.app.store.create_session(&user, &session, &proof).await?;
     for ended in begun.ended {
         auth.close_session(user.id, ended).await?;
     }

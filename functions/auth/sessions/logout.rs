@@ -18,7 +18,7 @@ use crate::auth::{Auth, Done};
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    auth.base.store.end_own_session(&logged_in, logged_in.session()).await?;
+    auth.app.store.end_own_session(&logged_in, logged_in.session()).await?;
     auth.close_session(logged_in.user().id, logged_in.session()).await?;
     Answer::ok(&Done { message: "Logged out" })
 }

@@ -19,7 +19,7 @@ use crate::auth::{Auth, Done};
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
-    auth.base.store.end_all_sessions(&logged_in).await?;
+    auth.app.store.end_all_sessions(&logged_in).await?;
     let of_session = |credential| matches!(credential, Credential::Session(_));
     auth.push.close_where(logged_in.user().id, of_session).await?;
     Answer::ok(&Done { message: "Logged out everywhere" })

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::auth::{Keys, RefreshToken};
+use shared::auth::{RefreshToken, SigningKeys};
 use shared::clock;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
@@ -34,22 +34,22 @@ struct Refresh {
     extensions(("x-codes" = json!([Code::Unauthenticated]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.base.visitor(request).await?;
+    auth.app.visitor(request).await?;
     let refresh: Refresh = request.json()?;
     let key_id = RefreshToken::key_id(&refresh.refresh_token).ok_or_else(refused)?;
-    let keys = auth.base.keyring.keys_with(key_id).await;
+    let keys = auth.app.keyring.keys_with(key_id).await;
     let presented = RefreshToken::parse(&refresh.refresh_token, &keys).ok_or_else(refused)?;
     let successor = rotate(auth, &presented, &keys).await?;
     let (user, session) = (presented.user(), presented.session());
-    let store = &auth.base.store;
+    let store = &auth.app.store;
     let user =
         store.find_user(user).await?.filter(|user| user.sessions.contains(&session)).ok_or_else(refused)?;
     auth.signed_in(&successor, user.token_version)
 }
 
 /// The token that takes the place of `presented`. A session whose token was used before ends.
-async fn rotate(auth: &Auth, presented: &RefreshToken, keys: &Keys) -> Result<RefreshToken> {
-    let (store, user, session) = (&auth.base.store, presented.user(), presented.session());
+async fn rotate(auth: &Auth, presented: &RefreshToken, keys: &SigningKeys) -> Result<RefreshToken> {
+    let (store, user, session) = (&auth.app.store, presented.user(), presented.session());
     let successor = presented.successor(&keys.current);
     let (hash, next) = (presented.hash(), successor.hash());
     match store.rotate_refresh_token(user, session, &hash, &next, clock::now()).await? {

@@ -32,9 +32,9 @@ struct Ticket {
     responses((status = 200, description = "The ticket.", body = Ticket)),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    let caller = auth.base.caller(request).await?;
+    let caller = auth.app.caller(request).await?;
     let (secret, ticket) = UserSecret::new(TICKET_PREFIX, caller.user)?;
     let ends = clock::now().plus_seconds(GOOD_FOR_SECONDS);
-    auth.base.store.create_ticket(&secret.hash, caller.into(), ends).await?;
+    auth.app.store.create_ticket(&secret.hash, caller.into(), ends).await?;
     Answer::ok(&Ticket { ticket, expires_in: GOOD_FOR_SECONDS })
 }

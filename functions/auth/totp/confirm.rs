@@ -46,7 +46,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let step = matching_step(secret, &body.code, clock::now());
     let step = step.ok_or_else(|| Error::new(Code::Forbidden, "The code is wrong"))?;
     let (recovery_codes, hashes) = new_recovery_codes()?.into_iter().unzip();
-    auth.base.store.confirm_totp(&logged_in, secret, step, hashes).await?;
+    auth.app.store.confirm_totp(&logged_in, secret, step, hashes).await?;
     confirmation.was_right().await?;
     Answer::ok(&Confirmed { recovery_codes })
 }

@@ -26,6 +26,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let body: WithPassword = request.json()?;
     let user = logged_in.user();
     confirm(auth, user, body.password).await?;
-    auth.base.store.delete_totp(&logged_in).await?;
+    auth.app.store.delete_totp(&logged_in).await?;
     Answer::ok(&Done { message: "The second factor is off" })
 }

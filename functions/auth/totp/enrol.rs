@@ -50,6 +50,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
         return Err(Error::new(Code::Conflict, "There is a second factor already"));
     }
     let secret = new_totp_secret()?;
-    auth.base.store.enrol_totp(&logged_in, &secret).await?;
+    auth.app.store.enrol_totp(&logged_in, &secret).await?;
     Answer::ok(&Enrolled { uri: totp_address(&user.username, &secret), secret })
 }

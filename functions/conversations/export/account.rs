@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 /// One part of what is stored about a user.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccountPart)]
-struct Part {
+struct AccountPart {
     /// Always `ai-chat-studio/account/1`.
     #[schema(example = "ai-chat-studio/account/1")]
     format: &'static str,
@@ -33,9 +33,9 @@ struct Part {
 }
 
 /// Where it goes on: behind a record, or in the conversations.
-enum Place {
+enum AccountPosition {
     UserRecords(Option<String>),
-    Conversations(all::Place),
+    Conversations(all::ExportPosition),
 }
 
 /// Export everything stored about the user
@@ -48,39 +48,39 @@ enum Place {
     operation_id = "export_account",
     tag = "accounts",
     params(Cursor),
-    responses((status = 200, description = "What is stored.", body = Part, headers(("Link")))),
+    responses((status = 200, description = "What is stored.", body = AccountPart, headers(("Link")))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let caller = group.base.caller(request).await?;
+    let caller = group.app.caller(request).await?;
     let user = caller.user;
     group.check_reader(request, user).await?;
     let scope = format!("account {user}");
-    let (mut records, mut from) = (Vec::new(), all::Place::default());
-    match request.cursor(&scope)?.unwrap_or(Place::UserRecords(None)) {
-        Place::UserRecords(after) => {
-            let page = group.base.store.list_records(user, after).await?;
+    let (mut records, mut from) = (Vec::new(), all::ExportPosition::default());
+    match request.cursor(&scope)?.unwrap_or(AccountPosition::UserRecords(None)) {
+        AccountPosition::UserRecords(after) => {
+            let page = group.app.store.list_records(user, after).await?;
             records = page.records;
             if let Credential::Key(_) = caller.credential {
                 // It does not list them by their own routes either.
                 records.retain(|record| !["session", "key"].map(Some).contains(&record["kind"].as_str()));
             }
             if let Some(next) = page.next {
-                return answer(records, Vec::new(), &scope, Some(Place::UserRecords(Some(next))));
+                return answer(records, Vec::new(), &scope, Some(AccountPosition::UserRecords(Some(next))));
             }
         }
-        Place::Conversations(place) => from = place,
+        AccountPosition::Conversations(place) => from = place,
     }
     let (conversations, next) = all::collect(group, user, from).await?;
-    answer(records, conversations, &scope, next.map(Place::Conversations))
+    answer(records, conversations, &scope, next.map(AccountPosition::Conversations))
 }
 
 fn answer(
     records: Vec<Value>,
     conversations: Vec<Box<RawValue>>,
     scope: &str,
-    next: Option<Place>,
+    next: Option<AccountPosition>,
 ) -> Result<Answer> {
-    let answer = Answer::ok(&Part { format: "ai-chat-studio/account/1", records, conversations })?;
+    let answer = Answer::ok(&AccountPart { format: "ai-chat-studio/account/1", records, conversations })?;
     Ok(match next {
         Some(next) => {
             answer.with_next_page(&format!("/api/auth/me/export?cursor={}", cursor::seal(scope, &next)))
@@ -89,7 +89,7 @@ fn answer(
     })
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AccountPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserRecords(after) => write!(f, "r{}", after.as_deref().unwrap_or_default()),
@@ -98,7 +98,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for AccountPosition {
     type Err = RuleBroken;
 
     fn from_str(text: &str) -> Result<Self, RuleBroken> {

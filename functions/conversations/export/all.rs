@@ -30,7 +30,7 @@ const PAGE: usize = 50;
     responses((status = 200, description = "The conversations.", body = Archive, headers(("Link")))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     group.check_reader(request, user).await?;
     let scope = format!("export {user}");
     let at = request.cursor(&scope)?.unwrap_or_default();
@@ -46,12 +46,12 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
 pub(super) async fn collect(
     group: &Conversations,
     user: UserId,
-    mut at: Place,
-) -> Result<(Vec<Box<RawValue>>, Option<Place>)> {
+    mut at: ExportPosition,
+) -> Result<(Vec<Box<RawValue>>, Option<ExportPosition>)> {
     let (mut conversations, mut bytes) = (Vec::new(), 0);
     loop {
         let page =
-            group.base.store.list_filtered(user, &Filter::default(), at.after.as_ref(), PAGE, PAGE).await?;
+            group.app.store.list_filtered(user, &Filter::default(), at.after.as_ref(), PAGE, PAGE).await?;
         for listed in page.conversations {
             let part = match part(group, user, &listed.id, at.within.take(), true).await {
                 Ok(part) => part,
@@ -84,12 +84,12 @@ pub(super) async fn collect(
 
 /// Where an export of everything goes on: behind a conversation of the list, and, of the next one, behind a message.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct ExportPosition {
     after: Option<ListPlace>,
     within: Option<MessagePlace>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ExportPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(within) = &self.within {
             write!(f, "{within}")?;
@@ -99,7 +99,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for ExportPosition {
     type Err = RuleBroken;
 
     fn from_str(text: &str) -> Result<Self, RuleBroken> {

@@ -57,7 +57,7 @@ impl Archive {
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     group.check_reader(request, user).await?;
     let id = named(request)?;
     let format = request.query("format")?.unwrap_or(ExportFormat::Json);
@@ -94,9 +94,9 @@ pub(super) async fn part(
 ) -> Result<ConversationPart> {
     let wanted =
         PartRequest { newest: false, after, all_branches, most: usize::MAX, most_bytes: MOST_BYTES / 2 };
-    let mut part = group.base.store.get_part(user, id, &wanted, clock::now()).await?;
+    let mut part = group.app.store.get_part(user, id, &wanted, clock::now()).await?;
     if all_branches {
-        group.base.store.find_parents(user, &mut part).await?;
+        group.app.store.find_parents(user, &mut part).await?;
     }
     Ok(part)
 }

@@ -37,7 +37,7 @@ pub(in crate::conversations) struct ChatgptConversation {
 }
 
 #[derive(Deserialize)]
-struct Conversation<'a> {
+struct ChatgptEntry<'a> {
     #[serde(default, deserialize_with = "lenient")]
     conversation_id: Option<ConversationId>,
     #[serde(default, deserialize_with = "lenient")]
@@ -60,7 +60,7 @@ struct Conversation<'a> {
 
 /// The conversation of an entry. `now` is its time if it tells none.
 pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
-    let entry: Conversation<'_> = json::parse_part(SUBJECT, text)?;
+    let entry: ChatgptEntry<'_> = json::parse_part(SUBJECT, text)?;
     let created_at = entry.create_time.map_or(now, |time| time.0);
     let tree = Tree { field: "mapping", nodes: entry.mapping.0, current: entry.current_node, created_at };
     let (messages, current) = tree.messages()?;
@@ -86,9 +86,9 @@ struct Mapping<'a>(Vec<Node<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Nodes;
+        struct MappingVisitor;
 
-        impl<'de> Visitor<'de> for Nodes {
+        impl<'de> Visitor<'de> for MappingVisitor {
             type Value = Mapping<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,7 +110,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
             }
         }
 
-        deserializer.deserialize_map(Nodes)
+        deserializer.deserialize_map(MappingVisitor)
     }
 }
 

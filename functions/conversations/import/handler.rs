@@ -11,7 +11,7 @@ use shared::http::{Answer, Request};
 use shared::store::ImportOutcome;
 use utoipa::ToSchema;
 
-use super::{ChatgptConversation, Entries, Entry, OpenWebUiChat, imported};
+use super::{ChatgptConversation, Entries, ImportedConversation, OpenWebUiChat, imported};
 use crate::conversations::Conversations;
 
 /// The HTTP API gives up after 30 s, and what is begun by then needs a moment to end.
@@ -70,7 +70,7 @@ struct ImportedExport {
 #[serde(untagged)]
 #[expect(dead_code, reason = "as above")]
 enum ImportedEntry {
-    Ours(Entry),
+    Ours(ImportedConversation),
     Chatgpt(ChatgptConversation),
     OpenWebUi(OpenWebUiChat),
 }
@@ -89,7 +89,7 @@ enum ImportedEntry {
     extensions(("x-codes" = json!([Code::QuotaExceeded]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     let entries = Entries::of(request.json_file()?)?;
     let deadline = clock::now().plus_seconds(LONGEST_SECONDS);
     let mut report = Report::default();
@@ -150,5 +150,5 @@ async fn import(
     deadline: Millis,
 ) -> Result<ImportOutcome> {
     let imported = imported(entry, clock::now())?;
-    group.base.store.import_conversation(user, &imported, deadline).await
+    group.app.store.import_conversation(user, &imported, deadline).await
 }

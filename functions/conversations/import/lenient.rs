@@ -34,9 +34,9 @@ pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrow;
+        struct TextVisitor;
 
-        impl<'de> Visitor<'de> for Borrow {
+        impl<'de> Visitor<'de> for TextVisitor {
             type Value = Text<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +52,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
         }
 
-        deserializer.deserialize_str(Borrow)
+        deserializer.deserialize_str(TextVisitor)
     }
 }
 
@@ -89,15 +89,15 @@ impl<'de> Deserialize<'de> for Time {
 /// When a text is no text, as one with half of a surrogate pair.
 pub(super) fn text_of(raw: &RawValue) -> serde_json::Result<String> {
     #[derive(Deserialize)]
-    struct Part<'a> {
+    struct TextPart<'a> {
         #[serde(borrow)]
         text: Option<&'a RawValue>,
     }
 
     match raw.get().bytes().next() {
         Some(b'"') => serde_json::from_str(raw.get()),
-        Some(b'{') => match serde_json::from_str::<Part<'_>>(raw.get()) {
-            Ok(Part { text: Some(text) }) if text.get().starts_with('"') => text_of(text),
+        Some(b'{') => match serde_json::from_str::<TextPart<'_>>(raw.get()) {
+            Ok(TextPart { text: Some(text) }) if text.get().starts_with('"') => text_of(text),
             _ => Ok(String::new()),
         },
         Some(b'[') => {

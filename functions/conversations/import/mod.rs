@@ -3,16 +3,16 @@
 mod chatgpt;
 mod citations;
 mod entries;
-mod entry;
 pub(super) mod handler;
 mod lenient;
 mod open_webui;
+mod own_export;
 mod tree;
 
 pub(super) use chatgpt::ChatgptConversation;
 pub(super) use entries::Entries;
-pub(super) use entry::Entry;
 pub(super) use open_webui::OpenWebUiChat;
+pub(super) use own_export::ImportedConversation;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -28,7 +28,7 @@ const SUBJECT: &str = "The entry";
 
 /// What an entry has tells whose it is.
 #[derive(Deserialize)]
-struct Fields {
+struct FormatMarkers {
     mapping: Option<IgnoredAny>,
     chat: Option<IgnoredAny>,
     history: Option<IgnoredAny>,
@@ -45,13 +45,13 @@ pub(super) fn imported(entry: &[u8], now: Millis) -> Result<Imported> {
     if !text.starts_with(b"{") {
         return Err(Error::invalid(format!("{SUBJECT} must be an object")));
     }
-    let fields: Fields = json::parse_part(SUBJECT, text)?;
-    if fields.mapping.is_some() {
+    let markers: FormatMarkers = json::parse_part(SUBJECT, text)?;
+    if markers.mapping.is_some() {
         chatgpt::imported(text, now)
-    } else if fields.chat.is_some() || fields.history.is_some() {
+    } else if markers.chat.is_some() || markers.history.is_some() {
         open_webui::imported(text, now)
     } else {
-        json::parse_part::<Entry>(SUBJECT, text)?.imported(now)
+        json::parse_part::<ImportedConversation>(SUBJECT, text)?.imported(now)
     }
 }
 

@@ -37,7 +37,7 @@ pub(in crate::conversations) struct OpenWebUiChat {
 }
 
 #[derive(Deserialize)]
-struct Entry<'a> {
+struct WebUiEntry<'a> {
     #[serde(default, deserialize_with = "lenient")]
     id: Option<ConversationId>,
     #[serde(default, borrow, deserialize_with = "lenient")]
@@ -53,17 +53,17 @@ struct Entry<'a> {
     #[serde(default, deserialize_with = "lenient")]
     pinned: Option<bool>,
     #[serde(default, borrow, deserialize_with = "lenient")]
-    meta: Option<Meta<'a>>,
+    meta: Option<WebUiMeta<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Meta<'a> {
+struct WebUiMeta<'a> {
     #[serde(default, borrow, deserialize_with = "lenient")]
     tags: Option<Vec<Text<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct Chat<'a> {
+struct WebUiChat<'a> {
     #[serde(default, borrow, deserialize_with = "lenient")]
     title: Option<Text<'a>>,
     #[serde(default, borrow, deserialize_with = "lenient")]
@@ -80,8 +80,8 @@ struct Chat<'a> {
 
 /// The conversation of an entry. `now` is its time if it tells none.
 pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
-    let entry: Entry<'_> = json::parse_part(SUBJECT, text)?;
-    let chat: Chat<'_> = match entry.chat {
+    let entry: WebUiEntry<'_> = json::parse_part(SUBJECT, text)?;
+    let chat: WebUiChat<'_> = match entry.chat {
         Some(chat) if chat.get().starts_with('{') => json::parse_part("The chat", chat.get().as_bytes())?,
         Some(_) => return Err(Error::invalid_field("chat", "must be an object")),
         None => json::parse_part(SUBJECT, text)?,
@@ -114,7 +114,7 @@ pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
 }
 
 /// Those tags that can be ours.
-fn tags(meta: Option<Meta<'_>>) -> Tags {
+fn tags(meta: Option<WebUiMeta<'_>>) -> Tags {
     let mut tags: Vec<Tag> = Vec::new();
     for tag in meta.and_then(|meta| meta.tags).unwrap_or_default() {
         if let Ok(tag) = tag.0.parse::<Tag>()
@@ -128,11 +128,12 @@ fn tags(meta: Option<Meta<'_>>) -> Tags {
     Tags::try_from(tags).unwrap_or_default()
 }
 
-impl<'a> Chat<'a> {
+impl<'a> WebUiChat<'a> {
     /// The tree, or where that says nothing the list.
     fn tree(&self, created_at: Millis) -> Result<Tree<'a>> {
         if let Some(history) = self.history.filter(|history| history.get().starts_with('{')) {
-            let History { messages, current } = json::parse_part("The history", history.get().as_bytes())?;
+            let WebUiHistory { messages, current } =
+                json::parse_part("The history", history.get().as_bytes())?;
             let nodes = messages.map_or_else(Vec::new, |messages| messages.0);
             if nodes.iter().any(|node| node.said.is_some()) {
                 return Ok(Tree { field: "chat.history.messages", nodes, current, created_at });
@@ -140,7 +141,9 @@ impl<'a> Chat<'a> {
         }
         let list = self.messages.filter(|messages| messages.get().starts_with('['));
         let nodes = match list {
-            Some(list) => json::parse_part::<Nodes<'_>>("The list of messages", list.get().as_bytes())?.0,
+            Some(list) => {
+                json::parse_part::<WebUiNodes<'_>>("The list of messages", list.get().as_bytes())?.0
+            }
             None => Vec::new(),
         };
         // The last of the list is the last of the current branch.
@@ -150,22 +153,22 @@ impl<'a> Chat<'a> {
 }
 
 #[derive(Deserialize)]
-struct History<'a> {
+struct WebUiHistory<'a> {
     #[serde(default, borrow)]
-    messages: Option<Nodes<'a>>,
+    messages: Option<WebUiNodes<'a>>,
     #[serde(default, borrow, rename = "currentId", deserialize_with = "lenient")]
     current: Option<Text<'a>>,
 }
 
 /// Messages by their ids, or in a list, where one follows the one before it unless it says otherwise.
-struct Nodes<'a>(Vec<Node<'a>>);
+struct WebUiNodes<'a>(Vec<Node<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for WebUiNodes<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Messages;
+        struct NodesVisitor;
 
-        impl<'de> Visitor<'de> for Messages {
-            type Value = Nodes<'de>;
+        impl<'de> Visitor<'de> for NodesVisitor {
+            type Value = WebUiNodes<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object or a list")
@@ -177,7 +180,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
                     let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
                     nodes.push(Node { name, parent: fields.parent, children: fields.children, said });
                 }
-                Ok(Nodes(nodes))
+                Ok(WebUiNodes(nodes))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
@@ -191,11 +194,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
                     before = Some(name.clone());
                     nodes.push(Node { name, parent, children: None, said });
                 }
-                Ok(Nodes(nodes))
+                Ok(WebUiNodes(nodes))
             }
         }
 
-        deserializer.deserialize_any(Messages)
+        deserializer.deserialize_any(NodesVisitor)
     }
 }
 
@@ -204,7 +207,7 @@ fn unreadable<E: serde::de::Error>(place: usize) -> E {
 }
 
 #[derive(Default, Deserialize)]
-struct Fields<'a> {
+struct WebUiMessage<'a> {
     #[serde(default, borrow, deserialize_with = "lenient")]
     id: Option<Text<'a>>,
     #[serde(default, borrow, rename = "parentId", deserialize_with = "lenient")]
@@ -221,8 +224,8 @@ struct Fields<'a> {
     timestamp: Option<Time>,
 }
 
-fn read(message: &RawValue) -> serde_json::Result<(Fields<'_>, Option<Box<Said>>)> {
-    let fields: Fields<'_> = fields(Some(message))?;
+fn read(message: &RawValue) -> serde_json::Result<(WebUiMessage<'_>, Option<Box<Said>>)> {
+    let fields: WebUiMessage<'_> = fields(Some(message))?;
     let is = |role: &Role| fields.role.as_ref().is_some_and(|it| it.0 == role.as_str());
     let role = Role::ALL.into_iter().find(is);
     let text = fields.content.map(text_of).transpose()?.unwrap_or_default();

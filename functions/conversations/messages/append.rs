@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewMessage, example = json!({"role": "user", "content": "Where shall we go?"}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Message {
+struct MessageToAppend {
     id: Option<MessageId>,
     content: Content,
     role: Role,
@@ -39,15 +39,15 @@ struct Message {
     operation_id = "append_message",
     tag = "conversations",
     params(ConversationPath, IfMatch, IdempotencyKey),
-    request_body = Message,
+    request_body = MessageToAppend,
     responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::MessageExists, Code::Conflict]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
-    let (id, store, now) = (named(request)?, &group.base.store, clock::now());
+    let user = group.app.caller(request).await?.user;
+    let (id, store, now) = (named(request)?, &group.app.store, clock::now());
     let (expected, once) = (request.expected()?, request.once()?);
-    let body: Message = request.large_json()?;
+    let body: MessageToAppend = request.large_json()?;
     if body.role != Role::Assistant {
         body.content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
     }

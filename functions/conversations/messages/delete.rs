@@ -31,8 +31,8 @@ struct Deleted {
     extensions(("x-codes" = json!([Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     let (id, message, expected) = (named(request)?, named_message(request)?, request.expected()?);
-    let version = group.base.store.delete_message(user, &id, &message, &expected, clock::now()).await?;
+    let version = group.app.store.delete_message(user, &id, &message, &expected, clock::now()).await?;
     Ok(Answer::ok(&Deleted { message: "Message deleted" })?.with_version(&version))
 }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = MessageChange, min_properties = 1, example = json!({"content": "Where do we go?"}))]
 #[serde(deny_unknown_fields)]
-struct Changes {
+struct MessageChange {
     content: Option<Content>,
     #[serde(default, deserialize_with = "given")]
     tokens: Option<Option<TokenCount>>,
@@ -35,19 +35,19 @@ struct Changes {
     operation_id = "change_message",
     tag = "conversations",
     params(MessagePath, IfMatch),
-    request_body = Changes,
+    request_body = MessageChange,
     responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
+    let user = group.app.caller(request).await?.user;
     let (id, message, expected) = (named(request)?, named_message(request)?, request.expected()?);
-    let Changes { content, tokens, model } = request.large_json()?;
+    let MessageChange { content, tokens, model } = request.large_json()?;
     if content.is_none() && tokens.is_none() && model.is_none() {
         return Err(Error::invalid("The body must have at least one field to change"));
     }
     let revised = MessageUpdate { content, tokens, model };
-    let store = &group.base.store;
+    let store = &group.app.store;
     let (shown, version) =
         store.revise_message(user, &id, &message, &revised, &expected, clock::now()).await?;
     Ok(Answer::ok(&MessageAnswer::from(shown))?.with_version(&version))

@@ -32,8 +32,8 @@ const PAGE: usize = 50;
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
-    let user = group.base.caller(request).await?.user;
-    let (id, store) = (named(request)?, &group.base.store);
+    let user = group.app.caller(request).await?.user;
+    let (id, store) = (named(request)?, &group.app.store);
     let newest = request.query("order")? == Some(Order::Newest);
     let repeat = repeated(request, &["limit", "order", "branch"])?;
     let scope = format!("messages {user} {id} {repeat}");

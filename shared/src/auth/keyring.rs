@@ -50,7 +50,7 @@ impl TryFrom<String> for SecretKey {
 
 /// What follows from one secret: a key of its own for each use.
 #[derive(Clone)]
-pub struct Key {
+pub struct SigningKey {
     pub(super) id: String,
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
@@ -58,7 +58,7 @@ pub struct Key {
     pub(super) successors: hmac::Key,
 }
 
-impl Key {
+impl SigningKey {
     /// The key that follows from `secret`.
     #[must_use]
     pub fn new(secret: &SecretKey) -> Self {
@@ -90,32 +90,32 @@ fn key_id(secret: &str) -> String {
 
 /// The keys that count: the one that signs, and the one before.
 #[derive(Clone)]
-pub struct Keys {
+pub struct SigningKeys {
     /// What is issued from now on is signed with it.
-    pub current: Key,
-    previous: Option<Key>,
+    pub current: SigningKey,
+    previous: Option<SigningKey>,
 }
 
-impl Keys {
-    /// Keys of these secrets.
+impl SigningKeys {
+    /// SigningKeys of these secrets.
     ///
     /// # Errors
     /// When the current secret is a bad one.
     pub fn new(versions: Versions) -> Result<Self, &'static str> {
-        let current = Key::new(&SecretKey::try_from(versions.current)?);
+        let current = SigningKey::new(&SecretKey::try_from(versions.current)?);
         // A bad one that has just been replaced is no reason to stop.
         let previous = versions.previous.and_then(|secret| SecretKey::try_from(secret).ok());
-        Ok(Self { current, previous: previous.as_ref().map(Key::new) })
+        Ok(Self { current, previous: previous.as_ref().map(SigningKey::new) })
     }
 
     /// The key with this name.
     #[must_use]
-    pub fn find(&self, id: &str) -> Option<&Key> {
+    pub fn find(&self, id: &str) -> Option<&SigningKey> {
         self.all().find(|key| key.id == id)
     }
 
     /// All, the current one first.
-    pub fn all(&self) -> impl Iterator<Item = &Key> {
+    pub fn all(&self) -> impl Iterator<Item = &SigningKey> {
         [Some(&self.current), self.previous.as_ref()].into_iter().flatten()
     }
 }
@@ -124,7 +124,7 @@ impl Keys {
 pub struct Keyring {
     secrets: Secrets,
     arn: String,
-    keys: RwLock<Arc<Keys>>,
+    keys: RwLock<Arc<SigningKeys>>,
     looked_at: Mutex<Option<Millis>>,
 }
 
@@ -140,12 +140,12 @@ impl Keyring {
 
     /// The keys as last read.
     #[must_use]
-    pub fn keys(&self) -> Arc<Keys> {
+    pub fn keys(&self) -> Arc<SigningKeys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The keys, both read again if there is none with this name, at most once a minute.
-    pub async fn keys_with(&self, id: &str) -> Arc<Keys> {
+    pub async fn keys_with(&self, id: &str) -> Arc<SigningKeys> {
         let known = self.keys();
         if known.find(id).is_some() {
             return known;
@@ -168,8 +168,8 @@ impl Keyring {
     }
 }
 
-fn keys(versions: Versions) -> Result<Keys> {
-    Keys::new(versions).map_err(|problem| Error::internal(format!("the signing secret {problem}")))
+fn keys(versions: Versions) -> Result<SigningKeys> {
+    SigningKeys::new(versions).map_err(|problem| Error::internal(format!("the signing secret {problem}")))
 }
 
 #[cfg(test)]
@@ -194,13 +194,13 @@ mod tests {
     #[test]
     fn after_a_rotation_both_keys_are_found_and_the_new_one_signs() {
         let (old, new) = ("4f1d0f0c9e8b7a6d5c4b3a29181706f5", "5f1d0f0c9e8b7a6d5c4b3a29181706f5");
-        let before = Keys::new(Versions { current: old.to_owned(), previous: None }).ok().unwrap();
+        let before = SigningKeys::new(Versions { current: old.to_owned(), previous: None }).ok().unwrap();
         let after = Versions { current: new.to_owned(), previous: Some(old.to_owned()) };
-        let after = Keys::new(after).ok().unwrap();
+        let after = SigningKeys::new(after).ok().unwrap();
         assert!(after.find(before.current.id()).is_some());
         assert_ne!(after.current.id(), before.current.id());
         assert!(before.find(after.current.id()).is_none());
         let worse = Versions { current: "short".to_owned(), previous: None };
-        assert!(Keys::new(worse).is_err());
+        assert!(SigningKeys::new(worse).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Who somebody is: passwords, access tokens, and the gate that every authenticated request passes.
 
+mod authenticator;
 mod frame_limiter;
-mod gate;
 mod keyring;
 mod limiter;
 mod opaque;
@@ -9,16 +9,16 @@ mod passwords;
 mod refresh;
 mod tokens;
 mod totp;
-mod views;
+mod ttl_cache;
 mod well_known;
 
+pub use authenticator::{API_KEY_PREFIX, AuthError, Authenticator, Caller};
 pub use frame_limiter::{FrameLimiter, Pace};
-pub use gate::{API_KEY_PREFIX, Caller, Gate, Refusal};
-pub use keyring::{Key, Keyring, Keys, SecretKey};
+pub use keyring::{Keyring, SecretKey, SigningKey, SigningKeys};
 pub use limiter::{CountedGuess, Limiter, check_allowance};
 pub use opaque::{TICKET_PREFIX, UserSecret, hash_opaque, new_opaque};
 pub use passwords::{NewPassword, Password, Passwords};
 pub use refresh::RefreshToken;
 pub use tokens::{Claim, Claims, Tokens};
 pub use totp::{matching_step, new_recovery_codes, new_totp_secret, second_factor, totp_address};
-pub use views::Views;
+pub use ttl_cache::TtlCache;

@@ -6,7 +6,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-use super::{Key, Keys, hash_opaque};
+use super::{SigningKey, SigningKeys, hash_opaque};
 use crate::domain::{SessionId, UserId};
 use crate::error::{Error, Result};
 
@@ -29,13 +29,13 @@ impl RefreshToken {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn first(user: UserId, session: SessionId, key: &Key) -> Result<Self> {
+    pub fn first(user: UserId, session: SessionId, key: &SigningKey) -> Result<Self> {
         let mut secret = [0; SECRET_BYTES];
         rand::fill(&mut secret).map_err(Error::internal)?;
         Ok(Self::new(user, session, secret, key))
     }
 
-    fn new(user: UserId, session: SessionId, secret: [u8; SECRET_BYTES], key: &Key) -> Self {
+    fn new(user: UserId, session: SessionId, secret: [u8; SECRET_BYTES], key: &SigningKey) -> Self {
         let untagged = format!("{}.{user}.{session}.{}", key.id, BASE64.encode(secret));
         let tag = hmac::sign(&key.tags, untagged.as_bytes());
         Self { user, session, secret, text: format!("{PREFIX}{untagged}.{}", BASE64.encode(tag)) }
@@ -49,7 +49,7 @@ impl RefreshToken {
 
     /// The token that `text` is, if we issued it with one of these keys.
     #[must_use]
-    pub fn parse(text: &str, keys: &Keys) -> Option<Self> {
+    pub fn parse(text: &str, keys: &SigningKeys) -> Option<Self> {
         let key = keys.find(Self::key_id(text)?)?;
         let (untagged, tag) = text.strip_prefix(PREFIX)?.rsplit_once('.')?;
         hmac::verify(&key.tags, untagged.as_bytes(), &BASE64.decode(tag).ok()?).ok()?;
@@ -61,7 +61,7 @@ impl RefreshToken {
 
     /// The token that takes this one's place: with one key, always the same.
     #[must_use]
-    pub fn successor(&self, key: &Key) -> Self {
+    pub fn successor(&self, key: &SigningKey) -> Self {
         let tag = hmac::sign(&key.successors, self.text.as_bytes());
         let mut secret = [0; SECRET_BYTES];
         for (byte, of_tag) in secret.iter_mut().zip(tag.as_ref()) {
@@ -101,14 +101,14 @@ mod tests {
     use crate::aws::secrets::Versions;
     use ulid::Ulid;
 
-    fn token(keys: &Keys) -> RefreshToken {
+    fn token(keys: &SigningKeys) -> RefreshToken {
         let (user, session) = (UserId::new(Ulid::from_parts(1, 1)), SessionId::new(Ulid::from_parts(2, 2)));
         RefreshToken::first(user, session, &keys.current).unwrap()
     }
 
-    fn keys(current: &str, previous: Option<&str>) -> Keys {
+    fn keys(current: &str, previous: Option<&str>) -> SigningKeys {
         let previous = previous.map(str::to_owned);
-        Keys::new(Versions { current: current.to_owned(), previous }).ok().unwrap()
+        SigningKeys::new(Versions { current: current.to_owned(), previous }).ok().unwrap()
     }
 
     const OURS: &str = "0123456789abcdef0123456789ABCDEF";

@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::Key;
+use super::SigningKey;
 use crate::domain::{Millis, SessionId, UserId};
 use crate::error::{Error, Result};
 
@@ -75,7 +75,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Only when the cryptography library fails.
-    pub fn issue(&self, key: &Key, claim: &Claim, now: Millis, id: Ulid) -> Result<String> {
+    pub fn issue(&self, key: &SigningKey, claim: &Claim, now: Millis, id: Ulid) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -104,7 +104,7 @@ impl Tokens {
 
     /// What `token` says, when it is signed with `key`, whole, and in its time.
     #[must_use]
-    pub fn verify(&self, key: &Key, token: &str, now: Millis) -> Option<Claims> {
+    pub fn verify(&self, key: &SigningKey, token: &str, now: Millis) -> Option<Claims> {
         if token.len() > LONGEST {
             return None;
         }
@@ -133,8 +133,8 @@ mod tests {
         Tokens::new(30)
     }
 
-    fn key() -> Key {
-        Key::new(&SecretKey::try_from(SECRET.to_owned()).unwrap())
+    fn key() -> SigningKey {
+        SigningKey::new(&SecretKey::try_from(SECRET.to_owned()).unwrap())
     }
 
     fn header() -> Value {

@@ -18,10 +18,10 @@ use super::made_up_id;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ImportedConversation)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::conversations) struct Entry {
+pub(in crate::conversations) struct ImportedConversation {
     id: Option<ConversationId>,
     title: Title,
-    messages: Vec<EntryMessage>,
+    messages: Vec<ImportedMessage>,
     created_at: Option<Millis>,
     updated_at: Option<Millis>,
     model: Option<ModelName>,
@@ -36,7 +36,7 @@ pub(in crate::conversations) struct Entry {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ImportedMessage)]
 #[serde(rename_all = "camelCase")]
-struct EntryMessage {
+struct ImportedMessage {
     id: Option<MessageId>,
     content: Content,
     role: Role,
@@ -49,7 +49,7 @@ struct EntryMessage {
     parent_id: Option<Option<MessageId>>,
 }
 
-impl Entry {
+impl ImportedConversation {
     /// The conversation. What is left out is made up, always the same for the same messages.
     pub(super) fn imported(self, now: Millis) -> Result<Imported> {
         let created_at = self.created_at.unwrap_or(now);
@@ -85,7 +85,7 @@ impl Entry {
     }
 }
 
-impl EntryMessage {
+impl ImportedMessage {
     fn message(self, number: usize, created_at: Millis) -> Result<(Message, Option<Option<MessageId>>)> {
         let id = match self.id {
             Some(id) => id,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::Result;
 use shared::auth::{
-    Caller, CountedGuess, FrameLimiter, Gate, Keyring, Limiter, Refusal, Tokens, check_allowance,
+    AuthError, Authenticator, Caller, CountedGuess, FrameLimiter, Keyring, Limiter, Tokens, check_allowance,
 };
 use shared::aws::secrets::Secrets;
 use shared::aws::{self, SdkConfig};
@@ -119,7 +119,7 @@ impl Providers {
 }
 
 /// What every function starts with that knows callers.
-pub struct Foundation {
+pub struct AppContext {
     /// Both tables.
     pub store: Store,
     /// Issues and verifies tokens.
@@ -127,7 +127,7 @@ pub struct Foundation {
     /// The keys that sign tokens.
     pub keyring: Arc<Keyring>,
     /// Lets callers in.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// Counts requests.
     pub limiter: Limiter,
     /// How many requests anybody may make.
@@ -138,12 +138,12 @@ pub struct Foundation {
     pub aws: SdkConfig,
 }
 
-impl Foundation {
+impl AppContext {
     /// Reads what is common and connects. A function that keeps no connections has no `connections_table`.
     ///
     /// # Errors
     /// Every variable that is missing or bad, those read before too; a signing secret that is bad or out of reach.
-    pub async fn lay(mut variables: Variables, connections_table: String) -> Result<Self, StartError> {
+    pub async fn connect(mut variables: Variables, connections_table: String) -> Result<Self, StartError> {
         let (studio_table, secret) = (variables.text("STUDIO_TABLE"), variables.text("SECRET_KEY_ARN"));
         let tokens = Tokens::new(variables.parsed_or("ACCESS_TOKEN_EXPIRE_MINUTES", 30));
         let rate =
@@ -153,9 +153,9 @@ impl Foundation {
         variables.done(Some(()))?;
         let store = Store::connect(&aws, studio_table, connections_table).with_quota(quota);
         let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
-        let gate = Gate::new(tokens.clone(), Arc::clone(&keyring), store.clone());
+        let authenticator = Authenticator::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);
-        Ok(Self { store, tokens, keyring, gate, limiter, rate, quota, aws })
+        Ok(Self { store, tokens, keyring, authenticator, limiter, rate, quota, aws })
     }
 
     /// Counts the frames of connections, in proportion to the limit on requests.
@@ -177,23 +177,23 @@ impl Foundation {
     /// The caller, with the user as seen in the last four seconds, and with the reason when there is none.
     ///
     /// # Errors
-    /// See [`Refusal`].
-    pub async fn admit(&self, request: &Request) -> Result<(Caller, Arc<User>), Refusal> {
+    /// See [`AuthError`].
+    pub async fn admit(&self, request: &Request) -> Result<(Caller, Arc<User>), AuthError> {
         let admitted = match request.bearer() {
-            Ok(token) => self.gate.admit(token).await,
-            Err(error) => Err(Refusal::Failed(error)),
+            Ok(token) => self.authenticator.admit(token).await,
+            Err(error) => Err(AuthError::Failed(error)),
         };
         self.counted(request, admitted).await
     }
 
-    /// The caller, with the user as read for this request: [`Gate::admit_now`].
+    /// The caller, with the user as read for this request: [`Authenticator::admit_now`].
     ///
     /// # Errors
-    /// See [`Refusal`].
-    pub async fn admit_now(&self, request: &Request) -> Result<(Caller, Arc<User>), Refusal> {
+    /// See [`AuthError`].
+    pub async fn admit_now(&self, request: &Request) -> Result<(Caller, Arc<User>), AuthError> {
         let admitted = match request.bearer() {
-            Ok(token) => self.gate.admit_now(token).await,
-            Err(error) => Err(Refusal::Failed(error)),
+            Ok(token) => self.authenticator.admit_now(token).await,
+            Err(error) => Err(AuthError::Failed(error)),
         };
         self.counted(request, admitted).await
     }
@@ -202,17 +202,17 @@ impl Foundation {
     async fn counted(
         &self,
         request: &Request,
-        admitted: Result<(Caller, Arc<User>), Refusal>,
-    ) -> Result<(Caller, Arc<User>), Refusal> {
+        admitted: Result<(Caller, Arc<User>), AuthError>,
+    ) -> Result<(Caller, Arc<User>), AuthError> {
         if let Ok((caller, _)) = &admitted {
             Costs::are_of(caller.user);
         }
         match &admitted {
             Ok((caller, _)) if request.is_write() => {
-                self.count(request, &Requester::User(caller.user)).await.map_err(Refusal::Failed)?;
+                self.count(request, &Requester::User(caller.user)).await.map_err(AuthError::Failed)?;
             }
             Ok(_) => {}
-            Err(_) => self.visitor(request).await.map_err(Refusal::Failed)?,
+            Err(_) => self.visitor(request).await.map_err(AuthError::Failed)?,
         }
         admitted
     }

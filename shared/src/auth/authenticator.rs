@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Claims, Keyring, Tokens, Views, hash_opaque};
+use super::{Claims, Keyring, Tokens, TtlCache, hash_opaque};
 use crate::clock;
 use crate::domain::{Credential, KeyId, Millis, Owner, User, UserId};
 use crate::error::{Code, Error, Result};
@@ -43,7 +43,7 @@ impl From<Caller> for Owner {
 
 /// Why a token does not count.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum AuthError {
     /// It is not ours, damaged, over, or was revoked.
     BadToken,
     /// It was good, but its user is gone.
@@ -52,40 +52,40 @@ pub enum Refusal {
     Failed(Error),
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<AuthError> for Error {
+    fn from(refusal: AuthError) -> Self {
         match refusal {
-            Refusal::BadToken | Refusal::UserGone => {
+            AuthError::BadToken | AuthError::UserGone => {
                 Self::new(Code::Unauthenticated, "Could not validate credentials")
             }
-            Refusal::Failed(error) => error,
+            AuthError::Failed(error) => error,
         }
     }
 }
 
 /// Lets callers in whose token or key counts.
-pub struct Gate {
+pub struct Authenticator {
     tokens: Tokens,
     keyring: Arc<Keyring>,
     store: Store,
-    users: Views<UserId, Arc<User>>,
-    keys: Views<String, KeyOwner>,
-    touched: Views<KeyId, ()>,
+    users: TtlCache<UserId, Arc<User>>,
+    keys: TtlCache<String, KeyOwner>,
+    touched: TtlCache<KeyId, ()>,
 }
 
-impl Gate {
+impl Authenticator {
     /// A gate for tokens of `tokens` signed with keys of `keyring`, and users of `store`.
     #[must_use]
     pub fn new(tokens: Tokens, keyring: Arc<Keyring>, store: Store) -> Self {
-        let (users, keys, touched) = (Views::default(), Views::default(), Views::default());
+        let (users, keys, touched) = (TtlCache::default(), TtlCache::default(), TtlCache::default());
         Self { tokens, keyring, store, users, keys, touched }
     }
 
     /// The caller who holds `token`, an access token or an API key, and the user as seen in the last four seconds.
     ///
     /// # Errors
-    /// See [`Refusal`].
-    pub async fn admit(&self, token: &str) -> Result<(Caller, Arc<User>), Refusal> {
+    /// See [`AuthError`].
+    pub async fn admit(&self, token: &str) -> Result<(Caller, Arc<User>), AuthError> {
         let now = clock::now();
         let caller = self.caller(token, now).await?;
         let user = self.user_with(caller.user, caller.credential, caller.token_version, now).await?;
@@ -96,22 +96,22 @@ impl Gate {
     /// refused, which [`Self::admit`] may do up to four seconds late.
     ///
     /// # Errors
-    /// See [`Refusal`].
-    pub async fn admit_now(&self, token: &str) -> Result<(Caller, Arc<User>), Refusal> {
+    /// See [`AuthError`].
+    pub async fn admit_now(&self, token: &str) -> Result<(Caller, Arc<User>), AuthError> {
         let now = clock::now();
         let caller = self.caller(token, now).await?;
         let user = self.read_user(caller.user, now).await?;
         if !user.has(caller.credential, caller.token_version) {
-            return Err(Refusal::BadToken);
+            return Err(AuthError::BadToken);
         }
         Ok((caller, user))
     }
 
-    async fn caller(&self, token: &str, now: Millis) -> Result<Caller, Refusal> {
+    async fn caller(&self, token: &str, now: Millis) -> Result<Caller, AuthError> {
         if token.starts_with(API_KEY_PREFIX) {
             return self.owner_of_key(token, now).await;
         }
-        let claims = self.verify(token, now).await.ok_or(Refusal::BadToken)?;
+        let claims = self.verify(token, now).await.ok_or(AuthError::BadToken)?;
         Ok(Caller {
             user: claims.sub,
             credential: Credential::Session(claims.sid),
@@ -126,23 +126,23 @@ impl Gate {
         self.tokens.verify(keys.find(&key_id)?, token, now)
     }
 
-    async fn owner_of_key(&self, secret: &str, now: Millis) -> Result<Caller, Refusal> {
+    async fn owner_of_key(&self, secret: &str, now: Millis) -> Result<Caller, AuthError> {
         let hash = hash_opaque(secret);
         let found = match self.keys.recent(&hash, now, TRUSTED_MILLIS) {
             Some(known) => known,
             None => {
-                let found = self.store.find_key_owner(&hash).await.map_err(Refusal::Failed)?;
-                let found = found.ok_or(Refusal::BadToken)?;
+                let found = self.store.find_key_owner(&hash).await.map_err(AuthError::Failed)?;
+                let found = found.ok_or(AuthError::BadToken)?;
                 self.keys.remember(hash, found, now);
                 found
             }
         };
         if found.expires_at.is_some_and(|end| end <= now) {
-            return Err(Refusal::BadToken);
+            return Err(AuthError::BadToken);
         }
         if self.touched.recent(&found.key, now, TOUCHED_SECONDS * 1000).is_none() {
             self.touched.remember(found.key, (), now);
-            self.store.touch_key(found.user, found.key, now).await.map_err(Refusal::Failed)?;
+            self.store.touch_key(found.user, found.key, now).await.map_err(AuthError::Failed)?;
         }
         Ok(Caller {
             user: found.user,
@@ -156,8 +156,8 @@ impl Gate {
     /// Makes sure that what a connection was authenticated by still counts, and gives its user.
     ///
     /// # Errors
-    /// See [`Refusal`].
-    pub async fn check_credential(&self, owner: &Owner) -> Result<Arc<User>, Refusal> {
+    /// See [`AuthError`].
+    pub async fn check_credential(&self, owner: &Owner) -> Result<Arc<User>, AuthError> {
         self.user_with(owner.user, owner.credential, owner.token_version, clock::now()).await
     }
 
@@ -167,18 +167,18 @@ impl Gate {
         credential: Credential,
         token_version: u64,
         now: Millis,
-    ) -> Result<Arc<User>, Refusal> {
+    ) -> Result<Arc<User>, AuthError> {
         let counts = |user: &Arc<User>| user.has(credential, token_version);
         // A session younger than the view is not in it, so a view can only admit: to refuse takes a look.
         if let Some(user) = self.users.recent(&id, now, TRUSTED_MILLIS).filter(counts) {
             return Ok(user);
         }
         let user = self.read_user(id, now).await?;
-        Some(user).filter(counts).ok_or(Refusal::BadToken)
+        Some(user).filter(counts).ok_or(AuthError::BadToken)
     }
 
-    async fn read_user(&self, id: UserId, now: Millis) -> Result<Arc<User>, Refusal> {
-        let user = self.store.find_user(id).await.map_err(Refusal::Failed)?.ok_or(Refusal::UserGone)?;
+    async fn read_user(&self, id: UserId, now: Millis) -> Result<Arc<User>, AuthError> {
+        let user = self.store.find_user(id).await.map_err(AuthError::Failed)?.ok_or(AuthError::UserGone)?;
         let user = Arc::new(user);
         self.users.remember(id, Arc::clone(&user), now);
         Ok(user)

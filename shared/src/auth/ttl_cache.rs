@@ -10,15 +10,15 @@ use crate::domain::Millis;
 const REMEMBERED: usize = 1000;
 
 /// Values as they were seen, each with when that was.
-pub struct Views<K, V>(Mutex<HashMap<K, (Millis, V)>>);
+pub struct TtlCache<K, V>(Mutex<HashMap<K, (Millis, V)>>);
 
-impl<K, V> Default for Views<K, V> {
+impl<K, V> Default for TtlCache<K, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Eq + Hash, V: Clone> Views<K, V> {
+impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
     /// What was seen under `key` in the last `trusted_millis` before `now`.
     pub fn recent(&self, key: &K, now: Millis, trusted_millis: u64) -> Option<V> {
         let views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
