@@ -1,4 +1,4 @@
-//! The AsyncAPI document: servers, the one channel, a message for each frame, and who sends which.
+//! The AsyncAPI document: the servers, the channel, a message for each type of frame, and the operations.
 
 use serde_json::{Map, Value, json};
 
@@ -6,18 +6,18 @@ use super::frames::{self, Asked, Frame};
 use super::schemas::Schemas;
 
 const DESCRIPTION: &str = "\
-Chat with AI models, in as many windows of a user as there are: each is a WebSocket. Frames are JSON texts, each with a `type`; \
-fields that are not known are ignored, both ways. Everything about a reply goes to all windows of its user, but `chat_accepted` \
-and refusals, which go to the one that asked.
+Chat with AI models over a WebSocket. A user can have several connections at a time. Frames are JSON texts with a `type`. Both \
+sides ignore unknown fields. All frames about a reply go to all connections of its user, except `chat_accepted` and refusals, \
+which go to the connection that asked.
 
-A reply begins with `chat_accepted`, comes in `chat_chunk` frames whose `seq` counts from 0 without a gap, and ends with \
-`chat_complete` or `chat_error`, which carry all of its text as stored. A window that missed something gets a `chat_snapshot`, by \
-itself or when it sends `resume`. A text of more than 23 KB comes in several frames, all but the last as `chat_snapshot`, with \
-`part` (from 0) and `parts`; put together they are the `content`.
+A reply begins with `chat_accepted`. Its text follows in `chat_chunk` frames, whose `seq` counts from 0 without gaps. It ends \
+with `chat_complete` or `chat_error`, which contain the whole stored text. A connection that missed frames receives a \
+`chat_snapshot`, on its own or after it sends `resume`. A text of more than 23 KB is split into several frames, all but the last \
+of type `chat_snapshot`, with `part` (from 0) and `parts`. Joined in order, they are the `content`.
 
-From a browser, a page may connect if its origin is among the allowed ones.";
+A page in a browser may connect if its origin is allowed (`ALLOWED_ORIGINS`).";
 
-/// The document.
+/// Makes the document.
 pub(super) fn document() -> Value {
     let mut schemas = Schemas::default();
     let (asked, sent) = (frames::from_clients(&mut schemas), frames::from_server(&mut schemas));
@@ -60,14 +60,14 @@ fn message(frame: &Frame) -> Value {
 
 fn servers() -> Value {
     json!({
-        "local": {"host": "127.0.0.1:8000", "protocol": "ws", "description": "What `cargo run` starts."},
+        "local": {"host": "127.0.0.1:8000", "protocol": "ws", "description": "The studio that `cargo run` starts."},
         "cloud": {
             "host": "{api}.execute-api.{region}.amazonaws.com",
             "protocol": "wss",
-            "description": "A deployed stack: its output `WebSocketUrl` names it.",
+            "description": "A deployed stack. The output `WebSocketUrl` of the stack contains the address.",
             "variables": {
                 "api": {"description": "The id of the WebSocket API.", "examples": ["abcdef1234"]},
-                "region": {"description": "Where the stack is.", "default": "us-east-1"},
+                "region": {"description": "The region of the stack.", "default": "us-east-1"},
             },
         },
     })
@@ -78,23 +78,24 @@ fn channel(messages: &Map<String, Value>) -> Value {
     let query = json!({
         "type": "object",
         "properties": {
-            "ticket": text("From `POST /api/auth/ws-ticket`: good once, for 30 s. The best way, since addresses end up in logs."),
-            "token": text("An access token, or an API key."),
-            "user_id": text("Only this user's credentials authenticate the connection, which opens with any text. Locally, `/ws/{user_id}` says the same."),
+            "ticket": text("A ticket from `POST /api/auth/ws-ticket`, valid once and for 30 s. Prefer it to `token`, because addresses appear in logs."),
+            "token": text("An access token or an API key."),
+            "user_id": text("The id of a user. Only credentials of this user then authenticate the connection. In the local studio, `/ws/{user_id}` has the same meaning."),
         },
     });
     json!({
         "address": "/ws",
-        "title": "A window of a user",
-        "description": "Authenticated by `ticket` or `token` in the address (`auth_success` then comes by itself), or by a first \
-            frame `auth`. A bad credential in the address is refused with 401, a foreign origin or another user's address with 403, \
-            and too many connects with 429. Until it is authenticated, every other frame is answered with `error`.",
+        "title": "A connection of a user",
+        "description": "Authenticate with `ticket` or `token` in the address (the server then sends `auth_success`), or with `auth` as \
+            the first frame. A connect is refused with 401 if the credential in the address is invalid, with 403 if the origin is not \
+            allowed or the address names another user, and with 429 if there are too many connects. Until the connection is \
+            authenticated, the answer to every other frame is `error`.",
         "messages": messages,
         "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
     })
 }
 
-/// Each frame of a client with its answers, and what comes unasked.
+/// An operation for each frame of a client, with its answers, and for the frames that the server sends on its own.
 fn operations(asked: &[Asked]) -> Value {
     let studio = json!({"$ref": "#/channels/studio"});
     let named = |kinds: &[&str]| {
@@ -112,14 +113,14 @@ fn operations(asked: &[Asked]) -> Value {
         operations.insert(frame.kind.clone(), operation);
     }
     let pushed: [(&str, &str, &[&str]); 4] = [
-        ("greet", "After a connect with a credential in its address.", &["auth_success"]),
+        ("greet", "Confirms a connect with a credential in its address.", &["auth_success"]),
         (
             "tell",
-            "What becomes of a reply, in all windows of its user.",
+            "Reports the progress of a reply to all connections of its user.",
             &["chat_chunk", "chat_reasoning", "chat_snapshot", "chat_complete", "chat_error", "chat_title"],
         ),
-        ("show", "What the user's other windows do.", &["user_typing", "user_disconnected"]),
-        ("refuse", "A frame that cannot be taken, whatever its type.", &["error"]),
+        ("show", "Reports what the user does on other connections.", &["user_typing", "user_disconnected"]),
+        ("refuse", "Refuses a frame of any type.", &["error"]),
     ];
     for (name, summary, kinds) in pushed {
         let operation =
@@ -129,35 +130,34 @@ fn operations(asked: &[Asked]) -> Value {
     Value::Object(operations)
 }
 
-/// How connections end.
+/// The codes with which connections close.
 fn closing() -> Value {
     json!([
-        {"code": 1000, "when": "By the studio: after `auth_failed`; when the session or the key that opened the window has ended; when an \
-            eleventh window takes the place of the oldest, which is told `too_many_connections`; when a token has ended and no other came \
-            within 60 s; when a window sends twice as many frames as it may."},
-        {"code": 1001, "when": "By the gateway: nothing came or went for 10 minutes, or the connection is 2 hours old. Connect again, and \
+        {"code": 1000, "when": "The studio closes a connection after `auth_failed`; when its session or API key has ended; when the user opens \
+            an eleventh connection (the oldest one receives `too_many_connections`); when its token has expired and no new one arrived \
+            within 60 s; and when it sends twice as many frames as it may."},
+        {"code": 1001, "when": "API Gateway closes a connection that was idle for 10 minutes or is 2 hours old. Connect again and send \
             `resume`."},
-        {"code": 1003, "when": "A binary frame came."},
-        {"code": 1009, "when": "A frame or a message was too large for the gateway."},
+        {"code": 1003, "when": "The client sent a binary frame."},
+        {"code": 1009, "when": "A frame or a message was too large for API Gateway."},
     ])
 }
 
 fn limits() -> Value {
     json!([
-        {"what": "a client's frame", "limit": "30 KB; beyond 32 KB the connection closes. `POST /api/chat` with `Prefer: respond-async` takes \
-            longer texts"},
-        {"what": "what a user says", "limit": "65,536 characters, within that"},
-        {"what": "frames of a connection", "limit": "60 in 60 s, unless set otherwise; then they are refused with `rate_limited`"},
-        {"what": "windows of a user", "limit": "10"},
-        {"what": "replies of a user at a time", "limit": "3, unless set otherwise"},
-        {"what": "a reply", "limit": "256 KB, or 15 minutes"},
-        {"what": "a connection", "limit": "10 minutes idle, 2 hours in all"},
+        {"what": "frame of a client", "limit": "30 KB; a frame of more than 32 KB closes the connection. Send longer texts with \
+            `POST /api/chat` and `Prefer: respond-async`"},
+        {"what": "message of a user", "limit": "65,536 characters, within the limit of a frame"},
+        {"what": "frames of a connection", "limit": "60 in 60 s by default; further frames are refused with `rate_limited`"},
+        {"what": "connections of a user", "limit": "10"},
+        {"what": "replies of a user at a time", "limit": "3 by default"},
+        {"what": "reply", "limit": "256 KB and 15 minutes"},
+        {"what": "connection", "limit": "10 minutes idle, 2 hours in total"},
     ])
 }
 
-/// Every frame is in an operation.
 #[test]
-fn every_frame_is_sent_by_somebody() {
+fn every_frame_belongs_to_an_operation() {
     let document = document();
     let operations = document["operations"].to_string();
     for kind in document["components"]["messages"].as_object().unwrap().keys() {

@@ -1,4 +1,4 @@
-//! What the types of frames do not say: what each is good for, and how it looks.
+//! Describes the frames: what each is for, how the server answers it, and an example.
 
 use serde_json::{Value, json};
 use shared::sockets::ServerFrame;
@@ -6,7 +6,7 @@ use shared::sockets::frame::{AboutReply, Auth, Chat, Regenerate, Typing};
 
 use super::schemas::{Schemas, without_null};
 
-/// A frame of the protocol.
+/// A type of frame.
 pub(super) struct Frame {
     pub(super) kind: String,
     pub(super) description: String,
@@ -14,57 +14,57 @@ pub(super) struct Frame {
     pub(super) example: Value,
 }
 
-/// A frame that clients send, and those that answer it.
+/// A type of frame that clients send, with the types that answer it.
 pub(super) struct Asked {
     pub(super) frame: Frame,
     pub(super) answers: &'static [&'static str],
 }
 
-/// What each frame that clients send is good for, and which answer it.
+/// The types of frames that clients send, each with its purpose and the types that answer it.
 const ASKED: [(&str, &str, &[&str]); 7] = [
     (
         "auth",
-        "The connection is this user's. Needed unless the address carried a ticket or a token; sent again, with a new token of \
-         the same user, before the old one ends.",
+        "Authenticates the connection. Not needed if the address contained a ticket or a token. Send it again with a new token \
+         of the same user before the old token expires.",
         &["auth_success", "auth_failed"],
     ),
-    ("ping", "Asks for a `pong`, which also keeps the connection from being idle.", &["pong", "error"]),
+    ("ping", "Asks for a `pong`. Also keeps an idle connection open.", &["pong", "error"]),
     (
         "chat",
-        "A turn. With `conversationId` it is stored there (a conversation that is not there is created), and the same `id` \
-         again gets the same reply; without it, the turn appears in no list.",
+        "Asks the model. With `conversationId`, the turn is stored in that conversation, which is created if it does not exist, \
+         and a repeated `id` gets the same reply. Without `conversationId`, the turn is in no conversation.",
         &["chat_accepted", "chat_error", "error"],
     ),
     (
         "stop",
-        "Stops a reply. What had come of it is kept, and `chat_complete` says `stopped`.",
+        "Stops a reply. The text so far is kept, and `chat_complete` has the status `stopped`.",
         &["chat_complete", "chat_error", "error"],
     ),
     (
         "regenerate",
-        "Another reply beside this one, on a branch of its own, which becomes the current one. It may be asked of another \
-         `model`, and with another `temperature` or `max_tokens`.",
+        "Asks for another reply to the same message, on a new branch, which becomes the current one. Another `model`, \
+         `temperature` or `max_tokens` can be given.",
         &["chat_accepted", "chat_error", "error"],
     ),
     (
         "resume",
-        "After a reconnect, or a gap in `seq`: what there is of a reply, and then the rest.",
+        "Asks for the text of a reply so far, and for its further frames. Send it after a reconnect or a gap in `seq`.",
         &["chat_snapshot", "chat_complete", "chat_error", "error"],
     ),
-    ("typing", "Shown in the user's other windows.", &["error"]),
+    ("typing", "Tells the user's other connections that the user is typing.", &["error"]),
 ];
 
 const TOKEN: &str = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyXzAxIn0.c2lnbmF0dXJl";
 
-/// The frames that clients send.
+/// The types of frames that clients send.
 pub(super) fn from_clients(schemas: &mut Schemas) -> Vec<Asked> {
     let frame = |(kind, description, answers): (&str, &str, &'static [&str])| {
         let (schema, mut example) = match kind {
             "auth" => (schemas.of::<Auth>(), json!({"token": TOKEN})),
             "ping" => (json!({}), json!({})),
             "chat" => {
-                let said = json!({"content": "hello", "id": "m1", "conversationId": "travel-plans"});
-                (schemas.of::<Chat>(), said)
+                let turn = json!({"content": "hello", "id": "m1", "conversationId": "travel-plans"});
+                (schemas.of::<Chat>(), turn)
             }
             "typing" => (schemas.of::<Typing>(), json!({"conversationId": "travel-plans"})),
             "regenerate" => {
@@ -83,7 +83,7 @@ pub(super) fn from_clients(schemas: &mut Schemas) -> Vec<Asked> {
 
 const REPLY: &str = "msg_01KAN7T5X4V6B8N0M2Q4W6E8R1_2";
 
-/// The frames that the server sends: what there is, the type says.
+/// The types of frames that the server sends, read from the schema of `ServerFrame`.
 pub(super) fn from_server(schemas: &mut Schemas) -> Vec<Frame> {
     let all = schemas.of::<ServerFrame>();
     let frame = |schema: &Value| {
@@ -96,7 +96,7 @@ pub(super) fn from_server(schemas: &mut Schemas) -> Vec<Frame> {
     all["oneOf"].as_array().unwrap().iter().map(frame).collect()
 }
 
-/// How a frame of the server looks.
+/// An example of a frame that the server sends.
 fn example(kind: &str) -> Value {
     let mut example = match kind {
         "auth_success" => json!({"message": "Authenticated", "data": {

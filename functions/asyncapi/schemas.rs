@@ -1,11 +1,11 @@
-//! From the schemas that types have for OpenAPI to those of frames: each frame one flat object.
+//! Turns the OpenAPI schemas of types into schemas of frames, each of which is one flat object.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-/// Schemas by name, without those that only occur as parts of frames.
+/// The schemas that frames refer to, by name.
 #[derive(Default)]
 pub(super) struct Schemas(BTreeMap<String, Value>);
 
@@ -19,7 +19,7 @@ struct Fields {
 const PREFIX: &str = "#/components/schemas/";
 
 impl Schemas {
-    /// The schema of `T`; what it refers to is noted.
+    /// The schema of `T`. Keeps the schemas that it refers to.
     pub(super) fn of<T: ToSchema>(&mut self) -> Value {
         let mut found = Vec::new();
         T::schemas(&mut found);
@@ -29,7 +29,7 @@ impl Schemas {
         serde_json::to_value(T::schema()).unwrap()
     }
 
-    /// The frame of this type with the fields of `schema`.
+    /// The schema of a frame of this type, with the fields of `schema`.
     pub(super) fn frame(&self, kind: &str, description: &str, schema: &Value) -> Value {
         let mut fields = Fields::default();
         self.gather(schema, true, &mut fields);
@@ -42,7 +42,8 @@ impl Schemas {
         }))
     }
 
-    /// Gathers the fields of an object, and those of what is flattened into it; into an optional one, as optional.
+    /// Collects the fields of an object and of the objects flattened into it. Fields of an optional object are
+    /// optional.
     fn gather(&self, schema: &Value, required: bool, fields: &mut Fields) {
         if let Some(name) = schema["$ref"].as_str() {
             return self.gather(&self.0[name.trim_start_matches(PREFIX)], required, fields);
@@ -59,7 +60,7 @@ impl Schemas {
         }
     }
 
-    /// Those that `users` refer to, and those that they refer to.
+    /// The schemas that `users` refer to, directly or through other schemas.
     pub(super) fn used_by(&self, users: &Value) -> Map<String, Value> {
         let mut used = Map::new();
         let mut texts = vec![users.to_string()];
@@ -76,7 +77,7 @@ impl Schemas {
     }
 }
 
-/// The same without what only OpenAPI knows.
+/// `schema` with `examples`, the JSON Schema keyword, in place of OpenAPI's `example`.
 fn tidied(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {
@@ -91,7 +92,7 @@ fn tidied(mut schema: Value) -> Value {
     schema
 }
 
-/// The same for something that is left out rather than null.
+/// `schema` without null as a value, for frames that omit a field instead of setting it to null.
 pub(super) fn without_null(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! `GET /asyncapi.json`: the document of the WebSocket. It is made by `functions/asyncapi`, and kept here.
+//! `GET /asyncapi.json`: the AsyncAPI document. `functions/asyncapi` makes it, and this folder holds a copy.
 
 use shared::Result;
 use shared::http::{Answer, Asset, Request};

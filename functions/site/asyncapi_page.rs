@@ -1,11 +1,12 @@
-//! `GET /asyncapi`: the document of the WebSocket to read. The page is made with it.
+//! `GET /asyncapi`: a page that shows the AsyncAPI document.
 
 use shared::Result;
 use shared::http::{Answer, Asset, Request};
 
 use super::carried::page;
 
-const PAGE: Asset = page!("pages/asyncapi.html", "style-src 'self'");
+const PAGE: Asset =
+    page!("pages/asyncapi.html", "script-src 'self'", "style-src 'self'", "connect-src 'self'");
 
 pub(super) fn handle(request: &Request) -> Result<Answer> {
     request.give(&PAGE)

@@ -1,8 +1,8 @@
-//! What this function carries: documents, their pages and what those load, as `build.rs` compressed them. No page loads
-//! anything from elsewhere, or runs what is written into it; all addresses in pages are relative, so that they work
-//! wherever the API is mounted.
+//! The embedded files: documents, pages, and the scripts and styles that pages load, compressed by `build.rs`. Pages
+//! load nothing from other hosts and contain no inline scripts. Their addresses are relative, so that they work below
+//! any base path.
 
-/// The compressed form of a file below this folder.
+/// The compressed content of a file in this folder.
 macro_rules! carried {
     ($path:literal) => {
         include_bytes!(concat!(env!("OUT_DIR"), "/", $path, ".gz"))
@@ -10,7 +10,7 @@ macro_rules! carried {
 }
 pub(super) use carried;
 
-/// A page that may do nothing but what is said here, with its own images.
+/// A page with a content security policy that permits only these directives and images of the studio.
 macro_rules! page {
     ($path:literal, $($may:literal),*) => {
         shared::http::Asset::new("text/html; charset=utf-8", $crate::site::carried::carried!($path)).with_policy(concat!(

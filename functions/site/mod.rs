@@ -1,4 +1,4 @@
-//! The front page of the API, and its documents with the pages that show them.
+//! The function `site`: the front page of the API, the OpenAPI and AsyncAPI documents, and the pages that show them.
 
 mod asyncapi;
 mod asyncapi_page;
@@ -16,19 +16,19 @@ use utoipa::OpenApi;
 use crate::queries;
 use crate::start::{self, StartError};
 
-/// What this group says of its routes.
+/// The OpenAPI description of the routes of this group.
 #[derive(OpenApi)]
 #[openapi(paths(root::handle, openapi::handle))]
 pub(crate) struct Documented;
 
-/// Needs nothing.
+/// The group. It has no state.
 pub struct Site;
 
 impl Site {
-    /// Begins the logs.
+    /// Starts logging.
     ///
     /// # Errors
-    /// None so far.
+    /// When a variable is invalid.
     pub async fn start() -> Result<Self, StartError> {
         start::variables().done(Some(Self)).map_err(StartError::from)
     }

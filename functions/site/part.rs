@@ -1,5 +1,5 @@
-//! `GET /docs/{folder}/{file}`: what pages load. The folders of others' programs name their version, and hold them as
-//! they were published, with their licences.
+//! `GET /docs/{folder}/{file}`: the files that pages load. Vendored programs are served unchanged and with their
+//! licences, from folders that name their version.
 
 use shared::Result;
 use shared::error::{Code, Error};
@@ -11,9 +11,10 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Each by its folder and name.
-const PARTS: [(&str, &str, Asset); 11] = [
+/// The files, each with its folder and name.
+const PARTS: [(&str, &str, Asset); 12] = [
     ("pages", "pages.css", Asset::new(CSS, carried!("pages/pages.css"))),
+    ("pages", "asyncapi.js", Asset::new(JAVASCRIPT, carried!("pages/asyncapi.js"))),
     ("pages", "docs.js", Asset::new(JAVASCRIPT, carried!("pages/docs.js"))),
     ("pages", "redoc.js", Asset::new(JAVASCRIPT, carried!("pages/redoc.js"))),
     (SWAGGER_UI, "swagger-ui.css", vendored(CSS, carried!("vendor/swagger-ui-dist/swagger-ui.css"))),
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_name_the_versions_that_are_checked_against_npm() {
+    fn folder_names_contain_the_versions_in_the_checksum_files() {
         let sums =
             [include_str!("vendor/swagger-ui-dist/SHA256SUMS"), include_str!("vendor/redoc/SHA256SUMS")];
         let named = sums.map(|sums| sums.lines().next().unwrap().trim_start_matches("# ").replace('@', "-"));
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_load_nothing_but_what_is_here() {
+    fn pages_load_only_files_that_are_served_and_have_no_inline_code() {
         for page in [
             include_str!("pages/docs.html"),
             include_str!("pages/redoc.html"),
