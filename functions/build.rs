@@ -1,4 +1,4 @@
-//! Compresses what the function `site` carries.
+//! Compresses the files that the function `site` embeds.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -8,22 +8,22 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 const SITE: &str = "functions/site";
-/// What it carries: files, and folders with all that is in them.
+/// The embedded files and folders.
 const CARRIED: [&str; 4] = ["asyncapi.json", "openapi.json", "pages", "vendor"];
 
 fn main() -> io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "Cargo says in this way where to build")]
+    #[expect(clippy::disallowed_methods, reason = "Cargo passes the output folder in a variable")]
     let to = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(io::ErrorKind::NotFound)?;
     for name in CARRIED {
         let from = Path::new(SITE).join(name);
-        // A line for Cargo, which looks into folders, too.
+        // Cargo also watches the files in a folder.
         writeln!(io::stdout(), "cargo::rerun-if-changed={}", from.display())?;
         compress(&from, &to.join(name))?;
     }
     Ok(())
 }
 
-/// `from` and all that is in it as `to`, each file with `.gz` behind its name. The same content is always the same bytes.
+/// Compresses `from`, a file or a folder, to `to`, and appends `.gz` to file names. Equal content gives equal bytes.
 fn compress(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
         fs::create_dir_all(to)?;

@@ -1,4 +1,5 @@
-//! The errors of each route: those that its handler names, and those that follow from what the route is.
+//! The errors of each route: those that its handler names, and those that follow from its method, parameters, body and
+//! credentials.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +12,11 @@ use utoipa::openapi::{Components, Content, ContentBuilder, Ref, RefOr, Response,
 
 use super::headers;
 
-/// Where handlers leave their codes, as `extensions(("x-codes" = json!([…])))`.
+/// The extension in which handlers name their codes: `extensions(("x-codes" = json!([…])))`.
 const CODES: &str = "x-codes";
 const GATEWAY: &str = "429.gateway";
 
-/// Adds the responses of all errors, each group of codes with the same status as one.
+/// Adds the error responses, one for each status.
 pub(super) fn add(
     operation: &mut Operation,
     method: &HttpMethod,
@@ -23,7 +24,7 @@ pub(super) fn add(
     components: &mut Components,
 ) {
     let mut by_status: BTreeMap<(u16, &str), BTreeSet<Code>> = BTreeMap::new();
-    // An unknown parameter of the query.
+    // Routes that refuse unknown query parameters answer `invalid`.
     let unknown = refuses_others.then_some(Code::Invalid);
     for code in named(operation).into_iter().chain(implied(operation, method)).chain(unknown) {
         by_status.entry(status_of(code)).or_default().insert(code);
@@ -37,7 +38,7 @@ pub(super) fn add(
         components.responses.entry(name).or_insert_with(|| response((status, title), &codes, counted).into());
         operation.responses.responses.insert(status.to_string(), reference.into());
     }
-    // What anybody may read is kept from nobody but by the gateway.
+    // Only API Gateway itself refuses a request for a public route.
     if operation.responses.responses.len() == 1 || operation.security.as_ref().is_some_and(Vec::is_empty) {
         let too_many = operation.responses.responses.entry("429".to_owned());
         too_many.or_insert_with(|| Ref::from_response_name(GATEWAY).into());
@@ -45,10 +46,10 @@ pub(super) fn add(
     }
 }
 
-/// The gateway's own answer, when the whole studio is asked too much.
+/// The answer of API Gateway itself when the whole studio receives too many requests.
 fn gateways_own() -> Response {
     let content = gateways_content("Too Many Requests");
-    let description = "API Gateway: the whole studio is asked too much";
+    let description = "API Gateway: the studio receives too many requests";
     ResponseBuilder::new().description(description).content("application/json", content).build()
 }
 
@@ -60,7 +61,7 @@ fn gateways_content(message: &str) -> Content {
     content.example(Some(json!({ "message": message }))).build()
 }
 
-/// What the gateway itself says with this status, before or instead of a function.
+/// The message of API Gateway itself with this status, which a client may receive instead of an answer of the function.
 fn said_by_gateway(status: u16) -> Option<&'static str> {
     match status {
         413 => Some("Request Entity Too Large"),
@@ -71,13 +72,13 @@ fn said_by_gateway(status: u16) -> Option<&'static str> {
     }
 }
 
-/// The codes that the handler names.
+/// Takes the codes that the handler names out of the operation.
 fn named(operation: &mut Operation) -> Vec<Code> {
     let codes = operation.extensions.take().and_then(|mut extensions| extensions.remove(CODES));
     codes.map(|codes| serde_json::from_value(codes).unwrap_or_default()).unwrap_or_default()
 }
 
-/// The codes that follow from what the route is.
+/// The codes that follow from the method, parameters, body and credentials of a route.
 fn implied(operation: &Operation, method: &HttpMethod) -> Vec<Code> {
     let takes = |scheme: &str| {
         let requirements: Value = json!(operation.security);
@@ -114,7 +115,7 @@ fn implied(operation: &Operation, method: &HttpMethod) -> Vec<Code> {
     codes
 }
 
-/// The response that tells of errors with these codes.
+/// The response for errors with these codes.
 fn response((status, title): (u16, &str), codes: &BTreeSet<Code>, counted: bool) -> Response {
     let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
     let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(narrowed(status, codes));
@@ -147,7 +148,7 @@ fn response((status, title): (u16, &str), codes: &BTreeSet<Code>, counted: bool)
     response
 }
 
-/// What is known of a problem with this status.
+/// The schema of a problem with this status and one of these codes.
 fn narrowed(status: u16, codes: &BTreeSet<Code>) -> Schema {
     let only = |kind: Type, values: Vec<Value>| {
         ObjectBuilder::new().schema_type(kind).enum_values(Some(values)).build()

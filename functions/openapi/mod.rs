@@ -1,5 +1,5 @@
-//! The document of the HTTP API (OpenAPI 3.1), put together of what the handlers say of themselves. What a route answers
-//! because of what it is (it takes a body, it needs a token, it changes something) is added here.
+//! The OpenAPI 3.1 document. Handlers describe their routes; this module combines the descriptions and adds the errors
+//! and headers that follow from a route's method, parameters, body and credentials.
 
 mod errors;
 mod headers;
@@ -17,23 +17,23 @@ use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi, RefOr, Required};
 
-/// What no group says.
+/// The parts of the document that belong to no group.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "AI Chat Studio", description = include_str!("description.md"), license(name = "MIT", identifier = "MIT")),
-    servers((url = ".", description = "Where this document is")),
+    servers((url = ".", description = "The studio that serves this document")),
     tags(
-        (name = "accounts", description = "Registration, login, sessions, keys, the second factor, the own profile"),
+        (name = "accounts", description = "Registration, login, sessions, API keys, second factor and profile"),
         (name = "conversations", description = "Stored conversations and their messages"),
-        (name = "chat", description = "Replies of models, and what they use"),
-        (name = "statistics", description = "How the caller uses the studio"),
-        (name = "studio", description = "The studio itself, for anybody")
+        (name = "chat", description = "Replies of models, and their usage"),
+        (name = "statistics", description = "Statistics of the caller"),
+        (name = "studio", description = "Public information about the studio")
     ),
     components(schemas(Problem<'_>))
 )]
 struct Studio;
 
-/// The document. `functions/site/openapi.json` is a copy of it.
+/// Makes the document. `functions/site/openapi.json` is a copy.
 #[must_use]
 pub fn document() -> OpenApi {
     let mut document = Studio::openapi();
@@ -66,12 +66,12 @@ fn add_security_schemes(components: &mut Components) {
         SecurityScheme::Http(scheme.description(Some(description)).build())
     };
     let session = bearer("JWT", "The access token of a session.");
-    let key = bearer("sk-studio-…", "An API key, for a program. It does not manage credentials.");
+    let key = bearer("sk-studio-…", "An API key, for programs. It cannot manage credentials.");
     components.security_schemes.insert("session".to_owned(), session.into());
     components.security_schemes.insert("api_key".to_owned(), key.into());
 }
 
-/// Of several forms that a value can have, more than one may fit it: a longer one may have all that a shorter one asks for.
+/// Replaces `oneOf` by `anyOf`: a value may match several alternatives, because one may have all fields of another.
 fn allow_overlaps(schema: &mut RefOr<Schema>) {
     if let RefOr::T(Schema::OneOf(one)) = schema {
         let forms = std::mem::take(&mut one.items);
@@ -80,7 +80,7 @@ fn allow_overlaps(schema: &mut RefOr<Schema>) {
     }
 }
 
-/// The operations of a path that methods of ours have.
+/// The operations of a path, with their methods.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
     [
         (HttpMethod::Get, &mut item.get),
@@ -93,7 +93,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// The key of a route as the template spells it.
+/// The key of a route as in the template.
 fn route_key(method: &HttpMethod, path: &str) -> String {
     let method = match method {
         HttpMethod::Post => "POST",
@@ -105,14 +105,14 @@ fn route_key(method: &HttpMethod, path: &str) -> String {
     format!("{method} {path}")
 }
 
-/// Adds what follows from what a route is.
+/// Adds the credentials, errors and headers that follow from the kind of a route.
 fn complete(
     operation: &mut Operation,
     method: &HttpMethod,
     refuses_others: bool,
     components: &mut Components,
 ) {
-    // Who says nothing takes a token of either kind.
+    // By default, a route accepts access tokens and API keys.
     operation.security.get_or_insert_with(|| ["session", "api_key"].map(requires).into());
     if let Some(body) = &mut operation.request_body
         && let RefOr::T(body) = body

@@ -1,4 +1,4 @@
-//! The document and its copy.
+//! Tests of the document and its served copy.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,10 +9,10 @@ use utoipa::openapi::path::ParameterIn;
 use super::{document, operations, route_key};
 use crate::queries;
 
-/// Writes the copy anew: `WRITE_OPENAPI=1 cargo test --lib openapi`.
+/// Writes the copy again if `WRITE_OPENAPI` is set: `WRITE_OPENAPI=1 cargo test --lib openapi`.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "whoever runs this test may want the copy written anew")]
-fn the_copy_that_is_served_is_the_document() {
+#[expect(clippy::disallowed_methods, reason = "a variable tells this test to write the copy")]
+fn the_served_copy_equals_the_document() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions/site/openapi.json");
     let made = document().to_pretty_json().unwrap() + "\n";
     if std::env::var("WRITE_OPENAPI").is_ok() {
@@ -21,7 +21,7 @@ fn the_copy_that_is_served_is_the_document() {
     let copy = std::fs::read_to_string(&path).unwrap();
     assert!(
         copy == made,
-        "functions/site/openapi.json is stale: WRITE_OPENAPI=1 cargo test --lib openapi writes it anew"
+        "functions/site/openapi.json is out of date: run WRITE_OPENAPI=1 cargo test --lib openapi"
     );
 }
 

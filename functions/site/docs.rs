@@ -1,4 +1,4 @@
-//! `GET /docs`: Swagger UI, in which the HTTP API can be tried out.
+//! `GET /docs`: Swagger UI, to try the HTTP API.
 
 use shared::Result;
 use shared::http::{Answer, Asset, Request};

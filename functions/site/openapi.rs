@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the document of this API. What is served is a copy, so that this function need not make it.
+//! `GET /openapi.json`: the OpenAPI document. This folder holds a copy, so that the function does not generate it.
 
 use shared::Result;
 use shared::http::{Answer, Asset, Request};

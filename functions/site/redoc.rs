@@ -1,12 +1,12 @@
-//! `GET /redoc`: the document of the HTTP API to read.
+//! `GET /redoc`: Redoc, to read the OpenAPI document.
 
 use shared::Result;
 use shared::http::{Answer, Asset, Request};
 
 use super::carried::page;
 
-/// Redoc makes style sheets as it runs, which begin empty, and one that never changes: both are known by their hashes. Its
-/// search works in a worker, which it makes of its own program.
+/// Redoc creates two kinds of style sheets while it runs: empty ones and one with fixed content. Their hashes permit
+/// them. Its search runs in a worker, which it creates from a `blob:` address.
 const PAGE: Asset = page!(
     "pages/redoc.html",
     "script-src 'self'",

@@ -1,11 +1,11 @@
-//! `GET /`: what this is, and where its parts are.
+//! `GET /`: the name, version and addresses of the studio.
 
 use serde::Serialize;
 use shared::Result;
 use shared::http::Answer;
 use utoipa::ToSchema;
 
-/// What this is.
+/// The studio.
 #[derive(Serialize, ToSchema)]
 struct Studio {
     #[schema(example = "AI Chat Studio")]
@@ -18,7 +18,7 @@ struct Studio {
     endpoints: Endpoints,
 }
 
-/// Where its parts are.
+/// The addresses of the parts of the API.
 #[derive(Serialize, ToSchema)]
 struct Endpoints {
     #[schema(example = "/api/auth")]
@@ -33,15 +33,15 @@ struct Endpoints {
     docs: &'static str,
 }
 
-/// Read what this is
+/// Read the name and version of the studio
 ///
-/// And where its parts are.
+/// And the addresses of the parts of the API.
 #[utoipa::path(
     get,
     path = "/",
     operation_id = "read_root",
     tag = "studio",
-    responses((status = 200, description = "What this is.", body = Studio)),
+    responses((status = 200, description = "The name, version and addresses of the studio.", body = Studio)),
     security()
 )]
 pub(super) fn handle() -> Result<Answer> {

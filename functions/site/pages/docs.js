@@ -1,4 +1,4 @@
-// Shows the document of the HTTP API. Tokens are forgotten with the page, and nobody else is asked whether it is valid.
+// Shows the OpenAPI document. Tokens are forgotten when the page closes, and no other host validates the document.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",

@@ -1,4 +1,4 @@
-// Shows the document of the HTTP API, and asks no other host for anything: Redoc would fetch its maker's logo.
+// Shows the OpenAPI document. Blocks images from other hosts, because Redoc would load the logo of its maker.
 const image = HTMLImageElement.prototype;
 const source = Object.getOwnPropertyDescriptor(image, "src");
 const isHere = (address) => ["null", location.origin].includes(new URL(address, document.baseURI).origin);

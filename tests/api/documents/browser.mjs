@@ -71,8 +71,20 @@ async function authorize(page, token) {
   await page.locator(".modal-btn.btn-done, .btn-done").first().click();
 }
 
+/** The distance from the top of the page to the bottom of an element. */
+async function bottom(page, selector) {
+  const element = page.locator(selector).first();
+  await element.waitFor();
+  const { y, height } = await element.boundingBox();
+  return y + height;
+}
+
 async function swaggerUi(browser, base, name) {
   const page = await open(browser, base, "docs");
+  for (const selector of [".btn.authorize", ".opblock"]) {
+    const y = await bottom(page, selector);
+    check(y <= 800, `/docs shows ${selector} only after scrolling: it ends at ${y} px`);
+  }
   const password = "difference engine";
   await tryOut(page, "register", { username: name, email: `${name}@example.com`, password });
   const { access_token: token } = await tryOut(page, "log_in", { username: name, password });
@@ -89,6 +101,11 @@ async function swaggerUi(browser, base, name) {
 async function redoc(browser, base) {
   const page = await open(browser, base, "redoc");
   await page.getByRole("heading", { name: "AI Chat Studio" }).first().waitFor();
+  const columns = await page.evaluate(() => {
+    const visible = (it) => it.offsetWidth > 0 && getComputedStyle(it).backgroundColor === "rgb(38, 50, 56)";
+    return [...document.querySelectorAll(".redoc-wrap > div")].filter(visible).length;
+  });
+  check(columns === 0, "/redoc has an empty third column");
   await page.getByPlaceholder("Search...").fill("register");
   await page.locator('[data-role="search:results"] label, [data-role="search:results"] li').first().waitFor();
   await page.close();
@@ -97,6 +114,8 @@ async function redoc(browser, base) {
 async function asyncApi(browser, base) {
   const page = await open(browser, base, "asyncapi");
   await page.locator("#chat_complete h3").waitFor();
+  const examples = await page.locator("section > pre").allTextContents();
+  check(examples.length > 15 && examples.every((text) => JSON.parse(text).type), "/asyncapi shows no examples");
   await page.getByRole("link", { name: "Try it out" }).click();
   await page.locator(".opblock").first().waitFor();
   await page.close();
