@@ -1,14 +1,15 @@
-//! Logs: one JSON object a line, with the id of the request. Never a password, token, secret or message.
+//! Logging: one JSON object a line, with the id of the request. Logs never contain a password, token, secret or
+//! message.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Sends logs of `level` (`info` if it is none) and above to standard output, from where Lambda takes them. Called once, at
-/// cold start.
+/// Writes logs of `level` and above to standard output, where Lambda collects them. An unknown level means `info`. Call
+/// it once, at the cold start.
 pub fn init(level: &str) {
     let level = level.parse().unwrap_or(LevelFilter::INFO);
-    // The SDK and HTTP stacks log bodies and headers at their lower levels; those never come out.
+    // Libraries log bodies and headers at low levels, so only their warnings are logged.
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_targets([("shared", level), ("functions", level)]);
@@ -17,8 +18,8 @@ pub fn init(level: &str) {
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        // CloudWatch stamps each line itself.
+        // CloudWatch adds the time to each line.
         .without_time();
-    // A second call, in a test, keeps the first.
+    // A second call, in a test, changes nothing.
     let _already_set = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

@@ -1,15 +1,15 @@
-//! Whom connections trust: Mozilla's roots, which come with the binary. To read those of the operating system, as clients do
-//! otherwise, takes longer than all else of a cold start.
+//! TLS trust anchors: Mozilla's root certificates, embedded in the binary. Reading those of the operating system would
+//! take longer than the rest of a cold start.
 
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A configuration of TLS that trusts Mozilla's roots.
+/// A TLS client configuration that trusts Mozilla's root certificates.
 ///
 /// # Errors
-/// When the cryptography lacks what TLS needs.
+/// When the cryptography library does not offer what TLS needs.
 pub(crate) fn client_config() -> Result<ClientConfig, rustls::Error> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -18,9 +18,9 @@ pub(crate) fn client_config() -> Result<ClientConfig, rustls::Error> {
 
 #[cfg(test)]
 mod tests {
-    /// What `.cargo/config.toml` says. Without it, the first random number of a process, as a handshake needs one, takes 40 ms.
+    /// `.cargo/config.toml` sets this variable. Without it, the first random number of a process takes 40 ms.
     #[test]
-    fn randomness_is_the_operating_systems() {
+    fn random_numbers_come_from_the_operating_system() {
         assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
     }
 }

@@ -27,8 +27,8 @@ impl AsyncInvoker {
         Self { aws: aws.clone(), client: Arc::default(), function }
     }
 
-    /// Queues `task` for the function. Lambda usually runs it at once, sometimes twice, and in rare cases never: the task
-    /// must tolerate each.
+    /// Queues `task` for the function. Lambda usually runs it at once, sometimes twice, and in rare cases never: the
+    /// task must tolerate each.
     ///
     /// # Errors
     /// When Lambda does not accept the invocation.

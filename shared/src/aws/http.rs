@@ -19,8 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 struct Connector(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
-/// A connector for HTTP/1.1, which all AWS services in use speak. It opens a connection within two seconds or fails; all
-/// other time limits are those of the SDK client.
+/// A connector for HTTP/1.1, which all AWS services in use speak. It opens a connection within two seconds or fails;
+/// all other time limits are those of the SDK client.
 ///
 /// # Errors
 /// When the cryptography library does not offer what TLS needs.

@@ -1,5 +1,6 @@
 //! The configuration that all AWS clients share, read from the variables that Lambda sets. `aws-config` is not used: it
-//! also looks for profiles, roles and instance metadata, which takes a tenth of a cold start and finds nothing in Lambda.
+//! also looks for profiles, roles and instance metadata, which takes a tenth of a cold start and finds nothing in
+//! Lambda.
 
 pub mod async_invoke;
 mod http;
@@ -30,12 +31,12 @@ const ATTEMPTS: u32 = 6;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time limit of all attempts together.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
-/// The longest pause before the second attempt. It doubles with each attempt. The SDK's default of one second is too long
-/// for services that answer in milliseconds.
+/// The longest pause before the second attempt. It doubles with each attempt. The SDK's default of one second is too
+/// long for services that answer in milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The configuration of all AWS clients: region and credentials from the variables that Lambda sets, and the addresses in
-/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` in place of those of AWS.
+/// The configuration of all AWS clients: region and credentials from the variables that Lambda sets, and the addresses
+/// in `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` in place of those of AWS.
 ///
 /// # Errors
 /// When the cryptography library does not offer what TLS needs.
