@@ -1,33 +1,33 @@
-# Daily work, for who has `just`. Each line is an ordinary command that can be typed instead.
+# Daily work with `just`. Each recipe runs an ordinary command, which can also be typed.
 
-# Lists these.
+# Lists the recipes.
 default:
     @just --list
 
-# The studio on this machine.
+# Starts the studio on this machine.
 run *options:
     cargo run -- {{options}}
 
-# All tests, or those whose name holds a text: `just test sessions`.
+# Runs all tests, or those whose name contains a text: `just test sessions`.
 test name="":
     cargo test {{name}}
 
-# What CI asks of the source before it tests: format, lints, documentation.
+# Checks the format, the lints and the documentation as CI does.
 check:
     .ci/run format lints docs
 
-# One or more steps of CI, or all of them.
+# Runs the given steps of CI, or all.
 ci *steps:
     .ci/run {{steps}}
 
-# Writes the served copy of the OpenAPI document anew.
+# Writes the served copy of the OpenAPI document again.
 openapi:
     WRITE_OPENAPI=1 cargo test --lib openapi
 
-# Writes the served copy of the AsyncAPI document anew.
+# Writes the served copy of the AsyncAPI document again.
 asyncapi:
     WRITE_ASYNCAPI=1 cargo test --lib asyncapi
 
-# What must hold before a release: release builds, an emulator of AWS. It takes long.
+# Runs the checks before a release, with release builds and an AWS emulator. Takes long.
 ship:
     .ci/ship

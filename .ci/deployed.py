@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Deploys the template as `sam build` and `sam deploy` do, to an AWS emulator that enforces the functions' permissions,
-and runs the tests of `tests/api` against what is deployed there.
+"""Deploys the template with `sam build` and `sam deploy` to an AWS emulator that enforces the permissions of functions,
+and runs the tests of `tests/api` against the deployment.
 
-Wants cargo, a Python with aws-sam-cli (this one), and ministack and cargo-lambda on the path. What the emulator lacks is
-made up for in `fill_gaps`; the template is deployed as it is.
+Needs cargo, a Python with aws-sam-cli (this one), and ministack and cargo-lambda on the path. The template is deployed unchanged;
+`fill_gaps` adds what the emulator does not support.
 """
 
 import json
@@ -55,7 +55,7 @@ def deploy(folder, environment):
 
 
 def fill_gaps(client, host):
-    """Makes up for what the emulator does not do, and answers the addresses of the two APIs."""
+    """Adds what the emulator does not support, and returns the addresses of the two APIs."""
     with open("template.yaml", encoding="utf-8") as file:
         resources = yaml_parse(file.read())["Resources"]
     stack = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
@@ -75,7 +75,7 @@ def fill_gaps(client, host):
 
 
 def add_routes(client, api, function, events):
-    """The `HttpApi` events of a function make no routes in the emulator."""
+    """Creates the routes of `HttpApi` events, which the emulator ignores."""
     if events:
         arn = client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
         gateway = client("apigatewayv2")
@@ -88,7 +88,7 @@ def add_routes(client, api, function, events):
 
 
 def point_to_sockets(functions, function, endpoint):
-    """Nothing answers at the address that the WebSocket API would have in AWS."""
+    """Replaces the address that the WebSocket API would have in AWS."""
     variables = functions.get_function_configuration(FunctionName=function).get("Environment", {}).get("Variables", {})
     if "WEBSOCKET_ENDPOINT" in variables:
         variables["WEBSOCKET_ENDPOINT"] = endpoint
@@ -96,7 +96,7 @@ def point_to_sockets(functions, function, endpoint):
 
 
 def name_secrets_by_arn(iam, role, secrets):
-    """`!Ref` of a secret is its ARN in AWS, but its name in the emulator, which permits nothing as a resource."""
+    """Corrects permissions of secrets: `!Ref` of a secret is its ARN in AWS, but its name in the emulator."""
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"] if role else []:
         document = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
         named = document

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Lets schemathesis ask the local studio what the document it serves permits, and what it does not, as two users.
+"""Sends valid and invalid requests to the local studio with schemathesis, which reads the OpenAPI document, as two users.
 
-Whatever is answered must be documented, no 5xx, and nothing of one user may be seen by the other. Usage: fuzz.py SCHEMATHESIS
+Every answer must be documented and not 5xx, and no user may see data of the other. Usage: fuzz.py SCHEMATHESIS
 """
 
 import json
@@ -23,7 +23,7 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,ignored_auth,object_level_authorization,use_after_free,missing_required_header"
 )
-# These end the sessions by which the two users are known; tests/api knows them.
+# These operations would end the sessions of the two users. tests/api tests them.
 LEFT_OUT = ("log_out", "log_out_everywhere", "end_session", "delete_account")
 
 
@@ -53,14 +53,14 @@ def wait_until_up(studio, url):
 
 
 def register(url, name):
-    """A user, as schemathesis wants to know one."""
+    """Registers a user, and returns the header that schemathesis needs."""
     body = {"username": name, "email": f"{name}@example.com", "password": "a long enough passphrase"}
     token = ask(f"{url}/api/auth/register", body)["access_token"]
     return {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {token}"}]}
 
 
 def run(schemathesis, url, folder):
-    """Runs schemathesis, and gives its status and what it printed."""
+    """Runs schemathesis, and returns its status and output."""
     users = {"auth": [register(url, name) for name in ("alice", "bob")]}
     (folder / "users.json").write_text(json.dumps(users))
     config = '[auth.wfc]\npath = "users.json"\npeers = ["alice", "bob"]\n'
@@ -68,7 +68,7 @@ def run(schemathesis, url, folder):
     command = [schemathesis, "--config-file", "schemathesis.toml", "run", f"{url}/openapi.json", "--url", url]
     command += ["--checks", CHECKS, "--max-examples", str(EXAMPLES), "--workers", "2", "--seed", "1"]
     command += ["--generation-database", "none", "--continue-on-failure", "--no-color", "--warnings", "off"]
-    # A large import takes 12 s; the gateway waits 30 s for anything.
+    # A large import takes 12 s; the gateway waits 30 s.
     command += ["--request-timeout", "31"]
     for operation in LEFT_OUT:
         command += ["--exclude-operation-id", operation]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Starts the README's run command on a free port, and runs the examples of README.md and docs/*.md as a reader would paste them.
+"""Runs the run command of the README on a free port, and the examples in README.md and docs/*.md.
 
-A block of commands is run if `<!-- try: curl -->` or `<!-- try: websocket -->` stands above it. The blocks of one document run in one
-shell, in which TOKEN is the access token of a new user. Every `curl` must be answered with 200, or with the status that a comment at
-the end of its line names (`# 412`). The WebSocket example must be answered with frames.
+A code block is run if `<!-- try: curl -->` or `<!-- try: websocket -->` is above it. The blocks of a document run in one shell, in
+which TOKEN is the access token of a new user. The answer to every `curl` must have the status 200, or the status in the comment at
+the end of its line (`# 412`). The answer to the WebSocket example must contain frames.
 """
 
 import glob
@@ -28,7 +28,7 @@ def read(path):
 
 
 def blocks(text, kind, port):
-    """The commands of all blocks of this kind, for a studio on this port."""
+    """Returns the commands of all blocks of this kind, for a studio on this port."""
     found = re.findall(rf"<!-- try: {kind} -->\s*```\w*\n(.*?)```", text, re.DOTALL)
     return "".join(found).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
 
@@ -53,7 +53,7 @@ def wait_until_up(studio, url):
 
 
 def new_token(port, name):
-    """The access token of a new user."""
+    """Returns the access token of a new user."""
     body = {"username": name, "email": f"{name}@example.com", "password": "password123"}
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/auth/register",
@@ -80,7 +80,7 @@ def run_curls(document, commands, token):
 
 
 def run_websocket(document, command, token):
-    # `wscat` ends when its standard input does, so that stays open until the frames have come.
+    # `wscat` ends at the end of its standard input, which therefore stays open until the frames have arrived.
     shell = subprocess.Popen(
         ["bash", "-euc", command],
         stdin=subprocess.PIPE,
@@ -119,7 +119,7 @@ def try_documents(port):
 def main():
     port = free_port()
     with tempfile.TemporaryDirectory() as data:
-        # A reader types `cargo run`; the options keep this run apart from a developer's own studio.
+        # The options separate this run from a studio of the developer.
         command = ["cargo", "run", "--locked", "--", "--data", os.path.join(data, "studio")]
         studio = subprocess.Popen(command, env={**os.environ, "PORT": str(port)})
         try:

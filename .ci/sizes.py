@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints how large each function in a folder (`target/lambda`) is as a zip, and fails when one is over 6 MB."""
+"""Prints the zip size of each function in a folder (`target/lambda`). Fails if one has more than 6 MB."""
 
 import io
 import pathlib

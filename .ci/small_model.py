@@ -1,4 +1,4 @@
-"""Serves the small model SmolLM2-135M over OpenAI's chat completions on a free port of 127.0.0.1, and prints its address."""
+"""Serves the small model SmolLM2-135M with OpenAI's API on a free port of 127.0.0.1, and prints the address."""
 
 import importlib.util
 import pathlib
