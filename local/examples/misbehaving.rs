@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (event, context) = event.into_parts();
     eprintln!("event {event}");
-    let instruction = instruction(&event);
+    let instruction = instruction_in(&event);
     match instruction.as_str() {
         "panic" => panics(),
         "fail" => Err(Error::from("told to fail")),
@@ -53,7 +53,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 /// What to do: it stands in the event itself, in the path, in the query of a connect, in the body of a frame, or in the
 /// event of the failed call that the first message of a queue tells of.
-fn instruction(event: &Value) -> String {
+fn instruction_in(event: &Value) -> String {
     let json_at = |pointer: &str| -> Value {
         let text = event.pointer(pointer).and_then(Value::as_str);
         text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default()

@@ -25,9 +25,9 @@ use crate::{
 
 /// The access key ids of one start. A clone has the same ones. They are never printed.
 #[derive(Clone)]
-pub(crate) struct AccessKeys(Arc<Inner>);
+pub(crate) struct AccessKeys(Arc<KeyTable>);
 
-struct Inner {
+struct KeyTable {
     callers: HashMap<String, Caller>,
     by_function: BTreeMap<String, String>,
     owner: String,
@@ -70,7 +70,7 @@ impl AccessKeys {
             callers.insert(key.clone(), Caller { role: Some(role) });
             by_function.insert(function.name.clone(), key);
         }
-        Ok(Self(Arc::new(Inner { callers, by_function, owner })))
+        Ok(Self(Arc::new(KeyTable { callers, by_function, owner })))
     }
 
     /// The key of whoever started the studio.

@@ -119,7 +119,7 @@ fn expanded<'a>(value: &str, find: impl Fn(&str) -> Option<&'a String>) -> Strin
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<BTreeMap<String, String>, Error> {
+    fn parse_text(text: &str) -> Result<BTreeMap<String, String>, Error> {
         let path = std::env::temp_dir().join(format!("local-dot-env-{}-{}", std::process::id(), text.len()));
         fs::write(&path, text).unwrap();
         let parsed = read(&path, &Variables::new());
@@ -142,7 +142,7 @@ mod tests {
             ("I", ""),
             ("J", "x y"),
         ];
-        let parsed: Vec<(String, String)> = parsed(text).unwrap().into_iter().collect();
+        let parsed: Vec<(String, String)> = parse_text(text).unwrap().into_iter().collect();
         assert_eq!(parsed, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
@@ -172,13 +172,13 @@ H="C:\dir\"
             ("I", "say hi$"),
             ("J", "it's"),
         ];
-        let parsed: Vec<(String, String)> = parsed(text).unwrap().into_iter().collect();
+        let parsed: Vec<(String, String)> = parse_text(text).unwrap().into_iter().collect();
         assert_eq!(parsed, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]
     fn a_line_that_sets_nothing_is_named_by_its_number() {
-        let line = parsed("A=1\nno value here\n").unwrap_err().to_string();
+        let line = parse_text("A=1\nno value here\n").unwrap_err().to_string();
         assert!(line.ends_with("line 2 is not NAME=value"), "{line}");
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     faults::{Faults, MailFault},
     gateway::domain_of,
-    http1::{self, Answer, Body as RequestBody},
+    http1::{self, Answer, Body},
     lambda::request_id,
     permissions,
     random::new_secret,
@@ -83,7 +83,7 @@ impl Mailbox {
     }
 
     /// Answers a call of `SendEmail`.
-    pub(crate) async fn handle(&self, caller: &Caller, request: Request<RequestBody>) -> Answer {
+    pub(crate) async fn handle(&self, caller: &Caller, request: Request<Body>) -> Answer {
         if request.method() != Method::POST {
             return refusal("NotFoundException", "SendEmail is the only operation here");
         }
@@ -179,12 +179,12 @@ struct Content {
 #[serde(rename_all = "PascalCase")]
 struct Simple {
     subject: Part,
-    body: Body,
+    body: MailBody,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Body {
+struct MailBody {
     text: Option<Part>,
     html: Option<Part>,
 }

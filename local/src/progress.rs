@@ -32,10 +32,10 @@ pub(crate) struct Patience {
 #[derive(Clone)]
 pub(crate) struct Progress {
     patience: Patience,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<RequestState>>,
 }
 
-struct State {
+struct RequestState {
     stage: Stage,
     /// When the connection ends unless something happens; never while a complete request is being answered.
     deadline: Option<Instant>,
@@ -55,7 +55,7 @@ impl Progress {
     /// Of a connection that was just accepted.
     pub(crate) fn new(patience: Patience) -> Self {
         let deadline = Some(Instant::now() + patience.request);
-        Self { patience, state: Arc::new(Mutex::new(State { stage: Stage::Waiting, deadline })) }
+        Self { patience, state: Arc::new(Mutex::new(RequestState { stage: Stage::Waiting, deadline })) }
     }
 
     /// Bytes have come.
@@ -64,7 +64,7 @@ impl Progress {
         match state.stage {
             Stage::Waiting => {
                 let deadline = Some(Instant::now() + self.patience.request);
-                *state = State { stage: Stage::Receiving, deadline };
+                *state = RequestState { stage: Stage::Receiving, deadline };
             }
             Stage::Receiving => {}
             Stage::Answering { .. } => state.stage = Stage::Answering { more: true },
@@ -85,7 +85,7 @@ impl Progress {
     fn completed(&self) {
         let mut state = lock(&self.state);
         if state.stage == Stage::Receiving {
-            *state = State { stage: Stage::Answering { more: false }, deadline: None };
+            *state = RequestState { stage: Stage::Answering { more: false }, deadline: None };
         }
     }
 
@@ -95,9 +95,9 @@ impl Progress {
         let mut state = lock(&self.state);
         *state = match state.stage {
             Stage::Answering { more: true } => {
-                State { stage: Stage::Receiving, deadline: Some(now + self.patience.request) }
+                RequestState { stage: Stage::Receiving, deadline: Some(now + self.patience.request) }
             }
-            _ => State { stage: Stage::Waiting, deadline: Some(now + self.patience.keep_alive) },
+            _ => RequestState { stage: Stage::Waiting, deadline: Some(now + self.patience.keep_alive) },
         };
     }
 

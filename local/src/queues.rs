@@ -183,14 +183,14 @@ fn record(message: &Message, queue: &Queue) -> Value {
 fn failed_ids(answer: &[u8]) -> Vec<String> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
-    struct Answer {
-        batch_item_failures: Vec<Failure>,
+    struct BatchAnswer {
+        batch_item_failures: Vec<BatchItemFailure>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Failure {
+    struct BatchItemFailure {
         item_identifier: String,
     }
-    let answer: Answer = serde_json::from_slice(answer).unwrap_or_default();
+    let answer: BatchAnswer = serde_json::from_slice(answer).unwrap_or_default();
     answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }

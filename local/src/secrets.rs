@@ -30,9 +30,9 @@ const ARN_END: &str = "-studio";
 
 /// The secrets of a studio. A clone has the same ones. They are never printed.
 #[derive(Clone)]
-pub(crate) struct Secrets(Arc<Inner>);
+pub(crate) struct Secrets(Arc<SecretTable>);
 
-struct Inner {
+struct SecretTable {
     by_name: Mutex<BTreeMap<String, Secret>>,
     /// Where the kept ones are.
     file: Option<PathBuf>,
@@ -123,7 +123,7 @@ impl Secrets {
             };
             by_name.insert(name, Secret { reference, ..secret });
         }
-        let secrets = Self(Arc::new(Inner { by_name: Mutex::new(by_name), file }));
+        let secrets = Self(Arc::new(SecretTable { by_name: Mutex::new(by_name), file }));
         secrets.keep(&lock(&secrets.0.by_name))?;
         Ok(secrets)
     }

@@ -124,11 +124,11 @@ enum OneOrMany {
 
 fn consumed(answer: &[u8]) -> Vec<Capacity> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct MeteredAnswer {
         #[serde(rename = "ConsumedCapacity")]
         consumed: Option<OneOrMany>,
     }
-    match serde_json::from_slice::<Answer>(answer).ok().and_then(|answer| answer.consumed) {
+    match serde_json::from_slice::<MeteredAnswer>(answer).ok().and_then(|answer| answer.consumed) {
         Some(OneOrMany::One(capacity)) => vec![capacity],
         Some(OneOrMany::Many(capacities)) => capacities,
         None => Vec::new(),

@@ -16,7 +16,7 @@ use crate::http1::Answer;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+struct FunctionAnswer<'a> {
     status_code: Option<Value>,
     headers: Option<HashMap<String, Value>>,
     multi_value_headers: Option<HashMap<String, Vec<Value>>>,
@@ -29,7 +29,7 @@ struct Document<'a> {
 
 /// The HTTP answer that a function's answer stands for; `None` if it stands for none.
 pub(super) fn read(bytes: &Bytes) -> Option<Answer> {
-    let document = match serde_json::from_slice::<Document<'_>>(bytes) {
+    let document = match serde_json::from_slice::<FunctionAnswer<'_>>(bytes) {
         Ok(document) => document,
         Err(error) if error.is_syntax() || error.is_eof() => return None,
         // JSON, but no document of this form: a list, a text, or a field of another type.

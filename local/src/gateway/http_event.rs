@@ -19,7 +19,7 @@ const API_ID: &str = "localhttp0";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct HttpEvent<'a> {
     version: &'static str,
     route_key: &'a str,
     raw_path: &'a str,
@@ -29,7 +29,7 @@ struct Event<'a> {
     headers: BTreeMap<&'a str, Cow<'a, str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     query_string_parameters: BTreeMap<Cow<'a, str>, String>,
-    request_context: Context<'a>,
+    request_context: HttpContext<'a>,
     #[serde(skip_serializing_if = "std::collections::HashMap::is_empty")]
     path_parameters: &'a std::collections::HashMap<&'a str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ struct Event<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Context<'a> {
+struct HttpContext<'a> {
     account_id: &'static str,
     api_id: &'static str,
     domain_name: &'a str,
@@ -75,7 +75,7 @@ pub(super) fn event(
     let host = text_of(&head.headers, HOST.as_str());
     let domain = domain_of(host);
     let (body, is_base64_encoded) = body_text(&head.headers, body);
-    let event = Event {
+    let event = HttpEvent {
         version: "2.0",
         route_key: found.key,
         raw_path: head.uri.path(),
@@ -83,7 +83,7 @@ pub(super) fn event(
         cookies: cookies(&head.headers),
         headers: headers(&head.headers, &source, host),
         query_string_parameters: query(head.uri.query().unwrap_or_default()),
-        request_context: Context {
+        request_context: HttpContext {
             account_id: ACCOUNT,
             api_id: API_ID,
             domain_name: domain,

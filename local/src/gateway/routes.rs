@@ -10,11 +10,11 @@ use crate::lambda::Function;
 /// The routes of the HTTP API.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    routes: Vec<Route>,
+    routes: Vec<RouteEntry>,
 }
 
 #[derive(Debug)]
-struct Route {
+struct RouteEntry {
     /// `None` is `ANY`.
     method: Option<Method>,
     /// As in the template: `GET /api/conversations/{id}`.
@@ -47,7 +47,12 @@ impl Routes {
     pub(crate) fn add(&mut self, method: &str, path: &str, function: Arc<Function>) {
         let segments = path.split('/').skip(1).map(Segment::parse).collect();
         let method_of = (method != "ANY").then(|| Method::from_bytes(method.as_bytes()).unwrap_or_default());
-        self.routes.push(Route { method: method_of, key: format!("{method} {path}"), segments, function });
+        self.routes.push(RouteEntry {
+            method: method_of,
+            key: format!("{method} {path}"),
+            segments,
+            function,
+        });
     }
 
     /// The most specific route for a request: text before `{parameter}` before `{greedy+}`, segment by
@@ -63,7 +68,7 @@ impl Routes {
     }
 }
 
-impl Route {
+impl RouteEntry {
     fn matches(&self, method: &Method, parts: &[&str]) -> bool {
         if self.method.as_ref().is_some_and(|own| own != method) {
             return false;

@@ -179,13 +179,13 @@ impl ConnectAnswer {
     fn read(outcome: Outcome) -> Option<Self> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Document {
+        struct ConnectDocument {
             status_code: u16,
             #[serde(default)]
             headers: Option<std::collections::HashMap<String, serde_json::Value>>,
         }
         let bytes: Bytes = outcome.ok()?;
-        let document: Document = serde_json::from_slice(&bytes).ok()?;
+        let document: ConnectDocument = serde_json::from_slice(&bytes).ok()?;
         let status =
             StatusCode::from_u16(document.status_code).ok().filter(|status| !status.is_informational())?;
         let headers = document.headers.unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) enum Happening<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct WebSocketEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<BTreeMap<String, Cow<'a, str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ struct Event<'a> {
     query_string_parameters: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     multi_value_query_string_parameters: BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>,
-    request_context: Context<'a>,
+    request_context: WebSocketContext<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<&'a str>,
     is_base64_encoded: bool,
@@ -44,7 +44,7 @@ struct Event<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Context<'a> {
+struct WebSocketContext<'a> {
     route_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<String>,
@@ -92,7 +92,7 @@ pub(super) fn event(
         // Of several, the last one, as API Gateway does.
         query_single.insert(name, value);
     }
-    let event = Event {
+    let event = WebSocketEvent {
         headers: headers.map(single_headers),
         multi_value_headers: headers.map(multi_headers),
         query_string_parameters: query_single,
@@ -113,7 +113,7 @@ fn context<'a>(
     connection: &'a Connection,
     request_id: &'a str,
     happening: Happening<'a>,
-) -> Context<'a> {
+) -> WebSocketContext<'a> {
     let now = clock::now_ms();
     let (route_key, event_type) = match happening {
         Happening::Connect { .. } => ("$connect", "CONNECT"),
@@ -124,7 +124,7 @@ fn context<'a>(
         Happening::Disconnect { code, reason, .. } => (Some(code), Some(reason)),
         _ => (None, None),
     };
-    Context {
+    WebSocketContext {
         route_key,
         message_id: matches!(happening, Happening::Message { .. }).then(|| request_id.to_owned()),
         disconnect_status_code: code,

@@ -56,7 +56,7 @@ impl Asynchronous {
                 false => too_old.then_some("EventAgeExceeded"),
             };
             if let Some(condition) = condition {
-                let failure = Failure { condition, attempts: attempt, error: &error };
+                let failure = FailedCall { condition, attempts: attempt, error: &error };
                 self.give_up(&function, &payload, &failure);
                 return;
             }
@@ -65,8 +65,8 @@ impl Asynchronous {
     }
 
     /// Tells the failure destination, where the template names one.
-    fn give_up(&self, function: &Function, payload: &Bytes, failure: &Failure<'_>) {
-        let Failure { attempts, error, .. } = failure;
+    fn give_up(&self, function: &Function, payload: &Bytes, failure: &FailedCall<'_>) {
+        let FailedCall { attempts, error, .. } = failure;
         function.logs.keep(format!("an asynchronous call failed after {attempts} attempt(s): {error}"));
         let record = || failure.record(function, payload);
         match &function.asynchronous.on_failure {
@@ -84,13 +84,13 @@ impl Asynchronous {
 }
 
 /// How a call failed for good.
-struct Failure<'a> {
+struct FailedCall<'a> {
     condition: &'static str,
     attempts: u32,
     error: &'a InvokeError,
 }
 
-impl Failure<'_> {
+impl FailedCall<'_> {
     /// What a failure destination is told.
     fn record(&self, function: &Function, payload: &Bytes) -> Bytes {
         let event: Option<&RawValue> = serde_json::from_slice(payload).ok();

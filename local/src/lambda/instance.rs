@@ -29,7 +29,7 @@ pub(super) struct Waiting {
 pub(super) struct Instance {
     pub(super) pid: Option<u32>,
     pub(super) kill: Arc<Notify>,
-    pub(super) state: State,
+    pub(super) state: InstanceState,
     /// Its open requests for an event: one at most, unless it takes several events at once.
     pub(super) pollers: Vec<Poller>,
     /// Its events: one at most, unless it takes several at once.
@@ -38,7 +38,7 @@ pub(super) struct Instance {
 
 /// How far an instance has come.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum InstanceState {
     /// Has not asked for an event yet.
     Starting(Instant),
     /// Has asked for an event.
@@ -65,7 +65,7 @@ pub(super) struct Running {
 impl Instance {
     /// Has its process killed. It gets no further event; those it has fail when the process has ended.
     pub(super) fn end(&mut self) {
-        self.state = State::Ending;
+        self.state = InstanceState::Ending;
         self.pollers.clear();
         self.kill.notify_one();
     }

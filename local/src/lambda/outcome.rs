@@ -50,11 +50,11 @@ impl InvokeError {
     pub(crate) fn from_document(document: &[u8]) -> Self {
         #[derive(Default, serde::Deserialize)]
         #[serde(default, rename_all = "camelCase")]
-        struct Document {
+        struct ErrorDocument {
             error_type: String,
             error_message: String,
         }
-        let document: Document = serde_json::from_slice(document).unwrap_or_default();
+        let document: ErrorDocument = serde_json::from_slice(document).unwrap_or_default();
         Self::FunctionError { error_type: document.error_type, message: document.error_message }
     }
 

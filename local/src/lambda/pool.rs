@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{Notify, oneshot};
 
 use super::{
-    instance::{Delivery, Instance, Poller, Running, State, Waiting},
+    instance::{Delivery, Instance, InstanceState, Poller, Running, Waiting},
     outcome::{InvokeError, Outcome},
 };
 use crate::clock;
@@ -111,11 +111,12 @@ impl Pool {
     /// Instance `id` asks for its next event.
     pub(super) fn next(&mut self, id: u64) -> Next {
         let timeout = self.timeout;
-        let Some(instance) = self.instances.get_mut(&id).filter(|instance| instance.state != State::Ending)
+        let Some(instance) =
+            self.instances.get_mut(&id).filter(|instance| instance.state != InstanceState::Ending)
         else {
             return Next::Never;
         };
-        instance.state = State::Ready;
+        instance.state = InstanceState::Ready;
         if !self.is_concurrent {
             // An earlier request of the same instance is void, and an event it has not answered has failed.
             instance.pollers.clear();
@@ -156,7 +157,8 @@ impl Pool {
 
     /// Reserves the place of one more instance if the waiting events call for it.
     pub(super) fn grow(&mut self) -> Option<(u64, Arc<Notify>)> {
-        let starting = self.instances.values().filter(|it| matches!(it.state, State::Starting(_))).count();
+        let starting =
+            self.instances.values().filter(|it| matches!(it.state, InstanceState::Starting(_))).count();
         let oldest = self.waiting.front()?.since;
         let patience = match self.instances.len() {
             0 => Duration::ZERO,
@@ -180,7 +182,7 @@ impl Pool {
         }
         self.last_instance += 1;
         let kill = Arc::new(Notify::new());
-        let state = State::Starting(Instant::now());
+        let state = InstanceState::Starting(Instant::now());
         let (pollers, running) = (Vec::new(), Vec::new());
         let instance = Instance { pid: None, kill: kill.clone(), state, pollers, running };
         self.instances.insert(self.last_instance, instance);
@@ -210,12 +212,12 @@ impl Pool {
         for running in instance.running {
             running.fail(how);
         }
-        if matches!(instance.state, State::Starting(_))
+        if matches!(instance.state, InstanceState::Starting(_))
             && let Some(waiting) = self.waiting.pop_front()
         {
             waiting.answer.send(Err(InvokeError::Crashed(how.to_owned()))).ok();
         }
-        instance.state != State::Ending && !self.stopped
+        instance.state != InstanceState::Ending && !self.stopped
     }
 
     /// Kills what has passed its deadline, what takes too long to start, and what had no event for
@@ -231,8 +233,8 @@ impl Pool {
             }
             match instance.state {
                 // How it ends is told by `ended`.
-                State::Starting(since) if since + INIT_LIMIT <= now => instance.kill.notify_one(),
-                State::Ready if is_late || instance.is_idle_since(now.checked_sub(idle_life)) => {
+                InstanceState::Starting(since) if since + INIT_LIMIT <= now => instance.kill.notify_one(),
+                InstanceState::Ready if is_late || instance.is_idle_since(now.checked_sub(idle_life)) => {
                     instance.end();
                 }
                 _ => {}

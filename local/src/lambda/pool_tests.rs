@@ -8,7 +8,7 @@ use tokio::sync::oneshot::{self, Receiver};
 use super::{Delivery, Next, PATIENCE_WHEN_MANY, Pool, Waiting};
 use crate::lambda::{InvokeError, Outcome};
 
-fn pool(is_concurrent: bool) -> Pool {
+fn empty_pool(is_concurrent: bool) -> Pool {
     Pool::new(Duration::from_secs(1), 8, is_concurrent)
 }
 
@@ -33,7 +33,7 @@ fn poll(pool: &mut Pool, instance: u64) -> Receiver<Delivery> {
 
 #[test]
 fn the_most_recently_used_instance_goes_first() {
-    let mut pool = pool(false);
+    let mut pool = empty_pool(false);
     let [first, second] = [(); 2].map(|()| pool.reserve().unwrap().0);
     let mut idle_long = poll(&mut pool, first);
     let mut idle_short = poll(&mut pool, second);
@@ -44,7 +44,7 @@ fn the_most_recently_used_instance_goes_first() {
 
 #[test]
 fn an_instance_that_hung_up_gets_nothing_and_the_event_goes_to_the_next() {
-    let mut pool = pool(false);
+    let mut pool = empty_pool(false);
     let [first, second] = [(); 2].map(|()| pool.reserve().unwrap().0);
     let mut waits = poll(&mut pool, first);
     drop(poll(&mut pool, second));
@@ -55,7 +55,7 @@ fn an_instance_that_hung_up_gets_nothing_and_the_event_goes_to_the_next() {
 #[test]
 fn one_event_at_a_time_an_instance_unless_it_takes_several() {
     for is_concurrent in [false, true] {
-        let mut pool = pool(is_concurrent);
+        let mut pool = empty_pool(is_concurrent);
         let (instance, _kill) = pool.reserve().unwrap();
         let _first = poll(&mut pool, instance);
         let mut outcome = submit(&mut pool, "a");
@@ -85,7 +85,7 @@ fn many_instances_become_more_only_while_no_event_that_waits_is_taken() {
 
 #[test]
 fn an_answer_to_another_instances_event_is_not_taken() {
-    let mut pool = pool(false);
+    let mut pool = empty_pool(false);
     let [first, second] = [(); 2].map(|()| pool.reserve().unwrap().0);
     let _delivery = poll(&mut pool, first);
     let mut outcome = submit(&mut pool, "a");
@@ -97,7 +97,7 @@ fn an_answer_to_another_instances_event_is_not_taken() {
 
 #[test]
 fn an_instance_that_is_being_killed_gets_no_event_and_fails_none_that_waits() {
-    let mut pool = pool(false);
+    let mut pool = empty_pool(false);
     let [idle, starting, third] = [(); 3].map(|()| pool.reserve().unwrap().0);
     pool.started(idle, Some(1));
     pool.started(starting, Some(2));

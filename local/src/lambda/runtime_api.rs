@@ -29,7 +29,7 @@ pub(crate) async fn handle(functions: &Functions, caller: &access::Caller, reque
     let (Some(function), Ok(instance)) = (function, instance.parse::<u64>()) else {
         return http1::empty(StatusCode::NOT_FOUND);
     };
-    let caller = Caller { function, instance };
+    let caller = InstanceCaller { function, instance };
     match (&head.method, action, action.strip_prefix("invocation/").and_then(|rest| rest.split_once('/'))) {
         (&Method::GET, "invocation/next", _) => caller.next().await,
         (&Method::POST, "init/error", _) => caller.init_error(body).await,
@@ -39,12 +39,12 @@ pub(crate) async fn handle(functions: &Functions, caller: &access::Caller, reque
     }
 }
 
-struct Caller<'a> {
+struct InstanceCaller<'a> {
     function: &'a Function,
     instance: u64,
 }
 
-impl Caller<'_> {
+impl InstanceCaller<'_> {
     async fn next(&self) -> Answer {
         let delivery = match self.function.next(self.instance) {
             Next::Now(delivery) => Some(delivery),

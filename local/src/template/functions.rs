@@ -23,19 +23,19 @@ pub(super) fn read(
     let globals = template.at(&["Globals", "Function"]);
     resources(template, "AWS::Serverless::Function")
         .map(|(id, resource)| {
-            let reader = Reader { resolver, globals, properties: resource.get("Properties") };
+            let reader = FunctionReader { resolver, globals, properties: resource.get("Properties") };
             reader.function(id, resource, variables).map_err(|error| error.within(id))
         })
         .collect()
 }
 
-struct Reader<'a> {
+struct FunctionReader<'a> {
     resolver: &'a Resolver,
     globals: Option<&'a Node>,
     properties: Option<&'a Node>,
 }
 
-impl Reader<'_> {
+impl FunctionReader<'_> {
     fn function(
         &self,
         id: &str,

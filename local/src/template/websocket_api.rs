@@ -18,18 +18,18 @@ pub(super) fn read(
     let Some((id, api)) = api else {
         return Ok(None);
     };
-    let reader = Reader { template, resolver, functions, id };
+    let reader = WebSocketReader { template, resolver, functions, id };
     reader.definition(api).map(Some)
 }
 
-struct Reader<'a> {
+struct WebSocketReader<'a> {
     template: &'a Node,
     resolver: &'a Resolver,
     functions: &'a [FunctionDefinition],
     id: &'a str,
 }
 
-impl Reader<'_> {
+impl WebSocketReader<'_> {
     fn definition(&self, api: &Node) -> Result<WebSocketDefinition, TemplateError> {
         let expression =
             self.property(api, "RouteSelectionExpression").map_err(|error| error.within(self.id))?;

@@ -57,7 +57,7 @@ impl Place {
         let mut running = Running(command.spawn().unwrap());
         let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
         let address = loop {
-            let Some(line) = lines.next() else { panic!("it has ended: {}", errors(&mut running.0)) };
+            let Some(line) = lines.next() else { panic!("it has ended: {}", stderr_of(&mut running.0)) };
             if let Some(address) = line.unwrap().trim().strip_prefix("HTTP") {
                 break address.trim().to_owned();
             }
@@ -103,7 +103,7 @@ impl Drop for Running {
 }
 
 /// What a process has written to its standard error stream when it ends.
-pub(crate) fn errors(child: &mut Child) -> String {
+pub(crate) fn stderr_of(child: &mut Child) -> String {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     text
@@ -155,7 +155,7 @@ async fn sigterm_stops_it_in_good_order() {
     assert!(!place.function_processes().is_empty());
     signal("-TERM", running.0.id());
     let status = eventually("it ends", || running.0.try_wait().unwrap()).await;
-    assert_eq!(status.code(), Some(0), "{}", errors(&mut running.0));
+    assert_eq!(status.code(), Some(0), "{}", stderr_of(&mut running.0));
     assert!(place.function_processes().is_empty());
 }
 

@@ -3,7 +3,7 @@
 use local::Studio;
 use reqwest::{Client, Method, Response, header::HeaderMap};
 
-use crate::{options, studio};
+use crate::{options, start_studio};
 
 async fn preflight(studio: &Studio, origin: &str) -> Response {
     let request = Client::new().request(Method::OPTIONS, studio.url() + "/echo").header("origin", origin);
@@ -24,7 +24,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_preflight_from_an_allowed_origin_is_answered_by_the_gateway() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let response = preflight(&studio, "https://two.example").await;
     assert_eq!(response.status(), 204);
     let expected = pairs(&[
@@ -40,7 +40,7 @@ async fn a_preflight_from_an_allowed_origin_is_answered_by_the_gateway() {
 
 #[tokio::test]
 async fn an_origin_that_only_resembles_an_allowed_one_gets_nothing() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     for origin in ["https://one.example.evil", "http://one.example", "https://ONE.example", "null"] {
         assert_eq!(cors(preflight(&studio, origin).await.headers()), [], "{origin}");
     }
@@ -48,7 +48,7 @@ async fn an_origin_that_only_resembles_an_allowed_one_gets_nothing() {
 
 #[tokio::test]
 async fn answers_carry_the_gateways_headers_and_never_the_functions_own() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let get = async |path: &str, origin: &str| {
         let response = Client::new().get(studio.url() + path).header("origin", origin).send().await.unwrap();
         cors(response.headers())

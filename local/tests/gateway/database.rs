@@ -6,7 +6,7 @@ use local::{DynamoDbFault, Studio, Target, When};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{options, signature, studio};
+use crate::{options, signature, start_studio};
 
 async fn call(studio: &Studio, operation: &str, body: Value) -> Result<Response, reqwest::Error> {
     let request = Client::new()
@@ -32,7 +32,7 @@ fn get(key: &str) -> Value {
 
 #[tokio::test]
 async fn the_tables_of_the_template_are_there_with_their_indexes_and_ttl() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let (_, table) = answer(&studio, "DescribeTable", json!({ "TableName": "Table" })).await;
     assert_eq!(table["Table"]["GlobalSecondaryIndexes"][0]["IndexName"], "by_owner");
     assert_eq!(table["Table"]["GlobalSecondaryIndexes"][0]["Projection"]["ProjectionType"], "KEYS_ONLY");
@@ -45,7 +45,7 @@ async fn the_tables_of_the_template_are_there_with_their_indexes_and_ttl() {
 
 #[tokio::test]
 async fn requests_and_units_are_metered_by_operation_and_table() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     assert_eq!(answer(&studio, "PutItem", put("a")).await.0, 200);
     assert_eq!(answer(&studio, "GetItem", get("a")).await.0, 200);
     let failing = json!({ "TableName": "Table", "Key": { "pk": { "S": "a" } }, "ConditionExpression": "attribute_not_exists(pk)" });
@@ -67,7 +67,7 @@ async fn requests_and_units_are_metered_by_operation_and_table() {
 
 #[tokio::test]
 async fn a_transaction_conflict_reads_as_the_real_services() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     studio.faults().dynamodb(
         DynamoDbFault::Conflict,
         Target::operation("TransactWriteItems"),
@@ -84,7 +84,7 @@ async fn a_transaction_conflict_reads_as_the_real_services() {
 
 #[tokio::test]
 async fn faults_strike_only_what_they_are_aimed_at() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let faults = studio.faults();
     faults.dynamodb(
         DynamoDbFault::ThroughputExceeded,
@@ -111,7 +111,7 @@ async fn faults_strike_only_what_they_are_aimed_at() {
 
 #[tokio::test]
 async fn an_answer_can_be_lost_after_the_commit() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     studio.faults().dynamodb(DynamoDbFault::AnswerLost, Target::operation("PutItem"), When::Times(1));
     assert!(call(&studio, "PutItem", put("kept")).await.is_err());
     assert_eq!(answer(&studio, "GetItem", get("kept")).await.1["Item"]["pk"]["S"], "kept");

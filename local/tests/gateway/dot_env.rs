@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::command::{Place, errors};
+use crate::command::{Place, stderr_of};
 
 /// As its documentation had it, quotes, comments and all.
 const PASTED: &str = r#"
@@ -55,7 +55,7 @@ async fn the_old_dot_env_works_as_pasted_with_a_warning_for_each_placeholder() {
         assert!(chat["SECRET_KEY_ARN"].as_str().unwrap().starts_with("arn:"));
         kept.insert(secrets());
         running.0.kill().unwrap();
-        let errors = errors(&mut running.0);
+        let errors = stderr_of(&mut running.0);
         let lines: Vec<&str> = errors.lines().filter(|line| !line.starts_with("event ")).collect();
         let warned: Vec<&str> =
             lines.iter().filter_map(|line| line.strip_prefix("warning: ")?.split(' ').next()).collect();

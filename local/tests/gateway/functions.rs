@@ -6,7 +6,7 @@ use local::{Error, InvocationFault, InvokeError, Studio, When};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{events, eventually, options, signature, studio};
+use crate::{events_of, eventually, options, signature, start_studio};
 
 async fn call(studio: &Studio, function: &str, kind: &str, event: &Value) -> Response {
     let url = format!("{}/2015-03-31/functions/{function}/invocations", studio.lambda_url());
@@ -16,7 +16,7 @@ async fn call(studio: &Studio, function: &str, kind: &str, event: &Value) -> Res
 
 #[tokio::test]
 async fn each_way_to_go_wrong_is_told_apart() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let told = async |instruction: &str| studio.invoke("Web", json!({ "do": instruction })).await;
     assert_eq!(told("plain").await, Ok(json!({ "plain": true })));
     assert!(
@@ -36,7 +36,7 @@ async fn each_way_to_go_wrong_is_told_apart() {
 
 #[tokio::test]
 async fn at_its_timeout_an_instance_is_killed_and_the_next_event_gets_another() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let asked = Instant::now();
     let hung = studio.invoke("Impatient", json!({ "do": "hang" })).await;
     assert_eq!(hung, Err(InvokeError::TimedOut { seconds: 1 }));
@@ -78,11 +78,11 @@ async fn an_instance_without_events_is_ended() {
 
 #[tokio::test]
 async fn a_killed_instance_fails_its_event() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let hang = studio.invoke("Web", json!({ "do": "hang" }));
     let kill = async {
         let pid = eventually("the event has arrived", || {
-            events(&studio, "Web").first().and(studio.instances("Web").first().copied())
+            events_of(&studio, "Web").first().and(studio.instances("Web").first().copied())
         })
         .await;
         assert!(studio.kill(pid));
@@ -93,7 +93,7 @@ async fn a_killed_instance_fails_its_event() {
 
 #[tokio::test]
 async fn an_instance_that_is_being_killed_gets_no_further_event() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     for _ in 0..10 {
         let nap = || studio.invoke("Web", json!({ "do": "nap" }));
         let (first, second) = tokio::join!(nap(), nap());
@@ -135,7 +135,7 @@ async fn the_environment_is_lambdas_and_the_templates_and_nothing_else() {
 
 #[tokio::test]
 async fn a_synchronous_call_through_the_invoke_api_tells_of_errors_in_a_header() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let response = call(&studio, "Web", "RequestResponse", &json!({ "do": "plain" })).await;
     assert_eq!(response.headers().get("x-amz-function-error"), None);
     assert_eq!(response.json::<Value>().await.unwrap(), json!({ "plain": true }));
@@ -155,16 +155,16 @@ async fn an_asynchronous_call_is_retried_as_configured_and_then_handed_on() {
         .unwrap();
     let accepted = call(&studio, "Impatient", "Event", &json!({ "do": "fail" })).await;
     assert_eq!(accepted.status(), 202);
-    let record = eventually("the failure destination is told", || events(&studio, "Web").pop()).await;
+    let record = eventually("the failure destination is told", || events_of(&studio, "Web").pop()).await;
     assert_eq!(record["requestPayload"], json!({ "do": "fail" }));
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(record["responsePayload"]["errorMessage"], "told to fail");
-    assert_eq!(events(&studio, "Impatient").len(), 2);
+    assert_eq!(events_of(&studio, "Impatient").len(), 2);
 }
 
 #[tokio::test]
 async fn an_asynchronous_event_over_a_megabyte_is_refused() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let refused = call(&studio, "Web", "Event", &json!({ "padding": "x".repeat(1 << 20) })).await;
     assert_eq!(refused.status(), 413);
     assert_eq!(refused.headers()["x-amzn-errortype"], "RequestTooLargeException");
@@ -172,12 +172,13 @@ async fn an_asynchronous_event_over_a_megabyte_is_refused() {
 
 #[tokio::test]
 async fn asynchronous_calls_can_be_lost_and_doubled_on_request() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     studio.faults().invocations(InvocationFault::Lost, Some("Web"), When::Times(1));
     assert_eq!(call(&studio, "Web", "Event", &json!({ "number": 1 })).await.status(), 202);
     studio.faults().invocations(InvocationFault::Duplicate, None, When::Times(1));
     assert_eq!(call(&studio, "Web", "Event", &json!({ "number": 2 })).await.status(), 202);
-    let seen = eventually("two events", || Some(events(&studio, "Web")).filter(|all| all.len() == 2)).await;
+    let seen =
+        eventually("two events", || Some(events_of(&studio, "Web")).filter(|all| all.len() == 2)).await;
     assert_eq!(seen, [json!({ "number": 2 }), json!({ "number": 2 })]);
     assert_eq!(studio.faults().struck(), 2);
 }

@@ -7,7 +7,7 @@ use local::Studio;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{options, studio};
+use crate::{options, start_studio};
 
 async fn get(studio: &Studio, path: &str) -> Response {
     Client::new().get(studio.url() + path).send().await.unwrap()
@@ -19,7 +19,7 @@ async fn answer(response: Response) -> (u16, String) {
 
 #[tokio::test]
 async fn an_event_has_every_field_that_aws_sends() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let request = Client::new()
         .get(studio.url() + "/items/a%20b%2Fc?x=1&x=2&y=%C3%A9")
         .header("X-Twice", "one")
@@ -56,7 +56,7 @@ async fn an_event_has_every_field_that_aws_sends() {
 
 #[tokio::test]
 async fn a_body_is_text_or_base64_as_its_type_says() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let cases = [
         ("application/json; charset=utf-8", &b"{\"a\":1}"[..], "{\"a\":1}", false),
         ("text/plain", "é".as_bytes(), "é", false),
@@ -74,7 +74,7 @@ async fn a_body_is_text_or_base64_as_its_type_says() {
 
 #[tokio::test]
 async fn the_most_specific_route_wins_and_an_unknown_one_is_404() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let key = async |path: &str| get(&studio, path).await.json::<Value>().await.unwrap()["routeKey"].clone();
     assert_eq!(key("/items/special").await, "GET /items/special");
     assert_eq!(key("/items/other").await, "GET /items/{id}");
@@ -89,7 +89,7 @@ async fn the_most_specific_route_wins_and_an_unknown_one_is_404() {
 
 #[tokio::test]
 async fn an_answer_becomes_http_field_by_field() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let response = get(&studio, "/do/rich").await;
     assert_eq!(response.status(), StatusCode::CREATED);
     assert_eq!(response.headers()["x-one"], "1");
@@ -106,7 +106,7 @@ async fn an_answer_becomes_http_field_by_field() {
 
 #[tokio::test]
 async fn a_function_that_goes_wrong_is_500() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     for instruction in ["panic", "fail", "exit", "nonsense", "large"] {
         let response = get(&studio, &format!("/do/{instruction}")).await;
         assert_eq!(
@@ -129,7 +129,7 @@ async fn a_function_that_takes_too_long_is_503() {
 
 #[tokio::test]
 async fn a_request_that_is_too_large_is_refused() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let refused = (413, r#"{"message":"Request Entity Too Large"}"#.to_owned());
     let post = async |size: usize, kind: &str| {
         let request =

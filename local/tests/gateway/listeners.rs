@@ -6,7 +6,7 @@ use local::Studio;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
-use crate::{eventually, key_of, signature, signed_with, studio};
+use crate::{eventually, key_of, signature, signed_with, start_studio};
 
 /// A request of an internal listener that anybody who may send it gets an answer to.
 struct Call {
@@ -97,7 +97,7 @@ async fn assert_refused(what: &str, answer: Response) {
 
 #[tokio::test]
 async fn a_call_without_the_secret_from_elsewhere_or_of_a_page_is_refused_by_every_service() {
-    let (studio, client) = (studio().await, Client::new());
+    let (studio, client) = (start_studio().await, Client::new());
     for call in aws_calls(&studio) {
         for Sender { who, headers } in strangers(&studio) {
             assert_refused(&format!("{}: {who}", call.name), send(&client, &call, &headers).await).await;
@@ -127,7 +127,7 @@ async fn a_call_without_the_secret_from_elsewhere_or_of_a_page_is_refused_by_eve
 
 #[tokio::test]
 async fn the_runtime_api_answers_only_below_the_secret_of_a_function() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     studio.invoke("Web", json!({ "do": "plain" })).await.unwrap();
     let environment = studio.invoke("Web", json!({ "do": "environment" })).await.unwrap();
     let base = environment["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().to_owned();
@@ -154,7 +154,7 @@ async fn the_runtime_api_answers_only_below_the_secret_of_a_function() {
 
 #[tokio::test]
 async fn every_start_and_every_function_has_a_secret_of_its_own() {
-    let studios = [studio().await, studio().await];
+    let studios = [start_studio().await, start_studio().await];
     let mut keys = BTreeSet::new();
     for studio in &studios {
         keys.insert(studio.access_key_id().to_owned());
@@ -187,7 +187,7 @@ fn ports_of_this_process() -> BTreeSet<u16> {
 #[tokio::test]
 async fn no_listener_is_there_but_the_public_one_and_those_that_want_the_secret() {
     // Other tests of this process have studios, too: whatever listens refuses, or is a public port.
-    let studio = studio().await;
+    let studio = start_studio().await;
     let ours = [studio.url(), studio.lambda_url(), studio.dynamodb_url()];
     let port = |url: &String| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
     assert!(ours.iter().all(|url| ports_of_this_process().contains(&port(url))));
@@ -210,7 +210,7 @@ async fn no_listener_is_there_but_the_public_one_and_those_that_want_the_secret(
 
 #[tokio::test]
 async fn functions_reach_what_they_need_with_their_own_secret() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let client = Client::new();
     // The function was invoked, so its instance got through the Runtime API, and signs as the SDK does.
     studio.invoke("Web", json!({ "do": "plain" })).await.unwrap();

@@ -4,9 +4,9 @@ use local::{MailFault, Studio, When};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{options, signature, studio};
+use crate::{options, signature, start_studio};
 
-fn mail(subject: &str) -> Value {
+fn mail_request(subject: &str) -> Value {
     json!({
         "FromEmailAddress": "studio@example.com",
         "Destination": { "ToAddresses": ["ada@example.com"], "CcAddresses": ["bob@example.com"] },
@@ -33,9 +33,9 @@ async fn refused(studio: &Studio, mail: &Value) -> (u16, String) {
 
 #[tokio::test]
 async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     for subject in ["first", "second"] {
-        let sent = send(&studio, &mail(subject)).await;
+        let sent = send(&studio, &mail_request(subject)).await;
         assert_eq!(sent.status(), 200);
         assert!(sent.json::<Value>().await.unwrap()["MessageId"].is_string());
     }
@@ -55,7 +55,7 @@ async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
 
 #[tokio::test]
 async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let ask = async |headers: &[(&'static str, &str)]| {
         let mut request = Client::new().get(studio.mailbox_url());
         for (name, value) in headers {
@@ -80,7 +80,7 @@ async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
 
 #[tokio::test]
 async fn the_mailbox_is_at_an_address_that_nobody_can_guess() {
-    let (studio, other) = (studio().await, studio().await);
+    let (studio, other) = (start_studio().await, start_studio().await);
     let path = studio.mailbox_url().strip_prefix(&studio.url()).unwrap().to_owned();
     let secret = path.strip_prefix("/_local/mailbox/").unwrap();
     assert!(secret.len() >= 32 && !other.mailbox_url().contains(secret), "{path}");
@@ -95,11 +95,11 @@ async fn the_mailbox_is_at_an_address_that_nobody_can_guess() {
 
 #[tokio::test]
 async fn the_mailbox_keeps_the_last_two_hundred() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let (client, url) = (Client::new(), format!("{}/v2/email/outbound-emails", studio.lambda_url()));
     for number in 0..203 {
         let request = client.post(&url).header("authorization", signature(&studio));
-        assert_eq!(request.json(&mail(&number.to_string())).send().await.unwrap().status(), 200);
+        assert_eq!(request.json(&mail_request(&number.to_string())).send().await.unwrap().status(), 200);
     }
     let mails = studio.mailbox();
     assert_eq!((mails.len(), mails[0].subject.as_str(), mails[199].subject.as_str()), (200, "202", "3"));
@@ -107,10 +107,10 @@ async fn the_mailbox_keeps_the_last_two_hundred() {
 
 #[tokio::test]
 async fn a_mail_that_cannot_be_sent_is_refused() {
-    let studio = studio().await;
-    let mut raw = mail("raw");
+    let studio = start_studio().await;
+    let mut raw = mail_request("raw");
     raw["Content"] = json!({ "Raw": { "Data": "U3ViamVjdDogaGVsbG8=" } });
-    let (mut nobody, mut empty) = (mail("nobody"), mail("empty"));
+    let (mut nobody, mut empty) = (mail_request("nobody"), mail_request("empty"));
     nobody["Destination"] = json!({});
     empty["Content"]["Simple"]["Body"] = json!({});
     for bad in [raw, nobody, empty, json!([])] {
@@ -121,8 +121,8 @@ async fn a_mail_that_cannot_be_sent_is_refused() {
 
 #[tokio::test]
 async fn sending_goes_wrong_on_request() {
-    let studio = studio().await;
-    let mail = mail("once more");
+    let studio = start_studio().await;
+    let mail = mail_request("once more");
     for (fault, answer) in [
         (MailFault::TooMany, (429, "TooManyRequestsException")),
         (MailFault::Rejected, (400, "MessageRejected")),
@@ -141,7 +141,7 @@ async fn mail_has_a_local_sender_unless_one_is_set() {
     let sender = async |studio: Studio| {
         studio.invoke("Web", json!({ "do": "environment" })).await.unwrap()["MAIL_FROM"].clone()
     };
-    assert_eq!(sender(studio().await).await, "studio@localhost.localdomain");
+    assert_eq!(sender(start_studio().await).await, "studio@localhost.localdomain");
     let set = Studio::start(options().variable("MAIL_FROM", "me@example.com")).await.unwrap();
     assert_eq!(sender(set).await, "me@example.com");
 }

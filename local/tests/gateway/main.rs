@@ -46,7 +46,7 @@ fn examples() -> PathBuf {
 }
 
 /// A studio with AWS's own limits.
-async fn studio() -> Studio {
+async fn start_studio() -> Studio {
     Studio::start(options()).await.unwrap()
 }
 
@@ -81,7 +81,7 @@ async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The events a function has printed, oldest first.
-fn events(studio: &Studio, function: &str) -> Vec<Value> {
+fn events_of(studio: &Studio, function: &str) -> Vec<Value> {
     let lines = studio.logs(function);
     lines.iter().filter_map(|line| serde_json::from_str(line.strip_prefix("event ")?).ok()).collect()
 }
@@ -89,7 +89,7 @@ fn events(studio: &Studio, function: &str) -> Vec<Value> {
 /// The event of this type that a function has printed or will print.
 async fn event_of_type(studio: &Studio, kind: &str) -> Value {
     eventually(kind, || {
-        let all = events(studio, "SocketsFunction");
+        let all = events_of(studio, "SocketsFunction");
         all.into_iter()
             .find(|event| event.pointer("/requestContext/eventType").and_then(Value::as_str) == Some(kind))
     })

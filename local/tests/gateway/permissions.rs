@@ -4,7 +4,7 @@ use local::Studio;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
-use crate::{key_of, signed_with, studio};
+use crate::{key_of, signed_with, start_studio};
 
 /// Sends a request that is signed with this access key id.
 async fn send(key: &str, method: Method, url: &str, target: &str, body: &Value) -> Response {
@@ -30,7 +30,7 @@ fn item() -> Value {
 
 #[tokio::test]
 async fn a_function_may_do_what_is_permitted_with_a_table_and_nothing_else() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let (table, key) = ("Table", json!({ "pk": { "S": "a" } }));
     assert!(may(&studio, "PutItem", &json!({ "TableName": table, "Item": item() })).await);
     assert!(may(&studio, "GetItem", &json!({ "TableName": table, "Key": key })).await);
@@ -53,7 +53,7 @@ async fn a_function_may_do_what_is_permitted_with_a_table_and_nothing_else() {
 
 #[tokio::test]
 async fn a_transaction_wants_the_permission_of_each_member() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let put = json!({ "Put": { "TableName": "Table", "Item": item() } });
     let delete = json!({ "Delete": { "TableName": "Table", "Key": { "pk": { "S": "b" } } } });
     assert!(may(&studio, "TransactWriteItems", &json!({ "TransactItems": [put] })).await);
@@ -64,7 +64,7 @@ async fn a_transaction_wants_the_permission_of_each_member() {
 
 #[tokio::test]
 async fn a_function_calls_pushes_to_and_reads_only_what_it_is_permitted_to() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let invoke =
         |function: &str| format!("{}/2015-03-31/functions/{function}/invocations", studio.lambda_url());
     let push = format!("{}/@connections/nobody", studio.management_url());
@@ -93,7 +93,7 @@ async fn a_function_calls_pushes_to_and_reads_only_what_it_is_permitted_to() {
 
 #[tokio::test]
 async fn a_refusal_names_caller_action_and_resource() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let body = json!({ "TableName": "Table" });
     let url = studio.dynamodb_url();
     let refused =

@@ -3,7 +3,7 @@
 use local::Studio;
 use serde_json::json;
 
-use crate::{eventually, studio};
+use crate::{eventually, start_studio};
 
 /// Whether a process does anything any more; one that has ended may still be listed.
 pub(crate) fn is_running(pid: u32) -> bool {
@@ -12,7 +12,7 @@ pub(crate) fn is_running(pid: u32) -> bool {
 }
 
 async fn with_instances() -> (Studio, Vec<u32>) {
-    let studio = studio().await;
+    let studio = start_studio().await;
     studio.invoke("Web", json!({})).await.unwrap();
     studio.invoke("Impatient", json!({})).await.unwrap();
     let pids = [studio.instances("Web"), studio.instances("Impatient")].concat();
@@ -36,7 +36,7 @@ async fn a_studio_that_is_dropped_leaves_no_process() {
 
 #[tokio::test]
 async fn many_studios_run_at_once() {
-    let (one, two) = tokio::join!(studio(), studio());
+    let (one, two) = tokio::join!(start_studio(), start_studio());
     assert_ne!(one.url(), two.url());
     let event = json!({ "do": "environment" });
     let (first, second) = tokio::join!(one.invoke("Web", event.clone()), two.invoke("Web", event));

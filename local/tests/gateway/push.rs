@@ -8,9 +8,9 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use crate::{
-    event_of_type, events, eventually, signature,
+    event_of_type, events_of, eventually, signature,
     sockets::{connect, text},
-    studio,
+    start_studio,
 };
 
 async fn call(studio: &Studio, method: Method, id: &str, body: String) -> Response {
@@ -33,7 +33,7 @@ async fn connection_id(studio: &Studio) -> String {
 
 #[tokio::test]
 async fn posts_arrive_in_their_order() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
     for number in 0..50 {
@@ -46,7 +46,7 @@ async fn posts_arrive_in_their_order() {
 
 #[tokio::test]
 async fn a_connection_can_be_described() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let _socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
     let description: Value = call(&studio, Method::GET, &id, String::new()).await.json().await.unwrap();
@@ -57,7 +57,7 @@ async fn a_connection_can_be_described() {
 
 #[tokio::test]
 async fn a_connection_that_is_gone_or_still_connecting_is_410() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let gone = (410, "GoneException".to_owned());
     assert_eq!(error(&call(&studio, Method::POST, "never=", "x".to_owned()).await), gone);
     let connecting = connect(&studio, "?do=nap");
@@ -75,7 +75,7 @@ async fn a_connection_that_is_gone_or_still_connecting_is_410() {
 
 #[tokio::test]
 async fn a_post_over_128_kb_is_refused() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
     let size = 128 * 1024;
@@ -87,7 +87,7 @@ async fn a_post_over_128_kb_is_refused() {
 
 #[tokio::test]
 async fn a_deleted_connection_gets_what_was_posted_and_then_a_close() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
     call(&studio, Method::POST, &id, json!("last words").to_string()).await;
@@ -100,12 +100,12 @@ async fn a_deleted_connection_gets_what_was_posted_and_then_a_close() {
 
 #[tokio::test]
 async fn a_slow_reader_holds_up_only_the_posts_to_itself() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let _slow = connect(&studio, "").await;
     let slow = connection_id(&studio).await;
     let mut quick_socket = connect(&studio, "").await;
     let quick = eventually("both connects", || {
-        let ids = events(&studio, "SocketsFunction")
+        let ids = events_of(&studio, "SocketsFunction")
             .into_iter()
             .map(|it| it["requestContext"]["connectionId"].clone());
         ids.map(|id| id.as_str().unwrap().to_owned()).find(|id| *id != slow)
@@ -125,7 +125,7 @@ async fn a_slow_reader_holds_up_only_the_posts_to_itself() {
 
 #[tokio::test]
 async fn posts_go_wrong_on_request() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let _socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
     let faults = studio.faults();

@@ -6,7 +6,7 @@ use local::Studio;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::{events, eventually, options, signature};
+use crate::{events_of, eventually, options, signature};
 
 /// A studio that retries at once, whose function `Unlucky` is told to fail, and its failure's consumer what `then`
 /// says.
@@ -23,14 +23,14 @@ async fn after_a_failure(then: &str) -> Studio {
 
 /// How often each event of the consumer was delivered.
 fn receive_counts(studio: &Studio) -> Vec<Value> {
-    let events = events(studio, "Consumer");
+    let events = events_of(studio, "Consumer");
     events.iter().map(|it| it["Records"][0]["attributes"]["ApproximateReceiveCount"].clone()).collect()
 }
 
 #[tokio::test]
 async fn a_queue_is_told_of_a_call_that_failed_and_hands_it_to_its_consumer() {
     let studio = after_a_failure("plain").await;
-    let event = eventually("the consumer gets it", || events(&studio, "Consumer").pop()).await;
+    let event = eventually("the consumer gets it", || events_of(&studio, "Consumer").pop()).await;
     let [message] = event["Records"].as_array().unwrap().as_slice() else { panic!("{event}") };
     let record: Value = serde_json::from_str(message["body"].as_str().unwrap()).unwrap();
     assert_eq!(record["requestPayload"], json!({ "do": "fail", "then": "plain" }));

@@ -4,7 +4,7 @@ use local::{Error, Options, Studio};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
-use crate::{folder::Folder, options, signature, studio};
+use crate::{folder::Folder, options, signature, start_studio};
 
 const SET: &str = "7f3a1c5e9b2d4f6a8c0e1b3d5f7a9c2e";
 const CHANGED: &str = "1b3d5f7a9c2e7f3a1c5e9b2d4f6a8c0e";
@@ -41,7 +41,7 @@ async fn value(studio: &Studio, stage: &str) -> Option<String> {
     None
 }
 
-async fn values(studio: &Studio) -> [Option<String>; 2] {
+async fn secret_values(studio: &Studio) -> [Option<String>; 2] {
     [value(studio, "AWSCURRENT").await, value(studio, "AWSPREVIOUS").await]
 }
 
@@ -53,7 +53,7 @@ async fn values_in(
 ) -> [Option<String>; 2] {
     let studio = Studio::start(set(options().directory(folder.path()))).await.unwrap();
     change(&studio);
-    let values = values(&studio).await;
+    let values = secret_values(&studio).await;
     studio.stop().await;
     values
 }
@@ -64,8 +64,8 @@ fn some(values: [&str; 2]) -> [Option<String>; 2] {
 
 #[tokio::test]
 async fn a_secret_that_the_template_makes_is_made_and_asked_for_by_arn_or_name() {
-    let studio = studio().await;
-    let [current, previous] = values(&studio).await;
+    let studio = start_studio().await;
+    let [current, previous] = secret_values(&studio).await;
     let current = current.unwrap();
     assert_eq!((current.len(), previous), (64, None));
     let (status, body) = get(&studio, &json!({ "SecretId": "SIGNING_KEY" })).await;
@@ -78,7 +78,7 @@ async fn a_secret_that_the_template_makes_is_made_and_asked_for_by_arn_or_name()
 
 #[tokio::test]
 async fn what_is_not_there_is_refused_as_aws_does() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let current = json!({ "SecretId": "SIGNING_KEY" });
     for (body, kind) in [
         (json!({ "SecretId": "NOBODY" }), "ResourceNotFoundException"),
@@ -95,12 +95,12 @@ async fn what_is_not_there_is_refused_as_aws_does() {
 
 #[tokio::test]
 async fn a_variable_of_the_studio_sets_a_secret_and_without_one_the_function_has_no_arn() {
-    let without = environment(&studio().await).await;
+    let without = environment(&start_studio().await).await;
     assert_eq!((&without["PROVIDER_KEY_ARN"], &without["PROVIDER_KEY_SET"]), (&"".into(), &"".into()));
     assert_eq!(without["ARN"], "arn:aws:lambda:us-east-1:000000000000:function:Impatient");
     let set = options().variable("PROVIDER_KEY", "sk-1").variable("SIGNING_KEY", SET);
     let studio = Studio::start(set).await.unwrap();
-    assert_eq!(values(&studio).await, [Some(SET.to_owned()), None]);
+    assert_eq!(secret_values(&studio).await, [Some(SET.to_owned()), None]);
     let with = environment(&studio).await;
     assert_eq!(with["PROVIDER_KEY_SET"], "true");
     let arn = with["PROVIDER_KEY_ARN"].clone();
@@ -113,9 +113,9 @@ async fn a_variable_of_the_studio_sets_a_secret_and_without_one_the_function_has
 async fn a_rotated_secret_keeps_its_previous_value() {
     let studio = Studio::start(options().variable("SIGNING_KEY", SET)).await.unwrap();
     studio.rotate_secret("SIGNING_KEY", ROTATED).unwrap();
-    assert_eq!(values(&studio).await, some([ROTATED, SET]));
+    assert_eq!(secret_values(&studio).await, some([ROTATED, SET]));
     studio.rotate_secret("SIGNING_KEY", ROTATED).unwrap();
-    assert_eq!(values(&studio).await, some([ROTATED, SET]), "the same value is no rotation");
+    assert_eq!(secret_values(&studio).await, some([ROTATED, SET]), "the same value is no rotation");
     let unknown = studio.rotate_secret("NOBODY", ROTATED);
     assert!(matches!(unknown, Err(Error::UnknownSecret(name)) if name == "NOBODY"));
 }

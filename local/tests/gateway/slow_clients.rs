@@ -15,7 +15,7 @@ use crate::{options, signature, sockets::connect};
 
 const LIMIT: Duration = Duration::from_millis(400);
 
-async fn studio() -> Studio {
+async fn start_studio() -> Studio {
     Studio::start(options().limits(|limits| limits.request = LIMIT)).await.unwrap()
 }
 
@@ -57,7 +57,7 @@ fn a_request_has_ten_seconds_to_become_complete() {
 
 #[tokio::test]
 async fn a_request_that_does_not_become_complete_ends_its_connection_on_every_listener() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut attempts = Vec::new();
     for address in listeners(&studio) {
         let head = |path: &str, length: &str| {
@@ -88,7 +88,7 @@ async fn a_request_that_does_not_become_complete_ends_its_connection_on_every_li
 
 #[tokio::test]
 async fn a_connection_between_two_requests_and_a_websocket_outlive_the_limit_of_a_request() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let address = &listeners(&studio)[0];
     let mut socket = connect(&studio, "").await;
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_connection_between_two_requests_and_a_websocket_outlive_the_limit_of_
 
 #[tokio::test]
 async fn a_request_that_is_answered_slowly_is_not_cut() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let naps = (0..4).map(|_| reqwest::get(format!("{}/do/nap", studio.url())));
     for answer in join_all(naps).await {
         assert_eq!(answer.unwrap().status(), 200);
@@ -131,7 +131,7 @@ async fn a_connection_without_another_request_ends_in_time() {
 
 #[tokio::test]
 async fn four_hundred_unfinished_requests_all_end() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let address = listeners(&studio)[0].clone();
     let first = "GET / HTTP/1.1\r\nHost: ";
     let took = join_all((0..400).map(|_| drip(&address, first, ""))).await;

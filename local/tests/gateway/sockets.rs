@@ -21,7 +21,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{event_of_type, events, eventually, options, studio};
+use crate::{event_of_type, events_of, eventually, options, start_studio};
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -51,7 +51,7 @@ async fn closed(socket: &mut Socket) -> (u16, String) {
 
 #[tokio::test]
 async fn a_connect_event_has_every_field_that_aws_sends() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let _socket = connect(&studio, "/a%20user%2B%26?token=t%2Fk&user_id=evil&x=1&x=2").await;
     let event = event_of_type(&studio, "CONNECT").await;
     assert_eq!(event["queryStringParameters"], json!({ "token": "t/k", "user_id": "a user+&", "x": "2" }));
@@ -86,14 +86,14 @@ async fn a_connect_event_has_every_field_that_aws_sends() {
 
 #[tokio::test]
 async fn frames_go_where_the_route_selection_says_and_the_answer_is_not_sent() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     for frame in
         [r#"{"type":"chat"}"#, r#"{"type":"unknown"}"#, "no json", r#"{"type":"$connect"}"#, r#"{"type":3}"#]
     {
         socket.send(Message::text(frame)).await.unwrap();
         let event = eventually(frame, || {
-            events(&studio, "SocketsFunction").into_iter().find(|event| event["body"] == json!(frame))
+            events_of(&studio, "SocketsFunction").into_iter().find(|event| event["body"] == json!(frame))
         })
         .await;
         let expected = if frame.contains("chat") { "chat" } else { "$default" };
@@ -131,13 +131,13 @@ async fn a_connect_that_is_refused_is_no_connection() {
         assert_eq!(response.status(), status, "{instruction}");
     }
     assert_eq!(studio.connections(), 0);
-    let all = events(&studio, "SocketsFunction");
+    let all = events_of(&studio, "SocketsFunction");
     assert!(all.iter().all(|event| event["requestContext"]["eventType"] == "CONNECT"));
 }
 
 #[tokio::test]
 async fn the_disconnect_route_is_called_once_with_the_clients_reason() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     assert_eq!(studio.connections(), 1);
     let goodbye = CloseFrame { code: CloseCode::Library(4001), reason: "enough".into() };
@@ -151,7 +151,7 @@ async fn the_disconnect_route_is_called_once_with_the_clients_reason() {
     assert_eq!(typed.request_context.route_key.unwrap(), "$disconnect");
     drop(connect(&studio, "").await);
     let count = || {
-        events(&studio, "SocketsFunction")
+        events_of(&studio, "SocketsFunction")
             .iter()
             .filter(|it| it["requestContext"]["eventType"] == "DISCONNECT")
             .count()
@@ -161,11 +161,13 @@ async fn the_disconnect_route_is_called_once_with_the_clients_reason() {
 
 #[tokio::test]
 async fn too_large_frames_and_messages_close_with_1009() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     socket.send(Message::text("x".repeat(32 * 1024))).await.unwrap();
-    eventually("a frame of 32 KB arrives", || (events(&studio, "SocketsFunction").len() == 2).then_some(()))
-        .await;
+    eventually("a frame of 32 KB arrives", || {
+        (events_of(&studio, "SocketsFunction").len() == 2).then_some(())
+    })
+    .await;
     socket.send(Message::text("x".repeat(32 * 1024 + 1))).await.unwrap();
     assert_eq!(closed(&mut socket).await, (1009, "Message too long".to_owned()));
     let mut socket = connect(&studio, "").await;
@@ -180,7 +182,7 @@ async fn too_large_frames_and_messages_close_with_1009() {
 
 #[tokio::test]
 async fn a_binary_frame_closes_with_1003() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     socket.send(Message::binary(vec![1, 2])).await.unwrap();
     assert_eq!(closed(&mut socket).await.0, 1003);
@@ -213,7 +215,7 @@ async fn a_connection_is_closed_at_the_end_of_its_life_whatever_goes_over_it() {
 
 #[tokio::test]
 async fn stopping_closes_the_connections_and_tells_the_disconnect_route() {
-    let studio = studio().await;
+    let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let (end, ()) = tokio::join!(closed(&mut socket), studio.stop());
     assert_eq!(end.0, 1001);
