@@ -1,4 +1,4 @@
-//! A function that does what an event tells it to, for the tests of the gateway: the good and the bad.
+//! A function that follows the instruction in its event, for instance to fail, for the tests of the gateway.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     }
 }
 
-/// What to do: it stands in the event itself, in the path, in the query of a connect, in the body of a frame, or in the
-/// event of the failed call that the first message of a queue tells of.
+/// The instruction in an event: in the event itself, in the path, in the query of a connect, in the body of a frame, or
+/// in the failed event that the first message of a queue contains.
 fn instruction_in(event: &Value) -> String {
     let json_at = |pointer: &str| -> Value {
         let text = event.pointer(pointer).and_then(Value::as_str);
@@ -74,7 +74,7 @@ fn panics() -> Result<Value, Error> {
     panic!("told to panic")
 }
 
-/// Every field an answer can have, CORS headers of its own among them.
+/// An answer with every possible field, including CORS headers.
 fn rich() -> Value {
     json!({
         "statusCode": 201,

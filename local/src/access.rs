@@ -1,8 +1,8 @@
-//! Who may use the internal listeners: the functions of this start, and whoever started the studio.
+//! Access control of the internal listeners. Only the functions and the owner, who started the studio, can use them.
 //!
-//! A web page, another user of the machine or a program that guesses a port can connect to a port of loopback, too. So every
-//! internal request carries a key that is made at each start: AWS calls as the access key id they are signed with, calls of the
-//! Runtime API in their path. No page of a browser gets that far: a foreign `Host` and any `Origin` are refused first.
+//! Web pages, other users of the machine and other programs can also connect to loopback ports. So every internal
+//! request contains a key that is created at each start: AWS calls as the access key id of their signature, calls of
+//! the Runtime API in their path. Requests of browsers are refused by their `Origin` header or by a foreign `Host`.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,7 @@ use crate::{
     template::FunctionDefinition,
 };
 
-/// The access key ids of one start. A clone has the same ones. They are never printed.
+/// The access key ids of one start. Cloning is cheap. The keys are never printed.
 #[derive(Clone)]
 pub(crate) struct AccessKeys(Arc<KeyTable>);
 
@@ -39,27 +39,27 @@ impl std::fmt::Debug for AccessKeys {
     }
 }
 
-/// Who makes an internal call. There is one only where a request has shown an access key id.
+/// The authenticated caller of an internal request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// Whoever started the studio has none, and may do anything.
+    /// The role of a function. The owner has none and may do anything.
     role: Option<Arc<Role>>,
 }
 
 impl Caller {
-    /// Says why the caller may not do `action` to `resource`, in the words of AWS.
+    /// The error message of AWS if the caller may not do `action` to `resource`.
     pub(crate) fn refusal(&self, action: &str, resource: &str) -> Option<String> {
         self.role.as_ref()?.refusal(action, resource)
     }
 
-    /// The name of the function that calls.
+    /// The name of the calling function.
     pub(crate) fn function(&self) -> Option<&str> {
         self.role.as_ref().map(|role| role.function())
     }
 }
 
 impl AccessKeys {
-    /// Makes a key for each function, and one for whoever starts the studio.
+    /// Creates a key for each function, and one for the owner.
     pub(crate) fn new(functions: &[FunctionDefinition]) -> Result<Self, Error> {
         let owner = new_secret()?;
         let mut callers = HashMap::from([(owner.clone(), Caller { role: None })]);
@@ -73,7 +73,7 @@ impl AccessKeys {
         Ok(Self(Arc::new(KeyTable { callers, by_function, owner })))
     }
 
-    /// The key of whoever started the studio.
+    /// The key of the owner.
     pub(crate) fn owner(&self) -> &str {
         &self.0.owner
     }
@@ -88,27 +88,27 @@ impl AccessKeys {
     }
 }
 
-/// The door of one internal listener.
+/// Authenticates the requests of one internal listener.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     keys: AccessKeys,
-    /// What `Host` may be.
+    /// The accepted values of `Host`.
     authorities: [String; 2],
 }
 
 impl Door {
-    /// The door of the listener on `address`.
+    /// Creates the access control of the listener on `address`.
     pub(crate) fn new(keys: &AccessKeys, address: SocketAddr) -> Self {
         let authorities = [address.to_string(), format!("localhost:{}", address.port())];
         Self { keys: keys.clone(), authorities }
     }
 
-    /// Who signed an AWS call; for everybody else, the answer that refuses it.
+    /// The caller that signed an AWS call, or the answer that refuses it.
     pub(crate) fn signer<B>(&self, request: &Request<B>) -> Result<Caller, Box<Answer>> {
         self.admit(request, signing_key(request.headers()))
     }
 
-    /// Whose key a call of the Runtime API has in its path; for everybody else, the answer that refuses it.
+    /// The caller whose key is in the path of a call of the Runtime API, or the answer that refuses it.
     pub(crate) fn runtime<B>(&self, request: &Request<B>) -> Result<Caller, Box<Answer>> {
         self.admit(request, request.uri().path().split('/').nth(1))
     }
@@ -123,8 +123,8 @@ impl Door {
         key.and_then(|key| self.keys.caller(key)).ok_or_else(invalid)
     }
 
-    /// Whether a request names this listener, and nothing else. (A name of somebody else's may lead here, as in DNS
-    /// rebinding.)
+    /// Whether a request names this listener and no other host. After DNS rebinding, a foreign name resolves to this
+    /// machine.
     fn is_addressed<B>(&self, request: &Request<B>) -> bool {
         let is_ours = |host: &str| self.authorities.iter().any(|ours| ours.eq_ignore_ascii_case(host));
         let mut hosts = request.headers().get_all(HOST).iter();
@@ -139,7 +139,7 @@ fn refused(kind: &'static str, message: &str) -> Box<Answer> {
     Box::new(http1::aws_error(StatusCode::FORBIDDEN, kind, message))
 }
 
-/// The access key id a call is signed with.
+/// The access key id that signed a call.
 fn signing_key(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
     signature.split_once("Credential=")?.1.split('/').next()

@@ -1,4 +1,4 @@
-//! What `cargo run` does.
+//! The command `cargo run`: parses the options, builds the functions, and runs a studio until Ctrl-C.
 
 use std::{
     env,
@@ -10,21 +10,21 @@ use std::{
 use crate::{Data, Echo, Error, Options, Studio, placeholders, secrets::check_signing, settings::Settings};
 
 const HELP: &str = "\
-AI Chat Studio on this machine: every function, an HTTP API, a WebSocket API, DynamoDB and a mailbox.
+Runs AI Chat Studio on this machine: all functions, the HTTP API, the WebSocket API, DynamoDB and a mailbox.
 
 Usage: cargo run [-- OPTIONS]
 
 Options:
-  --data DIR   keep the data in DIR (.studio)
-  --memory     keep the data in memory; it is gone when the studio stops
-  --logs       print everything the functions log, not only warnings and errors
-  --help       print this
+  --data DIR   keep the data in the folder DIR (default: .studio)
+  --memory     keep the data in memory; it is lost when the studio stops
+  --logs       print all logs of the functions, not only warnings and errors
+  --help       print this help
   --version    print the version
 
-HOST, PORT and the functions' variables are taken from the environment and from .env.
+HOST, PORT and the variables of the functions are read from the environment and from the file .env.
 ";
 
-/// What the command line asks for.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
     Run { data: Data, echo: Echo },
@@ -32,12 +32,12 @@ enum Request {
     Version,
 }
 
-/// Runs the command. Bad options end it with 2, any other trouble with 1, each with one line on stderr.
+/// Runs the command. Exits with 2 after an invalid option and with 1 after another error, with one line on stderr.
 pub async fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let request = match parse(arguments) {
         Ok(request) => request,
         Err(line) => {
-            eprintln!("{line}; --help lists the options");
+            eprintln!("error: {line}; --help lists the options");
             return ExitCode::from(2);
         }
     };
@@ -60,7 +60,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--data" => {
-                let folder = arguments.next().ok_or("--data wants a folder")?;
+                let folder = arguments.next().ok_or("--data needs a folder")?;
                 data = Data::Directory(folder.into());
             }
             "--memory" => data = Data::Memory,
@@ -74,7 +74,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
 }
 
 async fn run(data: Data, echo: Echo) -> Result<(), Error> {
-    let folder = env::current_dir().map_err(|error| Error::Setting(format!("no current folder: {error}")))?;
+    let folder = env::current_dir()
+        .map_err(|error| Error::Setting(format!("cannot find the current folder: {error}")))?;
     let mut settings = Settings::read(&folder)?;
     for line in placeholders::remove(&mut settings.variables) {
         eprintln!("warning: {line}");
@@ -87,18 +88,18 @@ async fn run(data: Data, echo: Echo) -> Result<(), Error> {
         host: settings.host,
         port: settings.port,
         variables: settings.variables,
-        // The first request then meets no cold start.
+        // Without this, the first request would wait for a cold start.
         prestart: true,
         ..Options::default()
     };
     let mut signals = Signals::new()?;
     let studio = Studio::start(options).await?;
     let place = match &data {
-        Data::Memory => "in memory, gone when the studio stops".to_owned(),
+        Data::Memory => "in memory, lost when the studio stops".to_owned(),
         Data::Directory(path) => path.display().to_string(),
     };
     print(&format!(
-        "AI Chat Studio is running.\n  HTTP       {}\n  WebSocket  {}\n  Mailbox    {}\n  Data       {place}\nCtrl-C stops it.\n",
+        "AI Chat Studio is running.\n  HTTP       {0}\n  Try it     {0}/docs\n  WebSocket  {1}\n  Mailbox    {2}\n  Data       {place}\nPress Ctrl-C to stop.\n",
         studio.url(),
         studio.ws_url(),
         studio.mailbox_url(),
@@ -108,8 +109,7 @@ async fn run(data: Data, echo: Echo) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds the functions in the profile and the folder of the running executable. Cargo tells its progress
-/// itself.
+/// Builds the functions with the profile and target folder of the running executable. Cargo prints its progress.
 fn build(cargo: &str) -> Result<(), Error> {
     let folder = executables_folder();
     let mut command = Command::new(cargo);
@@ -127,16 +127,16 @@ fn build(cargo: &str) -> Result<(), Error> {
     }
 }
 
-/// The root of the workspace this was built from.
+/// The root of the workspace that this executable was built from.
 pub(crate) fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The folder of the executables this one was built with.
+/// The folder that contains this executable and those of the functions.
 pub(crate) fn executables_folder() -> PathBuf {
     let executable = env::current_exe().unwrap_or_default();
     let folder = executable.parent().unwrap_or(Path::new("."));
-    // Tests and benchmarks lie one folder deeper.
+    // Tests and benchmarks are one folder deeper.
     let is_deeper = folder.file_name().is_some_and(|name| name == "deps" || name == "examples");
     let folder = if is_deeper { folder.parent().unwrap_or(folder) } else { folder };
     folder.to_owned()
@@ -148,7 +148,7 @@ fn print(text: &str) -> Result<(), Error> {
     written.map_err(|error| Error::Setting(format!("cannot print: {error}")))
 }
 
-/// Ctrl-C and SIGTERM.
+/// Waits for Ctrl-C or SIGTERM.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,

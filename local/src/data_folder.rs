@@ -1,4 +1,4 @@
-//! The folder a studio keeps its data in.
+//! The data folder of a studio.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,24 +12,24 @@ const DATABASE: &str = "studio.db";
 const LOCK: &str = "lock";
 const SECRETS: &str = "secrets.json";
 
-/// A data folder, which no other studio uses while this exists.
+/// A data folder. While this value exists, no other studio can use the folder.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
-    /// Holds the lock, which the system releases however the studio ends.
+    /// The lock. The system releases it even if the studio crashes.
     lock: File,
 }
 
 impl Drop for DataFolder {
     fn drop(&mut self) {
-        // Closing the file is not enough: a process that is being started has it too, until it is the new program.
-        // When this fails, the lock goes with that process.
+        // Closing the file is not enough: a child process that is just starting also holds it. If unlocking fails, the
+        // lock ends with that process.
         self.lock.unlock().unwrap_or_default();
     }
 }
 
 impl DataFolder {
-    /// The folder that these data live in, where they live in one.
+    /// Takes the folder that `data` names, if it names one.
     pub(crate) fn of(data: &Data) -> Result<Option<Self>, Error> {
         match data {
             Data::Memory => Ok(None),
@@ -37,7 +37,7 @@ impl DataFolder {
         }
     }
 
-    /// Makes the folder if it is absent, takes it, and closes it to everybody but its owner.
+    /// Creates the folder if it does not exist, locks it, and makes it accessible only to its owner.
     fn take(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::DataFolder { path: path.to_owned(), source };
         private::make_folder(path).map_err(failed)?;
@@ -52,7 +52,8 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// An earlier version made files that others could read. The database's further files take the mode of the first.
+    /// Makes the files of an earlier version accessible only to their owner. Further files of the database take the
+    /// mode of the first.
     fn close_to_others(&self) -> io::Result<()> {
         private::open(&self.database())?;
         for entry in fs::read_dir(&self.path)? {
@@ -68,18 +69,18 @@ impl DataFolder {
         Ok(())
     }
 
-    /// The file of the database.
+    /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
     }
 
-    /// The file of the secrets.
+    /// The secrets file.
     pub(crate) fn secrets(&self) -> PathBuf {
         self.path.join(SECRETS)
     }
 }
 
-/// The text of a file, if it is there.
+/// The text of a file, if it exists.
 pub(crate) fn read_private(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -88,11 +89,11 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Replaces a file, whole or not at all. Only its owner may read it.
+/// Replaces a file atomically. Only its owner can read it.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |source| Error::DataFolder { path: path.to_owned(), source };
     let new = path.with_extension("new");
-    // One that a crash left behind could be of other permissions.
+    // A crash may have left a file with other permissions.
     fs::remove_file(&new).or_else(absent).map_err(failed)?;
     let mut file = private::open(&new).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;

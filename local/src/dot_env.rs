@@ -1,4 +1,4 @@
-//! `.env`: what people have there from the server before this one is read as that server read it.
+//! Reads `.env` files with the syntax of python-dotenv, which the old Python server used.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -7,7 +7,7 @@ use crate::error::Error;
 /// Variables by name.
 type Variables = BTreeMap<String, String>;
 
-/// The variables of a file, whose values may name those of `environment`; none where there is no such file.
+/// The variables of a file. Values may refer to variables of `environment`. A file that does not exist has none.
 pub(crate) fn read(path: &Path, environment: &Variables) -> Result<Variables, Error> {
     let failed = |reason: String| Error::DotEnv { path: path.to_owned(), reason };
     let text = match fs::read_to_string(path) {
@@ -16,11 +16,11 @@ pub(crate) fn read(path: &Path, environment: &Variables) -> Result<Variables, Er
         Err(error) => return Err(failed(error.to_string())),
     };
     let text = text.trim_start_matches('\u{feff}');
-    // The text of a bad line is not repeated: it may be a secret.
+    // The error does not quote the line, which may contain a secret.
     parse(text, environment).map_err(|line| failed(format!("line {line} is not NAME=value")))
 }
 
-/// The variables in `text`, or the number of the line that sets none.
+/// The variables in `text`, or the number of the first invalid line.
 fn parse(text: &str, environment: &Variables) -> Result<Variables, usize> {
     let (mut variables, mut rest) = (Variables::new(), text.trim_start());
     while !rest.is_empty() {
@@ -37,7 +37,7 @@ fn parse(text: &str, environment: &Variables) -> Result<Variables, usize> {
     Ok(variables)
 }
 
-/// The name and the value with which `text` begins, and what stands behind them.
+/// The name and value at the beginning of `text`, and the rest of the text.
 fn assignment(text: &str) -> Option<(&str, String, &str)> {
     let (name, value) = text.split_once('=')?;
     let name = name.trim();
@@ -61,13 +61,13 @@ fn first_line(text: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
-/// A value without quotes, as it stands there. A `#` within a word begins no comment.
+/// A value without quotes and without its comment. A `#` inside a word does not begin a comment.
 fn without_comment(line: &str) -> &str {
     let comment = line.find(" #").or_else(|| line.find("\t#")).unwrap_or(line.len());
     line.get(..comment).unwrap_or(line).trim()
 }
 
-/// The value up to the closing quote, and what stands behind that.
+/// The value up to the closing quote, and the rest of the text.
 fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let (mut value, mut letters) = (String::new(), text.chars());
     while let Some(letter) = letters.next() {
@@ -81,11 +81,11 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
         }
         value.push(escaped.unwrap_or(letter));
     }
-    // A path may end in a backslash, which then escapes no quote.
+    // A path may end with a backslash, which then does not escape the quote.
     text.split_once(quote).map(|(value, behind)| (value.to_owned(), behind))
 }
 
-/// What a letter behind a backslash stands for; `None` where the backslash stands for itself.
+/// The character that a backslash and this letter mean, or `None` if the backslash is literal.
 fn escape(letter: char, quote: char) -> Option<char> {
     match letter {
         '\\' | '\'' => Some(letter),
@@ -102,7 +102,7 @@ fn escape(letter: char, quote: char) -> Option<char> {
     }
 }
 
-/// A value with other variables in the place of `${NAME}` and `${NAME:-default}`. Any other `$` is a character.
+/// Replaces `${NAME}` and `${NAME:-default}` in a value. Any other `$` is literal.
 fn expanded<'a>(value: &str, find: impl Fn(&str) -> Option<&'a String>) -> String {
     let (mut plain, mut rest) = (String::new(), value);
     while let Some((before, (inner, behind))) =
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_with_quotes_and_without_and_comments_are_left_out() {
+    fn values_may_be_quoted_and_comments_are_ignored() {
         let text = "\u{feff}# The old server's\r\nA=http://a, http://b  # two\r\nB=<your key>\nexport C = 'c d' # x\n\
                     D=\"d=\\\"e\\\"\"\nE=C:\\data\nF=\n#G=not this one\nH=a#b\nI= # nothing\nJ=x y # it's\n";
         let expected = [

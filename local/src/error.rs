@@ -1,80 +1,80 @@
-//! Why a studio did not start: each is one clear line.
+//! The errors that prevent a studio from starting. Each is one line.
 
 use std::{io, path::PathBuf};
 
 use crate::template::TemplateError;
 
-/// Why a studio did not start.
+/// The reason why a studio did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The template cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     ReadTemplate {
-        /// The template.
+        /// The path of the template.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The template cannot be used.
     #[error("{}: {source}", path.display())]
     Template {
-        /// The template.
+        /// The path of the template.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: TemplateError,
     },
-    /// A function's executable is not there.
+    /// The executable of a function does not exist.
     #[error("the executable of {function} is missing: {}", path.display())]
     MissingBinary {
-        /// The function.
+        /// The name of the function.
         function: String,
-        /// Where the executable should be.
+        /// The path of the executable.
         path: PathBuf,
     },
-    /// The public address cannot be listened on.
+    /// The studio cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// `HOST:PORT`.
         address: String,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The data folder cannot be made or written.
+    /// The data folder cannot be created or written.
     #[error("cannot write to the data folder {}: {source}", path.display())]
     DataFolder {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another studio runs on the same data folder.
-    #[error("another studio is running on the data folder {}", path.display())]
+    /// Another studio uses the data folder.
+    #[error("another studio uses the data folder {}", path.display())]
     DataFolderInUse {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
     },
-    /// The database cannot be opened, or a table cannot be made.
-    #[error("the database does not open: {0}")]
+    /// The database cannot be opened, or a table cannot be created.
+    #[error("cannot open the database: {0}")]
     Database(String),
-    /// The system gave no randomness for the secret.
-    #[error("no randomness for the secret: {0}")]
+    /// The operating system provided no random numbers for a secret.
+    #[error("cannot generate a secret: {0}")]
     Randomness(String),
-    /// The template names no such secret, or it has no value.
+    /// The template names no secret of this name, or the secret has no value.
     #[error("there is no secret {0}")]
     UnknownSecret(String),
     /// `.env` cannot be read.
     #[error("{}: {reason}", path.display())]
     DotEnv {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// A setting of the command has a value it cannot have.
+    /// A setting of the command is invalid.
     #[error("{0}")]
     Setting(String),
-    /// The functions did not build; cargo has said why.
-    #[error("the functions did not build")]
+    /// The functions cannot be built. Cargo has printed the reason.
+    #[error("cannot build the functions")]
     Build,
 }

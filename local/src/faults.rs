@@ -1,4 +1,4 @@
-//! What goes wrong on purpose. Faults live in the studio's proxies; the product has no test switch.
+//! Fault injection. Faults are injected by the services of the studio; the functions contain no test switches.
 
 use std::{
     sync::{
@@ -10,39 +10,38 @@ use std::{
 
 use crate::sync::lock;
 
-/// When a fault strikes, of the calls it applies to.
+/// Which of the calls that a fault applies to fail.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
-    /// At each, until [`Faults::clear`].
+    /// Every call, until [`Faults::clear`].
     Always,
-    /// At the first so many.
+    /// The first so many calls.
     Times(u32),
-    /// At each with this probability (0 to 1).
+    /// Each call with this probability (0 to 1).
     Probability(f64),
 }
 
-/// What can go wrong with a call of DynamoDB.
+/// A fault of a DynamoDB call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DynamoDbFault {
     /// `ProvisionedThroughputExceededException`; nothing is done.
     ThroughputExceeded,
     /// `ThrottlingException`; nothing is done.
     Throttled,
-    /// A transaction is cancelled with `TransactionConflict` for its first member; any other call is answered
+    /// A transaction is cancelled with `TransactionConflict` for its first member; any other call fails with
     /// `TransactionConflictException`. Nothing is done.
     Conflict,
     /// `InternalServerError` with status 500; nothing is done.
     InternalError,
-    /// The call is done, and the connection cut before the answer.
+    /// The call is done, and the connection is closed without an answer.
     AnswerLost,
-    /// The call is done this much later.
+    /// The call is done after this delay.
     Delay(Duration),
-    /// Of a batch of writes, the first is done and the others are left over, as where a partition is busy; any other call
-    /// is done.
+    /// Only the first write of a batch is done, and the others are returned as unprocessed. Any other call is done.
     LeftOver,
 }
 
-/// Which calls of DynamoDB a fault applies to: all, unless narrowed.
+/// The DynamoDB calls that a fault applies to: all calls, unless restricted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     operation: Option<String>,
@@ -50,17 +49,17 @@ pub struct Target {
 }
 
 impl Target {
-    /// Every call.
+    /// All calls.
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// The calls of one operation, such as `TransactWriteItems`.
+    /// All calls of one operation, such as `TransactWriteItems`.
     pub fn operation(name: impl Into<String>) -> Self {
         Self { operation: Some(name.into()), table: None }
     }
 
-    /// Of these, the calls that name this table.
+    /// Restricts the target to calls that name this table.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = Some(name.into());
@@ -73,24 +72,25 @@ impl Target {
     }
 }
 
-/// Whether a request names this table: as `TableName`, or as a key of a batch.
+/// Whether a request names this table, as `TableName` or as a key of a batch.
 fn names_table(body: &[u8], table: &str) -> bool {
     let body = String::from_utf8_lossy(body);
     body.contains(&format!("\"TableName\":\"{table}\"")) || body.contains(&format!("\"{table}\":"))
 }
 
-/// What can go wrong with a call of `@connections`.
+/// A fault of an `@connections` call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionFault {
-    /// `GoneException` (410), now and from now on, and no `$disconnect` before the client closes the connection.
+    /// `GoneException` (410) for this and all later calls. `$disconnect` follows only when the client closes the
+    /// connection.
     Gone,
     /// `LimitExceededException` (429).
     LimitExceeded,
-    /// No answer, ever.
+    /// The call is never answered.
     Hang,
 }
 
-/// What can go wrong with an asynchronous call of a function. The caller learns nothing of either.
+/// A fault of an asynchronous invocation. The caller does not notice it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvocationFault {
     /// The event arrives twice.
@@ -99,7 +99,7 @@ pub enum InvocationFault {
     Lost,
 }
 
-/// What can go wrong with sending a mail. It goes nowhere then.
+/// A fault of sending a mail. The mail is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailFault {
     /// `TooManyRequestsException` (429).
@@ -110,7 +110,7 @@ pub enum MailFault {
     InternalError,
 }
 
-/// The faults of a studio. Of several that apply, the first set strikes. A clone sets the same ones.
+/// The faults of a studio. If several faults apply to a call, the first one that was set is used. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     rules: Arc<Mutex<Rules>>,
@@ -133,34 +133,34 @@ struct Rule<Fault, Target> {
 }
 
 impl Faults {
-    /// Lets calls of DynamoDB go wrong.
+    /// Injects faults into DynamoDB calls.
     pub fn dynamodb(&self, fault: DynamoDbFault, target: Target, when: When) {
         lock(&self.rules).dynamodb.push(Rule { fault, target, when });
     }
 
-    /// Lets calls of `@connections` go wrong: for one connection, or for all.
+    /// Injects faults into `@connections` calls, for one connection or for all.
     pub fn connections(&self, fault: ConnectionFault, connection: Option<&str>, when: When) {
         let target = connection.map(str::to_owned);
         lock(&self.rules).connections.push(Rule { fault, target, when });
     }
 
-    /// Lets asynchronous calls go wrong: of one function (by its name), or of all.
+    /// Injects faults into asynchronous invocations, of one function (by its name) or of all.
     pub fn invocations(&self, fault: InvocationFault, function: Option<&str>, when: When) {
         let target = function.map(str::to_owned);
         lock(&self.rules).invocations.push(Rule { fault, target, when });
     }
 
-    /// Lets the sending of mails go wrong.
+    /// Injects faults into sending mails.
     pub fn mails(&self, fault: MailFault, when: When) {
         lock(&self.rules).mails.push(Rule { fault, target: (), when });
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear(&self) {
         *lock(&self.rules) = Rules::default();
     }
 
-    /// How often a fault has struck since the studio started.
+    /// The number of injected faults since the studio started.
     pub fn struck(&self) -> u64 {
         self.struck.load(Ordering::Relaxed)
     }

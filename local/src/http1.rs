@@ -1,4 +1,4 @@
-//! The HTTP of the studio: one way to listen, and the answers every part gives.
+//! The HTTP server that all parts of the studio use, and helpers to build answers.
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, pin::pin};
 
@@ -17,12 +17,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) use crate::progress::Body;
 use crate::progress::{Patience, Progress, Watched};
 
-/// An answer of the studio.
+/// An HTTP answer of the studio.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Ends a connection without an answer, as a broken network would.
+/// Closes a connection without an answer, like a broken network.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is cut on purpose")]
+#[error("the connection is closed on purpose")]
 pub(crate) struct Cut;
 
 impl From<Infallible> for Cut {
@@ -31,16 +31,16 @@ impl From<Infallible> for Cut {
     }
 }
 
-/// How a listener is served.
+/// The settings of a server.
 #[derive(Clone)]
 pub(crate) struct Serving {
     pub(crate) patience: Patience,
-    /// Ends it, and every connection.
+    /// Ends the server and all its connections.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
-/// Serves HTTP/1.1 on `listener`, each connection in a task of its own.
+/// Serves HTTP/1.1 on `listener`, with one task for each connection.
 pub(crate) async fn serve<H, F>(listener: TcpListener, serving: Serving, handle: H)
 where
     H: Fn(Request<Body>, SocketAddr) -> F + Clone + Send + 'static,
@@ -51,7 +51,8 @@ where
             accepted = listener.accept() => accepted,
             () = serving.stop.cancelled() => return,
         };
-        // An error here is of one connection, or of too many open files, which the next accept tells again.
+        // The error concerns one connection, or there are too many open files. In both cases the next accept may
+        // succeed.
         let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
@@ -65,7 +66,7 @@ where
     H: Fn(Request<Body>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Answer, Cut>> + Send + 'static,
 {
-    // Without it small answers could wait for acknowledgements; where it cannot be set, they do.
+    // Without this, small answers may be delayed.
     stream.set_nodelay(true).ok();
     let progress = Progress::new(serving.patience);
     let stream = Watched::new(stream, progress.clone());
@@ -85,15 +86,15 @@ where
         .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
-        // However a client ends its connection, there is nobody to tell.
+        // Nothing depends on how a client ends its connection.
         _ended = connection.as_mut() => {}
         () = progress.overdue() => {}
         () = serving.stop.cancelled() => {}
     }
 }
 
-/// Reads a body of at most `limit` bytes. A longer one is read to its end in vain, within reason: a client
-/// that is still sending would otherwise not see the answer.
+/// Reads a body of at most `limit` bytes. A longer body, up to four times the limit, is read and dropped, because a
+/// client that is still sending would not see the answer otherwise.
 pub(crate) async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     let mut length = 0;
@@ -106,7 +107,7 @@ pub(crate) async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Bod
             break;
         }
         if length <= limit && length == data.len() && body.is_end_stream() {
-            // The usual body comes in one piece, which needs no copy.
+            // Most bodies arrive in one piece, which needs no copy.
             return Ok(data);
         }
         if length <= limit {
@@ -116,14 +117,14 @@ pub(crate) async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Bod
     if length > limit { Err(BodyError::TooLong) } else { Ok(whole.freeze()) }
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
     TooLong,
     Broken,
 }
 
-/// An answer of JSON.
+/// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
@@ -131,7 +132,7 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// An answer of JSON that AWS's SDKs read as the error `kind`.
+/// A JSON answer that AWS SDKs read as the error `kind`.
 pub(crate) fn aws_error(status: StatusCode, kind: &'static str, message: &str) -> Answer {
     let mut answer = json(status, serde_json::json!({ "message": message }).to_string());
     answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(kind));

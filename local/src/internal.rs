@@ -1,4 +1,4 @@
-//! The internal port, which only the functions know and may use.
+//! The internal port, which only functions can use.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     secrets::Secrets,
 };
 
-/// What listens on the internal port: the Runtime API, the Invoke API, `@connections`, Secrets Manager and SES.
+/// The services on the internal port: the Runtime API, the Invoke API, `@connections`, Secrets Manager and SES.
 pub(crate) struct Internal {
     pub(crate) door: Door,
     pub(crate) functions: Arc<Functions>,

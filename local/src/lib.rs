@@ -1,13 +1,12 @@
-//! AI Chat Studio on one machine: API Gateway, Lambda, DynamoDB, Secrets Manager, SES and SQS around the real
+//! Runs AI Chat Studio on one machine: API Gateway, Lambda, DynamoDB, Secrets Manager, SES and SQS around the real
 //! function binaries.
 //!
-//! [`Studio::start`] reads `template.yaml` and serves what it names: an HTTP API and a WebSocket API on one
-//! public port, the functions as processes that speak the real Lambda Runtime API, and an embedded DynamoDB.
-//! It is as strict as AWS, limits and error bodies included, and it can let things go wrong
-//! ([`Studio::faults`]). `cargo run` runs one; tests run many at once.
+//! [`Studio::start`] reads `template.yaml` and starts what it names: an HTTP API and a WebSocket API on one public
+//! port, the functions as processes that use the real Lambda Runtime API, and an embedded DynamoDB. It enforces the
+//! limits of AWS, returns the same error bodies, and can inject faults ([`Studio::faults`]). `cargo run` starts one
+//! studio; tests start many in one process.
 //!
-//! What it does not have: throttling of its own, cold starts as slow as the cloud's, eventual
-//! consistency.
+//! It has no throttling, no eventual consistency, and faster cold starts than the cloud.
 
 mod access;
 mod clock;

@@ -1,4 +1,4 @@
-//! Listening on an address, and how a client gets there.
+//! Listens on an address, and finds the addresses that clients use.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::error::Error;
 
-/// Listens on `host`:`port`; port 0 takes a free one.
+/// Listens on `host`:`port`. Port 0 chooses a free port.
 pub(crate) async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |source| Error::Listen { address: format!("{host}:{port}"), source };
     let listener = TcpListener::bind((host, port)).await.map_err(failed)?;
@@ -17,7 +17,7 @@ pub(crate) async fn listen(host: &str, port: u16) -> Result<(TcpListener, Socket
     Ok((listener, address))
 }
 
-/// An address a client on this machine can connect to.
+/// An address that a client on this machine can connect to.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         return SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port());
@@ -25,7 +25,7 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The origins of the pages that are served on `address`, which was listened on as `host`.
+/// The origins of pages served on `address`. `host` is the name or address that was configured.
 pub(crate) fn origins(host: &str, address: SocketAddr) -> Vec<String> {
     let ip = address.ip();
     let mut hosts: BTreeSet<String> = BTreeSet::new();
@@ -36,14 +36,14 @@ pub(crate) fn origins(host: &str, address: SocketAddr) -> Vec<String> {
         hosts.extend(address_in_network().map(in_url));
     } else {
         hosts.insert(in_url(ip));
-        // A name, where it is not the address again.
+        // A configured name is a further origin; a configured address is not.
         hosts.extend(host.parse::<IpAddr>().is_err().then(|| host.to_ascii_lowercase()));
     }
     let port = if address.port() == 80 { String::new() } else { format!(":{}", address.port()) };
     hosts.into_iter().map(|host| format!("http://{host}{port}")).collect()
 }
 
-/// The address that others in the network know this machine by. To connect a UDP socket sends nothing.
+/// The address of this machine in its network. Connecting a UDP socket sends no packet.
 fn address_in_network() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect(("192.0.2.1", 9)).ok()?;
@@ -62,7 +62,7 @@ mod tests {
     use super::origins;
 
     #[test]
-    fn pages_have_the_origin_of_each_name_of_their_address() {
+    fn every_name_of_an_address_is_an_origin() {
         let of = |host: &str, address: &str| origins(host, address.parse().unwrap());
         let loopback = ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost:8000"];
         assert_eq!(of("127.0.0.1", "127.0.0.1:8000"), loopback);

@@ -1,4 +1,4 @@
-//! SES: takes the mails that the functions send, and shows them instead of delivering them.
+//! SES: receives the mails that functions send, and shows them on a page instead of delivering them.
 
 use std::{
     collections::VecDeque,
@@ -27,37 +27,37 @@ use crate::{
     sync::lock,
 };
 
-/// Where SESv2 takes a mail, on the internal port.
+/// The path of SESv2 on the internal port.
 pub(crate) const PATH: &str = "/v2/email/outbound-emails";
-/// Where the paths begin at which mails are shown, on the public port. What follows is made at each start: a mail can hold what
-/// lets a user in, and anybody can connect to a port of this machine.
+/// The beginning of the path on the public port that shows the mails. A random part follows, which is created at each
+/// start: mails contain login tokens, and other users of this machine can connect to the port.
 const SHOWN_BELOW: &str = "/_local/mailbox";
-/// How many mails are kept.
+/// The number of mails that are kept.
 const KEPT_MAILS: usize = 200;
-/// Headers by which a proxy says for whom it asks.
+/// Headers that proxies add.
 const PROXIES_ADD: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
-/// The largest mail.
+/// The maximum size of a mail.
 const MAIL_LIMIT: usize = 1024 * 1024;
 
-/// A mail that a function has sent.
+/// A mail that a function sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mail {
-    /// Everybody it went to, copies included.
+    /// All recipients, copies included.
     pub to: Vec<String>,
     /// The sender.
     pub from: String,
     /// The subject.
     pub subject: String,
-    /// The body as plain text; empty when it has none.
+    /// The plain text; empty if there is none.
     pub text: String,
-    /// The body as HTML, when it has one.
+    /// The HTML, if there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
-    /// When it was sent, in RFC 3339.
+    /// The time at which the mail was sent, in RFC 3339.
     pub sent_at: String,
 }
 
-/// The last mails of a studio, the newest last. A clone has the same ones.
+/// The last mails of a studio, newest last. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
     mails: Arc<Mutex<VecDeque<Mail>>>,
@@ -66,18 +66,18 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// An empty mailbox, shown at a path that nobody can guess.
+    /// Creates an empty mailbox with a random path.
     pub(crate) fn new(guards: &Guards) -> Result<Self, Error> {
         let path = format!("{SHOWN_BELOW}/{}", new_secret()?).into();
         Ok(Self { mails: Arc::default(), faults: guards.faults.clone(), path })
     }
 
-    /// Where the mails are shown, on the public port.
+    /// The path on the public port that shows the mails.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The last mails, the newest first.
+    /// The last mails, newest first.
     pub(crate) fn mails(&self) -> Vec<Mail> {
         lock(&self.mails).iter().rev().cloned().collect()
     }
@@ -85,7 +85,7 @@ impl Mailbox {
     /// Answers a call of `SendEmail`.
     pub(crate) async fn handle(&self, caller: &Caller, request: Request<Body>) -> Answer {
         if request.method() != Method::POST {
-            return refusal("NotFoundException", "SendEmail is the only operation here");
+            return refusal("NotFoundException", "The local studio implements only SendEmail");
         }
         let body = http1::read_body(request.into_body(), MAIL_LIMIT).await.unwrap_or_default();
         match self.faults.mail() {
@@ -117,7 +117,7 @@ impl Mailbox {
         }
     }
 
-    /// Shows the mails, the newest first, to somebody on this machine: they can hold what lets a user in.
+    /// Shows the mails, newest first, to clients on this machine only, because mails contain login tokens.
     pub(crate) fn show(&self, method: &Method, headers: &HeaderMap, peer: IpAddr) -> Answer {
         if !is_from_here(headers, peer) || method != Method::GET {
             return http1::json(StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#);
@@ -129,8 +129,8 @@ impl Mailbox {
     }
 }
 
-/// Whether somebody on this machine asks, and neither a page from elsewhere, whose name may lead here, nor somebody behind a
-/// proxy on this machine.
+/// Whether a request comes from this machine, and neither from a page of another host (also after DNS rebinding) nor
+/// through a proxy on this machine.
 fn is_from_here(headers: &HeaderMap, peer: IpAddr) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let page = text(ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
@@ -140,7 +140,7 @@ fn is_from_here(headers: &HeaderMap, peer: IpAddr) -> bool {
         && !PROXIES_ADD.iter().any(|name| headers.contains_key(*name))
 }
 
-/// Whether `host`, with a port or without, can be no other machine, whoever answers for names.
+/// Whether `host`, with or without a port, always means this machine, whatever DNS says.
 fn is_this_machine(host: &str) -> bool {
     let name = domain_of(host);
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -195,15 +195,15 @@ struct Part {
     data: String,
 }
 
-/// The mail a request asks to send, or why it cannot be sent.
+/// The mail in a request, or the reason why the mail cannot be sent.
 fn mail(body: &[u8]) -> Result<Mail, &'static str> {
-    let request: SendEmail =
-        serde_json::from_slice(body).map_err(|_error| "The request is not understood")?;
-    let simple = request.content.simple.ok_or("Only Simple content is taken here, no Raw and no Template")?;
+    let request: SendEmail = serde_json::from_slice(body).map_err(|_error| "The request is invalid")?;
+    let simple =
+        request.content.simple.ok_or("The local studio accepts only Simple content, not Raw or Template")?;
     let Destination { mut to_addresses, cc_addresses, bcc_addresses } = request.destination;
     to_addresses.extend(cc_addresses.into_iter().chain(bcc_addresses));
     if request.from_email_address.is_empty() || to_addresses.is_empty() {
-        return Err("A mail needs FromEmailAddress and at least one address to go to");
+        return Err("A mail needs FromEmailAddress and at least one recipient");
     }
     if simple.body.text.is_none() && simple.body.html.is_none() {
         return Err("A mail needs a body");

@@ -1,4 +1,4 @@
-//! The whole studio on one machine: `cargo run`.
+//! `cargo run`: the whole studio on one machine.
 
 use std::process::ExitCode;
 

@@ -1,49 +1,50 @@
-//! What a studio is started with.
+//! The options of a studio.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-/// Where the data of a studio lives.
+/// Where a studio keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// In memory, gone when the studio stops.
+    /// In memory. The data is lost when the studio stops.
     Memory,
-    /// In this folder (`studio.db`, `secrets.json`), which only one studio at a time may use, and only its owner may read.
+    /// In this folder (`studio.db`, `secrets.json`). Only one studio at a time can use it, and only its owner can read
+    /// it.
     Directory(PathBuf),
 }
 
-/// Which lines of the functions' logs are repeated on stderr.
+/// Which log lines of the functions the studio prints on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Echo {
-    /// None.
+    /// No lines.
     Nothing,
-    /// Warnings, errors, and whatever is not a log record, such as a panic.
+    /// Warnings, errors, and lines that are not log records, such as a panic.
     Problems,
-    /// All.
+    /// All lines.
     Everything,
 }
 
-/// The limits of API Gateway and Lambda. The defaults are the real ones; tests shorten the long ones.
+/// The limits of API Gateway and Lambda. The defaults are those of AWS; tests shorten the long ones.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// A connection whose request, head and body, is not complete after this long is closed, and so is one without a request
-    /// (10 s).
+    /// How long a client may take to send a complete request, and how long a new connection may wait for its first
+    /// request (10 s).
     pub request: Duration,
-    /// A connection without another request is closed this long after an answer (5 minutes).
+    /// How long a connection stays open after an answer without a further request (5 minutes).
     pub keep_alive: Duration,
-    /// A WebSocket over which nothing goes for this long is closed (10 minutes).
+    /// How long an idle WebSocket stays open (10 minutes).
     pub idle: Duration,
-    /// A WebSocket is closed after this long in any case (2 hours).
+    /// The maximum lifetime of a WebSocket (2 hours).
     pub life: Duration,
     /// How long the HTTP API waits for a function (30 s).
     pub http_integration: Duration,
     /// How long the WebSocket API waits for a function (29 s).
     pub websocket_integration: Duration,
-    /// How many instances one function may have (128).
+    /// The maximum number of instances of a function (128).
     pub max_instances: usize,
-    /// An instance that had no event for this long is ended (5 minutes).
+    /// How long an instance without events keeps running (5 minutes).
     pub instance_idle: Duration,
-    /// The pause before the first retry of an asynchronous call (200 ms; a minute in the cloud). The second
-    /// waits twice as long.
+    /// The pause before the first retry of an asynchronous call (200 ms; a minute in the cloud). The pause before the
+    /// second retry is twice as long.
     pub retry_delay: Duration,
 }
 
@@ -66,32 +67,32 @@ impl Default for Limits {
 /// What a studio is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The template.
+    /// The path of the template.
     pub template: PathBuf,
     /// The folder of the function executables.
     pub binaries: PathBuf,
-    /// Where the data lives.
+    /// Where the studio keeps its data.
     pub data: Data,
     /// The address to listen on.
     pub host: String,
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on; 0 chooses a free port.
     pub port: u16,
-    /// Values that replace what the template gives a function under the same name, and the default of the
-    /// template parameter of that name (`ALLOWED_ORIGINS` is `AllowedOrigins`). Names the template does not
-    /// use are ignored. The secret that a function's `X_ARN` names has the value of `X` here.
+    /// Values that replace variables of functions in the template, and defaults of template parameters
+    /// (`ALLOWED_ORIGINS` sets `AllowedOrigins`). Names that the template does not use are ignored. `X` is the value of
+    /// the secret that a function's variable `X_ARN` names.
     pub variables: BTreeMap<String, String>,
-    /// Values that every function gets, whatever the template says.
+    /// Variables that every function receives in addition.
     pub extra_variables: BTreeMap<String, String>,
-    /// The limits.
+    /// The limits of API Gateway and Lambda.
     pub limits: Limits,
-    /// What is repeated of the functions' logs.
+    /// Which log lines of the functions are printed.
     pub echo: Echo,
-    /// Starts one instance of each function at once rather than at its first event.
+    /// Whether one instance of each function starts at once instead of at its first event.
     pub prestart: bool,
 }
 
 impl Options {
-    /// A studio in memory, on a free port of 127.0.0.1, silent, with AWS's limits: what a test wants.
+    /// Options for tests: data in memory, a free port of 127.0.0.1, no printed logs, and the limits of AWS.
     pub fn new(template: impl Into<PathBuf>, binaries: impl Into<PathBuf>) -> Self {
         Self {
             template: template.into(),
@@ -137,8 +138,8 @@ impl Options {
 }
 
 impl Default for Options {
-    /// [`Options::new`] for this workspace: its `template.yaml`, and the executables beside the running one
-    /// (a test's own lies one folder deeper, in `deps`).
+    /// [`Options::new`] with the `template.yaml` of this workspace and the executables next to the running one (the
+    /// executable of a test is one folder deeper, in `deps`).
     fn default() -> Self {
         Self::new(
             crate::command::workspace_root().join("template.yaml"),

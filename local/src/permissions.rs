@@ -1,4 +1,4 @@
-//! IAM: what the template permits a function to do, and nothing else.
+//! IAM: enforces the permissions that the template gives to functions.
 
 use crate::template::{ACCOUNT, FunctionDefinition, Permission, REGION};
 
@@ -14,12 +14,12 @@ impl Role {
         Self { function: function.name.clone(), permissions: function.permissions.clone() }
     }
 
-    /// The name of the function whose role it is.
+    /// The name of the function that has this role.
     pub(crate) fn function(&self) -> &str {
         &self.function
     }
 
-    /// Says why the function may not do `action` to `resource`, in the words of AWS.
+    /// The error message of AWS if the function may not do `action` to `resource`.
     pub(crate) fn refusal(&self, action: &str, resource: &str) -> Option<String> {
         let permits = |permission: &Permission| {
             permission.actions.iter().any(|pattern| matches(pattern, action))
@@ -36,7 +36,7 @@ impl Role {
     }
 }
 
-/// Whether `text` is what `pattern` says, whose `*` stand for anything.
+/// Whether `text` matches `pattern`, in which `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -61,7 +61,7 @@ pub(crate) fn table(name: &str, index: Option<&str>) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}{index}")
 }
 
-/// The ARN of the identity that a mail is sent as: the address in `Name <address>`.
+/// The ARN of the SES identity that sends a mail: the address in `Name <address>`.
 pub(crate) fn sender(from: &str) -> String {
     let address = from.rsplit('<').next().unwrap_or(from).trim_end_matches('>');
     format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/{address}")
@@ -72,7 +72,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_any_text() {
         for (pattern, text) in
             [("*", "x"), ("a", "a"), ("a*", "abc"), ("a*", "a"), ("*c", "abcc"), ("a*c*e", "abcde")]
         {

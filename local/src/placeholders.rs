@@ -1,13 +1,13 @@
-//! What documentation shows in the place of a secret, and people paste with the rest.
+//! Recognises placeholders that documentation shows instead of secrets, and that users copy into `.env`.
 
 use std::collections::BTreeMap;
 
-/// The variable of the secret that signs tokens.
+/// The variable that holds the secret for signing tokens.
 const SIGNING: &str = "SECRET_KEY";
-/// How the names of the providers' keys end.
+/// The suffix of variables that hold API keys of model providers.
 const KEY: &str = "_API_KEY";
 
-/// What marks a secret as an example even where it is long: functions refuse it.
+/// Texts that mark a secret as an example, however long it is. Functions refuse such secrets.
 const EXAMPLES: [&str; 8] = [
     "secret-key",
     "secret_key",
@@ -16,16 +16,16 @@ const EXAMPLES: [&str; 8] = [
     "django-insecure-",
     "your-",
     "example",
-    // FastAPI's tutorial prints it.
+    // From the FastAPI tutorial.
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
 
-/// What marks a key as one that somebody is meant to replace, even where the server takes any key.
+/// Words that mark a key as a placeholder even if the model server accepts any key.
 const INSTRUCTIONS: [&str; 7] = ["your", "here", "replace", "change", "insert", "enter", "paste"];
-/// The most characters of a word that people give to a server that takes any key.
+/// The maximum length of a word that users set as the key of a server that accepts any key.
 const MOST_OF_WORD: usize = 24;
 
-/// What placeholders are made of, in pieces of at least two letters.
+/// The words that placeholders consist of.
 const WORDS: &str = "\
     your you my our the this that these an is it be to in on of for from with and or not here there please must \
     should put set use enter insert add paste fill type replace replaced change changed edit update generate make me new \
@@ -40,10 +40,10 @@ const WORDS: &str = "\
     now do dont never commit openssl rand keep same as by yourself abc xyz asdf qwerty hello world required needed \
     你的 您的 我的 密钥 秘钥 请 替换 填写 填入 输入 修改 更改 更换 设置 这里 此处 在 为 成 的 随机 字符串 一个 安全";
 
-/// Takes placeholders out of `variables`; gives a line about each, without the value.
+/// Removes placeholders from `variables`. Returns a line about each one, without its value.
 pub(crate) fn remove(variables: &mut BTreeMap<String, String>) -> Vec<String> {
     let is_removed = |name: &str, value: &str| match name.strip_suffix(KEY) {
-        // A model server of one's own may take any key.
+        // A local model server may accept any key.
         Some(provider) => {
             is_placeholder(value) && !(is_plain_word(value) && has_server_of_its_own(variables, provider))
         }
@@ -59,8 +59,8 @@ pub(crate) fn remove(variables: &mut BTreeMap<String, String>) -> Vec<String> {
         .map(|name| {
             variables.remove(&name);
             match name.as_str() {
-                SIGNING => format!("{name} is a placeholder; a generated secret takes its place"),
-                _ => format!("{name} is a placeholder and counts as not set"),
+                SIGNING => format!("{name} is a placeholder; a generated secret is used instead"),
+                _ => format!("{name} is a placeholder and is ignored"),
             }
         })
         .collect()
@@ -71,7 +71,7 @@ fn has_server_of_its_own(variables: &BTreeMap<String, String>, provider: &str) -
     base.is_some_and(|base| !["api.openai.com", "api.anthropic.com"].iter().any(|host| base.contains(host)))
 }
 
-/// Whether `value` may be meant as it stands, as `none` and `dummy` may.
+/// Whether `value` can be intended as a key, such as `none` or `dummy`.
 fn is_plain_word(value: &str) -> bool {
     let lower = value.to_lowercase();
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
@@ -81,14 +81,14 @@ fn is_plain_word(value: &str) -> bool {
         && !INSTRUCTIONS.iter().any(|word| lower.contains(word))
 }
 
-/// Whether somebody is meant to put a secret in the place of `value`.
+/// Whether `value` is a placeholder for a secret.
 fn is_placeholder(value: &str) -> bool {
     let lower = value.to_lowercase();
     let is_example = EXAMPLES.iter().any(|example| lower.contains(example));
     is_example || lower.split(|letter: char| !letter.is_alphanumeric()).all(is_filler)
 }
 
-/// Whether a piece between punctuation is nothing but words of placeholders, `xxx`, `123` and the like.
+/// Whether a piece between punctuation consists only of placeholder words, `xxx`, `123` and similar texts.
 fn is_filler(piece: &str) -> bool {
     if piece.is_empty() || is_run(piece) || is_runs(piece) {
         return true;
@@ -100,7 +100,7 @@ fn is_filler(piece: &str) -> bool {
         if start > 0 && !reached.get(start).copied().unwrap_or_default() {
             continue;
         }
-        // A few digits, but no number that could be a secret.
+        // Up to four digits; a longer number may be a secret.
         let digits = rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
         let is_within =
             piece.get(..start).is_some_and(|before| before.ends_with(|it: char| it.is_ascii_digit()));
@@ -115,7 +115,7 @@ fn is_filler(piece: &str) -> bool {
     reached.last().copied().unwrap_or_default()
 }
 
-/// Whether a piece is one character, nothing but `x` or `0`, or letters or digits in their order.
+/// Whether a piece is one character, only `x` or only `0`, or consecutive letters or digits.
 fn is_run(piece: &str) -> bool {
     let bytes = piece.as_bytes();
     let follows = |pair: &[u8]| {
@@ -126,7 +126,7 @@ fn is_run(piece: &str) -> bool {
     is_in_order || bytes.iter().all(|byte| *byte == b'x') || bytes.iter().all(|byte| *byte == b'0')
 }
 
-/// Whether a piece is letters in their order and digits in their order, by turns: `abcdef123456`.
+/// Whether a piece alternates between consecutive letters and consecutive digits: `abcdef123456`.
 fn is_runs(piece: &str) -> bool {
     let mut groups = piece.as_bytes().chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
     groups.all(|group| group.len() >= 3 && str::from_utf8(group).is_ok_and(is_run))

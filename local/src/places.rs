@@ -1,4 +1,4 @@
-//! The values of variables that stand for something of the cloud, and what stands there locally.
+//! Replaces values that refer to the cloud (deployed addresses, stored secrets) by local ones.
 
 use std::net::SocketAddr;
 
@@ -7,17 +7,17 @@ use crate::{
     template::{FunctionDefinition, RouteDefinition, Template},
 };
 
-/// What a template can only know once the studio has its ports and its secrets.
+/// The values that are known only when the studio has its ports and secrets.
 pub(crate) struct Places {
     pub(crate) public: SocketAddr,
     pub(crate) internal: SocketAddr,
-    /// The origins of the pages that are served at the public address.
+    /// The origins of pages served at the public address.
     pub(crate) origins: Vec<String>,
     pub(crate) secrets: Secrets,
 }
 
 impl Places {
-    /// The functions with every variable settled, and all their routes.
+    /// The functions with all their routes and final variables.
     pub(crate) fn settle(
         &self,
         template: &Template,
@@ -33,8 +33,8 @@ impl Places {
         (functions, routes)
     }
 
-    /// A value with the local secret for a reference to the stored one (none for one that is not there), whether there is one,
-    /// and a local address for a deployed API's: all of them where origins are listed (`X_ORIGINS`).
+    /// The local value of a variable: the ARN of the local secret (nothing if there is none), whether a secret is set,
+    /// or the local address of a deployed API. A variable `X_ORIGINS` receives all local origins.
     fn local(&self, name: &str, value: &str, template: &Template) -> String {
         if let Some(secret) = template.secret_named_by(name, value) {
             return self.secrets.arn(&secret.name).unwrap_or_default();

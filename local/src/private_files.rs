@@ -1,4 +1,4 @@
-//! Files and folders that only their owner may use.
+//! Files and folders that only their owner can use.
 
 #[cfg(unix)]
 use std::{
@@ -15,7 +15,7 @@ const FOLDER: u32 = 0o700;
 /// The mode of a file.
 pub(crate) const FILE: u32 = 0o600;
 
-/// Makes a folder, or closes one that is there to others.
+/// Creates a folder, or makes an existing one accessible only to its owner.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -25,7 +25,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     set_mode(path, FOLDER)
 }
 
-/// Opens a file to write to, and makes it if it is absent.
+/// Opens a file for writing, and creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(false);
@@ -34,7 +34,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Sets the mode of a file or folder that has another.
+/// Sets the mode of a file or folder if it has another one.
 pub(crate) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     if fs::metadata(path)?.permissions().mode() & 0o777 != mode {

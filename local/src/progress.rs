@@ -1,5 +1,5 @@
-//! How far the request on a connection has come, and by when it must be complete. A client that sends a request slowly, in
-//! part or not at all would otherwise keep a connection for as long as it likes.
+//! Tracks the progress of the request on a connection, and its deadline. Without a deadline, a client could keep a
+//! connection open by sending a request slowly, partially or not at all.
 
 use std::{
     io,
@@ -19,16 +19,16 @@ use tokio::{
 
 use crate::sync::lock;
 
-/// For how long a listener waits for its clients.
+/// How long a listener waits for its clients.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// From its first byte to its last, a request takes at most this long. So long a client may wait with the first, too.
+    /// The time limit from the first to the last byte of a request, and for the first byte on a new connection.
     pub(crate) request: Duration,
-    /// Between two requests.
+    /// The time limit between two requests.
     pub(crate) keep_alive: Duration,
 }
 
-/// How far the request on a connection has come. A clone is of the same connection.
+/// The progress of the request on a connection. Clones track the same connection.
 #[derive(Clone)]
 pub(crate) struct Progress {
     patience: Patience,
@@ -37,28 +37,28 @@ pub(crate) struct Progress {
 
 struct RequestState {
     stage: Stage,
-    /// When the connection ends unless something happens; never while a complete request is being answered.
+    /// The time at which the connection is closed. None while a complete request is being answered.
     deadline: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// No byte of the next request has come.
+    /// No byte of the next request has arrived.
     Waiting,
-    /// A part of a request has come.
+    /// A part of a request has arrived.
     Receiving,
-    /// A request is complete, and is being answered. Whether bytes of another have come since.
+    /// A complete request is being answered. `more` tells whether bytes of another request have arrived.
     Answering { more: bool },
 }
 
 impl Progress {
-    /// Of a connection that was just accepted.
+    /// The progress of a connection that was just accepted.
     pub(crate) fn new(patience: Patience) -> Self {
         let deadline = Some(Instant::now() + patience.request);
         Self { patience, state: Arc::new(Mutex::new(RequestState { stage: Stage::Waiting, deadline })) }
     }
 
-    /// Bytes have come.
+    /// Notes that bytes arrived.
     fn received(&self) {
         let mut state = lock(&self.state);
         match state.stage {
@@ -71,9 +71,9 @@ impl Progress {
         }
     }
 
-    /// The head of a request is complete; gives its body, which tells when it is.
+    /// Notes that the head of a request is complete. The returned body notes when the body is complete.
     pub(crate) fn head_came(&self, body: Incoming) -> Body {
-        // Its first bytes may have come with the request before.
+        // The first bytes may have arrived together with the previous request.
         self.received();
         if body.is_end_stream() {
             self.completed();
@@ -81,7 +81,7 @@ impl Progress {
         Body { incoming: body, progress: self.clone() }
     }
 
-    /// The request is complete, or nobody reads the rest of it.
+    /// Notes that the request is complete, or that its rest will not be read.
     fn completed(&self) {
         let mut state = lock(&self.state);
         if state.stage == Stage::Receiving {
@@ -89,7 +89,7 @@ impl Progress {
         }
     }
 
-    /// The request is answered.
+    /// Notes that the request is answered.
     pub(crate) fn answered(&self) {
         let now = Instant::now();
         let mut state = lock(&self.state);
@@ -101,14 +101,14 @@ impl Progress {
         };
     }
 
-    /// Comes back when the connection has to end.
+    /// Returns when the deadline has passed.
     pub(crate) async fn overdue(&self) {
         loop {
             let deadline = lock(&self.state).deadline;
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return;
             }
-            // A deadline that is set meanwhile is at least this far away.
+            // A deadline that is set during this wait is at least this far away.
             let look_again = sleep(self.patience.request.min(self.patience.keep_alive));
             match deadline {
                 Some(deadline) => tokio::select! {
@@ -121,7 +121,7 @@ impl Progress {
     }
 }
 
-/// The body of a request, which tells when it has come.
+/// The body of a request, which notes when it is complete.
 pub(crate) struct Body {
     incoming: Incoming,
     progress: Progress,
@@ -157,7 +157,7 @@ impl Drop for Body {
     }
 }
 
-/// A connection that tells of the bytes that come.
+/// A connection that notes when bytes arrive.
 pub(crate) struct Watched {
     stream: TcpStream,
     progress: Progress,

@@ -1,4 +1,4 @@
-//! SQS: the queues of the template, and the functions they are an event source of.
+//! SQS: the queues of the template, and the functions that consume their messages.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,10 +19,10 @@ use crate::{
     template::{QueueDefinition, QueueSource, REGION},
 };
 
-/// The longest a message waits after its delivery has failed.
+/// The maximum pause before a failed message is delivered again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The queues of a studio. A clone has the same ones.
+/// The queues of a studio. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queues {
     by_name: Arc<BTreeMap<String, Queue>>,
@@ -44,7 +44,7 @@ struct Message {
     received: u32,
 }
 
-/// A function that gets the messages of a queue.
+/// A function that consumes the messages of a queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Consumer {
     pub(crate) source: QueueSource,
@@ -60,7 +60,7 @@ impl Queues {
         Self { by_name: Arc::new(definitions.into_iter().map(queue).collect()) }
     }
 
-    /// Puts a message into a queue.
+    /// Adds a message to a queue.
     pub(crate) fn send(&self, name: &str, body: &Bytes) {
         let body = String::from_utf8_lossy(body).into_owned();
         let sent_ms = clock::now_ms();
@@ -70,13 +70,13 @@ impl Queues {
         }
     }
 
-    /// The bodies of the messages that wait in a queue, the oldest first.
+    /// The bodies of the messages in a queue, oldest first.
     pub(crate) fn waiting(&self, name: &str) -> Vec<String> {
         let queue = self.by_name.get(name);
         queue.map(|queue| lock(&queue.waiting).iter().map(|it| it.body.clone()).collect()).unwrap_or_default()
     }
 
-    /// Lets every function that has a queue as an event source get its messages, until `stop`.
+    /// Delivers messages to the functions that consume queues, until `stop`.
     pub(crate) fn consume(
         &self,
         functions: &Functions,
@@ -111,7 +111,8 @@ impl Queues {
         }
     }
 
-    /// A message that was not dealt with: it comes again, or goes where the queue sends those it gives up.
+    /// Handles a message that a function failed to process: delivers it again later, or moves it to the dead-letter
+    /// queue.
     fn fail(&self, queue: &Queue, message: Message, retry_delay: Duration) {
         if let Some((dead, limit)) = &queue.definition.redrive
             && message.received >= *limit
@@ -138,7 +139,7 @@ impl Queue {
         self.arrival.notify_one();
     }
 
-    /// Waits for messages, and takes at most `limit`.
+    /// Waits for messages and takes at most `limit` of them.
     async fn take(&self, limit: usize) -> Vec<Message> {
         loop {
             let mut batch: Vec<Message> = {
@@ -159,7 +160,7 @@ impl Queue {
     }
 }
 
-/// A message as an event carries it.
+/// The JSON of a message in an event.
 fn record(message: &Message, queue: &Queue) -> Value {
     json!({
         "messageId": message.id,
@@ -179,7 +180,7 @@ fn record(message: &Message, queue: &Queue) -> Value {
     })
 }
 
-/// The messages that an answer says have failed.
+/// The ids of the messages that an answer reports as failed.
 fn failed_ids(answer: &[u8]) -> Vec<String> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]

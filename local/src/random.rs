@@ -1,11 +1,11 @@
-//! Randomness of the operating system.
+//! Random numbers from the operating system.
 
 use crate::error::Error;
 
-/// Bytes of a secret; it is spelled in twice as many letters.
+/// The number of bytes in a secret, which has twice as many hexadecimal digits.
 const SECRET_BYTES: usize = 32;
 
-/// A secret of 64 hexadecimal letters, which nobody can guess.
+/// A new random secret of 64 hexadecimal digits.
 pub(crate) fn new_secret() -> Result<String, Error> {
     let mut bytes = [0_u8; SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| Error::Randomness(error.to_string()))?;

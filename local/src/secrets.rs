@@ -1,4 +1,4 @@
-//! Secrets Manager: the secrets that the template names, and the API the functions read them through.
+//! Secrets Manager: the secrets that the template names, and the API through which functions read them.
 
 use std::{
     collections::BTreeMap,
@@ -23,18 +23,18 @@ use crate::{
     template::{ACCOUNT, REGION, SecretName, Template},
 };
 
-/// The largest request that means anything.
+/// The maximum size of a request.
 const REQUEST_LIMIT: usize = 64 * 1024;
-/// What follows a secret's name in its ARN; the cloud puts six letters of its own there.
+/// The suffix of a secret's ARN. The cloud uses six random letters.
 const ARN_END: &str = "-studio";
 
-/// The secrets of a studio. A clone has the same ones. They are never printed.
+/// The secrets of a studio. Cloning is cheap. The secrets are never printed.
 #[derive(Clone)]
 pub(crate) struct Secrets(Arc<SecretTable>);
 
 struct SecretTable {
     by_name: Mutex<BTreeMap<String, Secret>>,
-    /// Where the kept ones are.
+    /// The file of the stored secrets.
     file: Option<PathBuf>,
 }
 
@@ -48,12 +48,12 @@ impl fmt::Debug for Secrets {
 struct Secret {
     current: Version,
     previous: Option<Version>,
-    /// What the studio's variable of this name was at the last start.
+    /// The value of the studio's variable with this name at the last start.
     set: Option<String>,
-    /// Whether it stays in the data folder. A provider's key never does.
+    /// Whether the secret is stored in the data folder. API keys of providers are not.
     #[serde(skip)]
     is_kept: bool,
-    /// What refers to it in the template.
+    /// The reference to the secret in the template.
     #[serde(skip)]
     reference: String,
 }
@@ -77,14 +77,14 @@ impl Secret {
         Self { current, previous: None, set: None, is_kept: false, reference }
     }
 
-    /// Makes `value` the current one, and the one before it the previous.
+    /// Makes `value` the current version, and the current version the previous one.
     fn rotate(&mut self, value: String) {
         if self.current.value != value {
             self.previous = Some(std::mem::replace(&mut self.current, Version::new(value)));
         }
     }
 
-    /// A kept secret at the start of a studio: as it was, unless its variable was changed since.
+    /// A stored secret at the start of a studio: unchanged, unless its variable has changed since the last start.
     fn at_start(kept: Option<Self>, set: Option<&String>) -> Result<Self, Error> {
         let value = || set.cloned().map_or_else(new_secret, Ok);
         let mut secret = match kept {
@@ -101,8 +101,9 @@ impl Secret {
 }
 
 impl Secrets {
-    /// Gives every secret that the template names its value: what the studio's variable of that name says, else
-    /// what was made at the first start, for a secret that the template makes. Any other is not there.
+    /// Provides the secrets that the template names. The value is that of the studio's variable with the same name.
+    /// Without such a variable, a secret that the template generates has the value generated at the first start, and
+    /// any other secret does not exist.
     pub(crate) fn provide(
         template: &Template,
         variables: &BTreeMap<String, String>,
@@ -136,12 +137,12 @@ impl Secrets {
         data_folder::write_private(file, &json!(kept).to_string())
     }
 
-    /// The ARN of a secret that is there.
+    /// The ARN of a secret, if it exists.
     pub(crate) fn arn(&self, name: &str) -> Option<String> {
         lock(&self.0.by_name).contains_key(name).then(|| arn(name))
     }
 
-    /// Gives a secret a new value.
+    /// Rotates a secret to a new value.
     pub(crate) fn rotate(&self, name: &str, value: String) -> Result<(), Error> {
         let mut by_name = lock(&self.0.by_name);
         let secret = by_name.get_mut(name).ok_or_else(|| Error::UnknownSecret(name.to_owned()))?;
@@ -209,7 +210,7 @@ const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
-/// What `GetSecretValue` asks for.
+/// A request of `GetSecretValue`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Wanted {
@@ -233,12 +234,12 @@ fn answer(status: StatusCode, body: &Value) -> Answer {
     answer
 }
 
-/// Says what is wrong with a secret that is to sign tokens: the functions would refuse to start with it.
+/// Checks a secret for signing tokens. Functions would refuse to start with a weak one.
 pub(crate) fn check_signing(secret: &str) -> Result<(), Error> {
     let characters: std::collections::BTreeSet<char> = secret.chars().collect();
     if secret.len() >= 32 && characters.len() >= 10 {
         return Ok(());
     }
-    let rule = "SECRET_KEY must be at least 32 bytes of randomness; `openssl rand -hex 32` makes a good one";
+    let rule = "SECRET_KEY must have at least 32 random bytes; generate one with `openssl rand -hex 32`";
     Err(Error::Setting(rule.to_owned()))
 }

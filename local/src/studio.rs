@@ -28,15 +28,15 @@ use crate::{
     template::{RouteDefinition, Template},
 };
 
-/// How long the disconnect routes of the open connections may take when a studio stops.
+/// The time limit for disconnect routes when a studio stops.
 const DISCONNECTS: Duration = Duration::from_secs(2);
-/// How long the listeners may take to end.
+/// The time limit for listeners to end.
 const LISTENERS: Duration = Duration::from_secs(1);
 
-/// A running studio: an HTTP API, a WebSocket API, functions and tables, as the template names them.
+/// A running studio: the HTTP API, the WebSocket API, the functions and the tables of the template.
 ///
-/// Many can run at once in one process. Dropping one ends its processes too, but only [`Studio::stop`] waits
-/// for them and lets the open connections end in good order.
+/// One process can run many studios. Dropping a studio ends its processes, but only [`Studio::stop`] waits for them and
+/// closes the connections properly.
 #[derive(Debug)]
 pub struct Studio {
     address: SocketAddr,
@@ -50,10 +50,10 @@ pub struct Studio {
     mailbox: Mailbox,
     queues: Queues,
     guards: Guards,
-    /// Closes the WebSockets.
+    /// Closes all WebSockets.
     closing: CancellationToken,
     sessions: TaskTracker,
-    /// Ends the listeners.
+    /// Ends all listeners.
     ending: CancellationToken,
     tasks: TaskTracker,
     patience: Patience,
@@ -62,8 +62,8 @@ pub struct Studio {
 }
 
 impl Studio {
-    /// Starts a studio. When this returns it answers; its functions start at their first event (unless
-    /// [`Options::prestart`]).
+    /// Starts a studio, which accepts requests when this returns. Functions start at their first event, or at once with
+    /// [`Options::prestart`].
     pub async fn start(options: Options) -> Result<Self, Error> {
         let template = Template::read(&options)?;
         let (public, address) = listen(&options.host, options.port).await?;
@@ -202,46 +202,45 @@ impl Studio {
         }
     }
 
-    /// The base address of the HTTP API, without a slash at its end.
+    /// The base address of the HTTP API, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The address of the WebSocket API; `/{user_id}` may follow.
+    /// The address of the WebSocket API. `/{user_id}` can be appended.
     pub fn ws_url(&self) -> String {
         format!("ws://{}/{}", self.address, self.stage)
     }
 
-    /// The access key id of a caller who may do anything, made at each start. Whoever calls [`Studio::dynamodb_url`],
-    /// [`Studio::lambda_url`] or [`Studio::management_url`] signs with it, or with that of a function (see
-    /// [`Studio::environment`]), whose permissions a call then has. Everybody else is refused. What the signature itself says is
-    /// not looked at.
+    /// An access key id with all permissions, created at each start. Sign calls of [`Studio::dynamodb_url`],
+    /// [`Studio::lambda_url`] and [`Studio::management_url`] with it, or with the access key id of a function (see
+    /// [`Studio::environment`]) to have the permissions of that function. Other calls are refused. The signature itself
+    /// is not checked.
     pub fn access_key_id(&self) -> &str {
         self.keys.owner()
     }
 
-    /// Where the mails are shown. Only whoever has this address finds them, and only on this machine.
+    /// The address that shows the mails. It contains a secret and works only on this machine.
     pub fn mailbox_url(&self) -> String {
         format!("{}{}", self.url(), self.mailbox.path())
     }
 
-    /// The endpoint of `@connections`, as the functions have it.
+    /// The endpoint of `@connections` that the functions use.
     pub fn management_url(&self) -> String {
         format!("http://{}/{}", self.internal, self.stage)
     }
 
-    /// The endpoint of DynamoDB, as the functions have it: what is asked through it is metered and meets
-    /// faults.
+    /// The endpoint of DynamoDB that the functions use. Its calls are metered, and faults apply to them.
     pub fn dynamodb_url(&self) -> String {
         format!("http://{}", self.dynamodb)
     }
 
-    /// The endpoint of the Invoke API, as the functions have it.
+    /// The endpoint of the Invoke API that the functions use.
     pub fn lambda_url(&self) -> String {
         format!("http://{}", self.internal)
     }
 
-    /// Calls a function (by its name, ARN or executable) with any event, and waits for its answer.
+    /// Invokes a function, named by its logical id, ARN or executable, and waits for its answer.
     pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
         let found = self.functions.find(function);
         let found = found.ok_or_else(|| InvokeError::UnknownFunction(function.to_owned()))?;
@@ -249,33 +248,33 @@ impl Studio {
         serde_json::from_slice(&answer).map_err(|_error| InvokeError::NotJson)
     }
 
-    /// Gives a secret (by the name of its variable, such as `SECRET_KEY`) a new value, as a rotation does: the old
-    /// value becomes `AWSPREVIOUS`. Functions that run learn of it when they read it anew.
+    /// Rotates the secret with this name, for instance `SECRET_KEY`: the old value becomes `AWSPREVIOUS`. Running
+    /// functions use the new value when they read the secret again.
     pub fn rotate_secret(&self, name: &str, value: impl Into<String>) -> Result<(), Error> {
         self.secrets.rotate(name, value.into())
     }
 
-    /// The last 200 mails that the functions have sent, the newest first.
+    /// The last 200 mails that functions sent, newest first.
     pub fn mailbox(&self) -> Vec<Mail> {
         self.mailbox.mails()
     }
 
-    /// The bodies of the messages that wait in a queue (by its logical id), the oldest first.
+    /// The bodies of the messages in the queue with this logical id, oldest first.
     pub fn queue(&self, name: &str) -> Vec<String> {
         self.queues.waiting(name)
     }
 
-    /// What is to go wrong.
+    /// The faults to inject.
     pub fn faults(&self) -> &Faults {
         &self.guards.faults
     }
 
-    /// What the functions have asked of DynamoDB since the start or the last [`Studio::reset_meter`].
+    /// The DynamoDB usage of the functions since the start or the last [`Studio::reset_meter`].
     pub fn meter(&self) -> Reading {
         self.guards.meter.read()
     }
 
-    /// Sets the meter to nothing.
+    /// Resets the meter to zero.
     pub fn reset_meter(&self) {
         self.guards.meter.reset();
     }
@@ -285,39 +284,39 @@ impl Studio {
         self.functions.iter().map(|function| function.name.clone()).collect()
     }
 
-    /// The variables an instance of a function starts with, but for those that differ from instance to instance.
+    /// The environment of a function, without the variables that differ between instances.
     pub fn environment(&self, function: &str) -> Vec<(String, String)> {
         self.functions.find(function).map(|function| function.variables().to_vec()).unwrap_or_default()
     }
 
-    /// The processes of a function's instances, oldest first.
+    /// The process ids of the instances of a function, oldest first.
     pub fn instances(&self, function: &str) -> Vec<u32> {
         self.functions.find(function).map(|function| function.pids()).unwrap_or_default()
     }
 
-    /// Kills an instance (SIGKILL), with the event it has. Answers whether there is one with this process id.
+    /// Kills the instance with this process id (SIGKILL), even during an event. Returns whether there was one.
     pub fn kill(&self, pid: u32) -> bool {
         self.functions.iter().any(|function| function.kill(pid))
     }
 
-    /// Kills all instances of a function (SIGKILL), with the events they have; the next event gets another. Answers how many
-    /// there are.
+    /// Kills all instances of a function (SIGKILL), even during events, and returns their number. The next event starts
+    /// a new instance.
     pub fn kill_all(&self, function: &str) -> usize {
         self.functions.find(function).map(|function| function.kill_all()).unwrap_or_default()
     }
 
-    /// The last lines a function printed, over all its instances, oldest first.
+    /// The last lines that all instances of a function printed, oldest first.
     pub fn logs(&self, function: &str) -> Vec<String> {
         self.functions.find(function).map(|function| function.logs.lines()).unwrap_or_default()
     }
 
-    /// How many WebSockets are open.
+    /// The number of open WebSockets.
     pub fn connections(&self) -> usize {
         self.connections.count()
     }
 
-    /// Closes every WebSocket, lets their disconnect routes run for a moment, then ends every process and
-    /// listener, and waits for all of it.
+    /// Closes all WebSockets, gives their disconnect routes a moment, and then ends all processes and listeners.
+    /// Returns when everything has ended.
     pub async fn stop(mut self) {
         self.closing.cancel();
         self.sessions.close();

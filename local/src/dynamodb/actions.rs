@@ -1,4 +1,4 @@
-//! What a call of DynamoDB does, as permissions name it.
+//! The IAM actions of a DynamoDB call.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::permissions;
 
-/// The parts of a request that say what it touches.
+/// The parts of a request that name tables.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Call {
     table_name: String,
     index_name: Option<String>,
-    /// Of a batch, by table.
+    /// The requests of a batch, by table.
     request_items: BTreeMap<String, IgnoredAny>,
-    /// Of a transaction, each by what it does.
+    /// The members of a transaction, each by its kind.
     transact_items: Vec<BTreeMap<String, Member>>,
 }
 
@@ -24,7 +24,7 @@ struct Member {
     table_name: String,
 }
 
-/// Each action of a call, with the ARN of what it is done to.
+/// The actions of a call, each with the ARN of its table or index.
 pub(super) fn of(operation: &str, body: &[u8]) -> Vec<(String, String)> {
     let call: Call = serde_json::from_slice(body).unwrap_or_default();
     let action = |name: &str| format!("dynamodb:{name}");

@@ -1,4 +1,4 @@
-//! Calls of the embedded database, done in this process: the database has no listener.
+//! Calls the embedded database in this process, without a listener.
 
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError, Result};
@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-/// What DynamoDB answers to a call.
+/// The answer of DynamoDB to a call.
 pub(super) fn answer(database: &Database, operation: &str, body: &[u8]) -> (StatusCode, Bytes) {
     match operation {
         "BatchGetItem" => call(body, |request| database.batch_get_item(request)),

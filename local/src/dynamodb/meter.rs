@@ -1,4 +1,4 @@
-//! Counts what the functions ask of DynamoDB, and what it would cost.
+//! Counts the DynamoDB requests of the functions, and their read and write units.
 
 use std::{
     collections::BTreeMap,
@@ -9,16 +9,16 @@ use serde::Deserialize;
 
 use crate::sync::lock;
 
-/// What was asked of one table by one operation.
+/// The usage of one table by one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Requests, those that failed among them.
+    /// The number of requests, including failed ones.
     pub requests: u64,
-    /// Requests that were answered with an error.
+    /// The number of requests that failed.
     pub errors: u64,
-    /// Read units, as `ReturnConsumedCapacity` reports them, indexes among them. An error reports none.
+    /// The read units that `ReturnConsumedCapacity` reports, including those of indexes. Errors report none.
     pub read_units: f64,
-    /// Write units, likewise. (The cloud also bills a write whose condition failed.)
+    /// The write units, likewise. The cloud also bills writes whose condition failed.
     pub write_units: f64,
 }
 
@@ -31,28 +31,27 @@ impl Usage {
     }
 }
 
-/// What the functions asked of DynamoDB since the studio started or the meter was reset.
+/// The DynamoDB usage of the functions since the studio started or the meter was reset.
 ///
-/// A request over several tables counts as one request, of the first table it names, and its units as each
-/// table's.
+/// A request with several tables counts as one request of the first table. Its units count for each table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// By operation and table. A request that names no table counts under the empty name.
+    /// The usage by operation and table. Requests without a table have the empty name.
     pub by_operation: BTreeMap<(String, String), Usage>,
 }
 
 impl Reading {
-    /// Everything together.
+    /// The total usage.
     pub fn total(&self) -> Usage {
         self.sum(|_, _| true)
     }
 
-    /// One operation over all tables.
+    /// The usage of one operation on all tables.
     pub fn operation(&self, operation: &str) -> Usage {
         self.sum(|it, _| it == operation)
     }
 
-    /// All operations on one table.
+    /// The usage of one table by all operations.
     pub fn table(&self, table: &str) -> Usage {
         self.sum(|_, it| it == table)
     }
@@ -83,7 +82,7 @@ impl Meter {
         *lock(&self.reading) = Reading::default();
     }
 
-    /// Counts one request and the capacity its answer reports.
+    /// Counts one request, and the units that its answer reports.
     pub(crate) fn count(&self, operation: &str, table: &str, is_error: bool, answer: &[u8]) {
         let consumed = if is_error { Vec::new() } else { consumed(answer) };
         let reads = is_read(operation);
@@ -101,7 +100,7 @@ impl Meter {
     }
 }
 
-/// Whether an operation's capacity is of reading.
+/// Whether an operation consumes read units.
 fn is_read(operation: &str) -> bool {
     ["BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"].contains(&operation)
 }

@@ -1,4 +1,4 @@
-//! DynamoDB: the embedded database, its tables, and the proxy the functions reach it through.
+//! DynamoDB: the embedded database, its tables, and the proxy through which functions call it.
 
 mod actions;
 mod direct;
@@ -16,10 +16,10 @@ pub(crate) use proxy::{Guards, Proxy};
 
 use crate::{access::Door, error::Error, template::TableDefinition};
 
-/// How often expired items are deleted. (The cloud takes up to days; a reader must filter in any case.)
+/// How often expired items are deleted. The cloud may take days, so readers must filter expired items.
 const TTL_SWEEP: Duration = Duration::from_secs(30);
 
-/// Opens the database and makes the tables it lacks; without a path it lives in memory.
+/// Opens the database, in memory if there is no path, and creates the missing tables.
 pub(crate) fn open(path: Option<&Path>, tables: &[TableDefinition]) -> Result<Database, Error> {
     let database = match path {
         Some(path) => Database::new(&path.to_string_lossy()),
@@ -32,7 +32,7 @@ pub(crate) fn open(path: Option<&Path>, tables: &[TableDefinition]) -> Result<Da
     Ok(database)
 }
 
-/// What answers the calls of DynamoDB. Expired items are deleted until `stop`.
+/// Creates the proxy. Expired items are deleted in the background until `stop`.
 pub(crate) fn proxy(
     database: Database,
     door: Door,
@@ -48,7 +48,7 @@ async fn sweep(database: Database, stop: CancellationToken) {
     let mut tick = tokio::time::interval(TTL_SWEEP);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let database = database.clone();
-        // A sweep that fails is tried again; expired items are invisible to a correct reader anyway.
+        // The next sweep repeats one that failed.
         tokio::task::spawn_blocking(move || database.sweep_ttl().ok()).await.ok();
     }
 }

@@ -1,4 +1,4 @@
-//! Stands between the functions and the embedded DynamoDB: meters every call and lets some go wrong.
+//! The DynamoDB endpoint of the functions: checks permissions, injects faults, and meters every call.
 
 use bytes::Bytes;
 use dynoxide::Database;
@@ -14,10 +14,10 @@ use crate::{
     http1::{self, Answer, Body, Cut},
 };
 
-/// The largest request DynamoDB takes.
+/// The maximum size of a DynamoDB request.
 const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Stands between the functions and the embedded DynamoDB.
+/// The proxy between the functions and the embedded database.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub(super) database: Database,
@@ -25,7 +25,7 @@ pub(crate) struct Proxy {
     pub(super) guards: Guards,
 }
 
-/// What every call goes past.
+/// Fault injection and metering, which apply to every call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guards {
     pub(crate) faults: Faults,
@@ -33,7 +33,7 @@ pub(crate) struct Guards {
 }
 
 impl Proxy {
-    /// Answers one call, or cuts the connection.
+    /// Answers one call, or closes the connection without an answer.
     pub(crate) async fn handle(self, request: Request<Body>) -> Result<Answer, Cut> {
         let caller = match self.door.signer(&request) {
             Ok(caller) => caller,
@@ -82,8 +82,7 @@ impl Proxy {
     }
 }
 
-/// Asks for the consumed capacity where the caller did not; the answer then carries a field more, which SDKs
-/// ignore.
+/// Adds `ReturnConsumedCapacity` to a request without it. SDKs ignore the additional field of the answer.
 fn with_capacity(operation: &str, body: Bytes) -> Bytes {
     let metered =
         operation.ends_with("Item") || operation.ends_with("Items") || ["Query", "Scan"].contains(&operation);
@@ -103,7 +102,7 @@ fn with_capacity(operation: &str, body: Bytes) -> Bytes {
     longer.into()
 }
 
-/// The first table a request names.
+/// The first table that a request names.
 fn table_of(body: &[u8]) -> &str {
     const FIELD: &str = r#""TableName":""#;
     let body = std::str::from_utf8(body).unwrap_or_default();
@@ -111,7 +110,7 @@ fn table_of(body: &[u8]) -> &str {
     named.unwrap_or_default()
 }
 
-/// The error a fault answers with; `None` for a fault that lets the call be done.
+/// The error of a fault, or `None` if the call is done despite the fault.
 fn refusal(fault: DynamoDbFault, operation: &str, body: &[u8]) -> Option<(StatusCode, Bytes)> {
     let too_fast = "The level of configured provisioned throughput for the table was exceeded.";
     match fault {
@@ -129,7 +128,7 @@ fn refusal(fault: DynamoDbFault, operation: &str, body: &[u8]) -> Option<(Status
     }
 }
 
-/// A batch with its first write alone, and what is left over of it.
+/// The batch with only its first write, and the other writes.
 fn left_over(body: Bytes) -> (Bytes, Option<Value>) {
     let Ok(mut batch) = serde_json::from_slice::<Value>(&body) else { return (body, None) };
     let mut left = serde_json::Map::new();
@@ -159,7 +158,7 @@ fn internal_error() -> (StatusCode, Bytes) {
     (StatusCode::INTERNAL_SERVER_ERROR, body)
 }
 
-/// A transaction of so many members, cancelled by a conflict on the first.
+/// The error of a transaction with so many members that a conflict of the first one cancelled.
 fn cancelled(members: usize) -> (StatusCode, Bytes) {
     let codes: Vec<&str> =
         (0..members.max(1)).map(|member| if member == 0 { "TransactionConflict" } else { "None" }).collect();

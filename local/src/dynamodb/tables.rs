@@ -1,12 +1,11 @@
-//! Makes the tables of the template.
+//! Creates the tables of the template.
 
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 
 use crate::{error::Error, template::TableDefinition};
 
-/// Makes the table if it is absent. One that is there from an earlier run keeps its items and gets the
-/// indexes it lacks.
+/// Creates the table if it does not exist. A table of an earlier run keeps its items, and missing indexes are added.
 pub(super) fn provide(database: &Database, table: &TableDefinition) -> Result<(), Error> {
     let failed = |error: DynoxideError| Error::Database(format!("table {}: {error}", table.name));
     let described = database.describe_table(request(json!({ "TableName": table.name }), table)?);
@@ -41,7 +40,7 @@ fn request<T: serde::de::DeserializeOwned>(body: Value, table: &TableDefinition)
     serde_json::from_value(body).map_err(|error| Error::Database(format!("table {}: {error}", table.name)))
 }
 
-/// `UpdateTable` requests for the indexes of the template that an existing table lacks, one each.
+/// An `UpdateTable` request for each index of the template that an existing table does not have.
 fn missing_indexes(table: &TableDefinition, description: &Value) -> Vec<Value> {
     let indexes = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let existing = indexes(description.pointer("/Table/GlobalSecondaryIndexes"));

@@ -1,4 +1,4 @@
-//! The open WebSockets, and the `@connections` API that posts to them.
+//! The open WebSockets, and the `@connections` API that posts messages to them.
 
 use std::{
     collections::HashMap,
@@ -24,14 +24,14 @@ use crate::{
     template::{ACCOUNT, REGION, WebSocketDefinition},
 };
 
-/// The largest message, either way.
+/// The maximum size of a message in both directions.
 pub(super) const MESSAGE_LIMIT: usize = 128 * 1024;
-/// How many posts may lie ready for a client that reads slowly; a further one waits.
+/// The number of posts that are queued for a slow client. Further posts wait.
 const QUEUED_POSTS: usize = 16;
-/// How long what was posted before a DELETE may take to reach the client.
+/// The time limit for delivering queued posts after a DELETE.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// What the writing half of a connection is told.
+/// A command to the writing half of a connection.
 #[derive(Debug)]
 pub(super) enum Outbound {
     Text(String),
@@ -45,30 +45,30 @@ pub(super) struct Connection {
     pub(super) connected_at: i64,
     pub(super) source_ip: String,
     pub(super) user_agent: String,
-    /// False until its connect route has agreed, and again once it is closed by DELETE.
+    /// Whether the connect route has accepted the connection and DELETE has not closed it.
     open: AtomicBool,
     last_active: AtomicI64,
     outbound: mpsc::Sender<Outbound>,
-    /// Ends it at once.
+    /// Ends the connection at once.
     pub(super) cut: CancellationToken,
 }
 
 impl Connection {
-    /// Something went over it, either way.
+    /// Notes activity in either direction.
     pub(super) fn touch(&self) {
         self.last_active.store(clock::now_ms(), Ordering::Relaxed);
     }
 
-    /// For how long nothing has gone over it.
+    /// The time since the last activity.
     pub(super) fn idle(&self) -> Duration {
         let idle = clock::now_ms().saturating_sub(self.last_active.load(Ordering::Relaxed));
         Duration::from_millis(idle.try_into().unwrap_or_default())
     }
 
-    /// Lets `text` follow what was posted before; waits while the client reads too slowly.
+    /// Queues `text`. Waits while the queue of a slow client is full.
     pub(super) async fn send(&self, text: String) {
         tokio::select! {
-            // A connection that is gone has nobody to tell.
+            // Sending fails only if the connection has ended.
             sent = self.outbound.send(Outbound::Text(text)) => sent.ok(),
             () = self.cut.cancelled() => None,
         };
@@ -84,7 +84,7 @@ impl Connection {
 pub(crate) struct Connections {
     open: Arc<Mutex<HashMap<String, Arc<Connection>>>>,
     faults: Faults,
-    /// The ARN of the stage, which those of the operations begin with.
+    /// The ARN of the stage, with which the ARNs of operations begin.
     stage_arn: Arc<str>,
 }
 
@@ -98,12 +98,12 @@ impl Connections {
         }
     }
 
-    /// How many are open.
+    /// The number of open connections.
     pub(crate) fn count(&self) -> usize {
         lock(&self.open).values().filter(|connection| connection.is_open()).count()
     }
 
-    /// Registers a connection that is still inside its connect route, and gives what will be posted to it.
+    /// Registers a connection whose connect route is still running. Also returns the receiver of its posts.
     pub(super) fn enter(
         &self,
         source_ip: String,
@@ -125,13 +125,13 @@ impl Connections {
         (connection, posts)
     }
 
-    /// The connect route has agreed: from now on it can be posted to.
+    /// Opens a connection for posts after its connect route has accepted it.
     pub(super) fn open(&self, connection: &Connection) {
         connection.touch();
         connection.open.store(true, Ordering::Release);
     }
 
-    /// It is gone.
+    /// Removes a connection that has ended.
     pub(super) fn leave(&self, connection: &Connection) {
         connection.open.store(false, Ordering::Release);
         lock(&self.open).remove(&connection.id);
@@ -181,7 +181,7 @@ impl Connections {
     }
 }
 
-/// A slow reader holds up nobody but the posts to itself.
+/// Posts a message. A slow client delays only its own posts.
 async fn post(connection: &Connection, body: Body) -> Answer {
     let body = match http1::read_body(body, MESSAGE_LIMIT).await {
         Ok(body) => body,
@@ -213,7 +213,7 @@ fn describe(connection: &Connection) -> Answer {
     http1::json(StatusCode::OK, body.to_string())
 }
 
-/// Closes a connection after what was posted to it, and in any case soon.
+/// Closes a connection after its queued posts, or after the time limit.
 async fn close(connection: Arc<Connection>) {
     let queued = connection.outbound.send(Outbound::Close);
     tokio::time::timeout(LAST_WORDS, async {
@@ -229,7 +229,7 @@ fn gone() -> Answer {
     http1::aws_error(StatusCode::GONE, "GoneException", "Gone")
 }
 
-/// As API Gateway makes them: eleven bytes in base64, with its `=` and at times a `/` or `+`.
+/// A new id in the format of API Gateway: eleven bytes in base64, with `=` and sometimes `/` or `+`.
 fn connection_id() -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let bytes: [u8; 11] = std::array::from_fn(|_| fastrand::u8(..));

@@ -1,4 +1,4 @@
-//! CORS as an HTTP API with a `CorsConfiguration` does it: the functions have no say.
+//! CORS headers of an HTTP API with a `CorsConfiguration`. CORS headers of functions are ignored.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -38,8 +38,7 @@ impl CorsHeaders {
         }
     }
 
-    /// Answers a preflight request. From an origin that is not allowed it is answered too, without any
-    /// permission.
+    /// Answers a preflight request. The answer to an origin that is not allowed contains no permission.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Answer> {
         if method != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -61,7 +60,7 @@ impl CorsHeaders {
         Some(answer)
     }
 
-    /// Replaces whatever a function said about CORS by what the gateway says.
+    /// Replaces the CORS headers of a function by those of the gateway.
     pub(crate) fn apply(&self, origin: Option<&HeaderValue>, to: &mut HeaderMap) {
         let own: Vec<HeaderName> =
             to.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();

@@ -1,4 +1,4 @@
-//! What a function answers, turned into HTTP.
+//! Converts the answer of a function to an HTTP answer.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -27,12 +27,12 @@ struct FunctionAnswer<'a> {
     is_base64_encoded: Option<bool>,
 }
 
-/// The HTTP answer that a function's answer stands for; `None` if it stands for none.
+/// The HTTP answer for the answer of a function, or `None` if the function's answer is invalid.
 pub(super) fn read(bytes: &Bytes) -> Option<Answer> {
     let document = match serde_json::from_slice::<FunctionAnswer<'_>>(bytes) {
         Ok(document) => document,
         Err(error) if error.is_syntax() || error.is_eof() => return None,
-        // JSON, but no document of this form: a list, a text, or a field of another type.
+        // The answer is JSON, but not an object of this form.
         Err(_) => return inferred(bytes),
     };
     let Some(status) = document.status_code else {
@@ -61,7 +61,8 @@ pub(super) fn read(bytes: &Bytes) -> Option<Answer> {
     Some(answer)
 }
 
-/// JSON without a status code is the body itself, unless it says it is no answer.
+/// The HTTP answer for JSON without a valid status code: the JSON is the body. `None` if there is an invalid status
+/// code.
 fn inferred(bytes: &Bytes) -> Option<Answer> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     if value.get("statusCode").is_some() {

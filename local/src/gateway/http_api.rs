@@ -10,7 +10,7 @@ use crate::{
     lambda::{self, InvokeError},
 };
 
-/// The largest body of a request.
+/// The maximum size of a request body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
 /// The HTTP API.
@@ -18,7 +18,7 @@ const BODY_LIMIT: usize = 10 * 1024 * 1024;
 pub(crate) struct HttpApi {
     pub(crate) routes: Routes,
     pub(crate) cors: Option<CorsHeaders>,
-    /// How long it waits for a function.
+    /// The time limit for a function.
     pub(crate) integration_limit: Duration,
 }
 
@@ -66,7 +66,7 @@ impl HttpApi {
     }
 }
 
-/// The gateway's own answer of this status.
+/// The answer of the gateway itself with this status.
 pub(super) fn own(status: StatusCode) -> Answer {
     let body = match status {
         StatusCode::NOT_FOUND => r#"{"message":"Not Found"}"#,

@@ -1,4 +1,4 @@
-//! The event of an HTTP request: payload format 2.0, with every field AWS sends.
+//! The event of an HTTP request: payload format 2.0, with every field that AWS sends.
 
 use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::routes::Match;
 use crate::{clock, template::ACCOUNT};
 
-/// The id of the HTTP API in events; the cloud's are ten such letters.
+/// The id of the HTTP API in events. In the cloud, ids are ten letters and digits.
 const API_ID: &str = "localhttp0";
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ struct Http<'a> {
     user_agent: &'a str,
 }
 
-/// The event of one request. `source` is the peer's address: a client cannot choose it.
+/// The event of one request. `source` is the address of the peer, which a client cannot forge.
 pub(super) fn event(
     head: &Parts,
     body: &Bytes,
@@ -105,11 +105,11 @@ pub(super) fn event(
         body,
         is_base64_encoded,
     };
-    // Text, numbers and maps with text keys always serialize.
+    // Serialising text, numbers and maps with text keys cannot fail.
     serde_json::to_vec(&event).unwrap_or_default().into()
 }
 
-/// The host without its port.
+/// The host without the port.
 pub(crate) fn domain_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((domain, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => domain,
@@ -117,13 +117,13 @@ pub(crate) fn domain_of(host: &str) -> &str {
     }
 }
 
-/// The text of a header, or nothing.
+/// The text of a header, or an empty text.
 pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Lower-case names, values of one name joined by commas, cookies apart, and what the gateway adds of its
-/// own.
+/// The headers of an event: names in lower case, values of the same name joined by commas, no cookies, and the headers
+/// that the gateway adds.
 fn headers<'a>(headers: &'a HeaderMap, source: &str, host: &'a str) -> BTreeMap<&'a str, Cow<'a, str>> {
     let mut joined: BTreeMap<&str, Cow<'_, str>> = BTreeMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| *name != COOKIE) {
@@ -161,7 +161,7 @@ fn cookies(headers: &HeaderMap) -> Option<Vec<&str>> {
     (!cookies.is_empty()).then_some(cookies)
 }
 
-/// Decoded, values of one name joined by commas.
+/// The decoded query parameters, values of the same name joined by commas.
 fn query(raw: &str) -> BTreeMap<Cow<'_, str>, String> {
     let mut joined: BTreeMap<Cow<'_, str>, String> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
@@ -176,7 +176,7 @@ fn query(raw: &str) -> BTreeMap<Cow<'_, str>, String> {
     joined
 }
 
-/// The body as text where its type is of text, else in base64.
+/// The body as text if its type is a text type, else in base64.
 fn body_text<'a>(headers: &HeaderMap, body: &'a Bytes) -> (Option<Cow<'a, str>>, bool) {
     if body.is_empty() {
         return (None, false);

@@ -26,15 +26,15 @@ use crate::{
     mailbox::Mailbox,
 };
 
-/// The largest request line and headers.
+/// The maximum size of the request line and headers.
 const HEADERS_LIMIT: usize = 10_240;
 
-/// What listens on the public port.
+/// The services on the public port.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) http: HttpApi,
     pub(crate) websocket: Option<Arc<WebSocketApi>>,
-    /// Shown beside the APIs.
+    /// The mailbox, which is on the same port.
     pub(crate) mailbox: Mailbox,
 }
 

@@ -1,4 +1,4 @@
-//! The routes of the HTTP API: which function a request goes to.
+//! The routes of the HTTP API, which select the function for a request.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,9 +15,9 @@ pub(crate) struct Routes {
 
 #[derive(Debug)]
 struct RouteEntry {
-    /// `None` is `ANY`.
+    /// The method; `None` means `ANY`.
     method: Option<Method>,
-    /// As in the template: `GET /api/conversations/{id}`.
+    /// The key as in the template: `GET /api/conversations/{id}`.
     key: String,
     segments: Vec<Segment>,
     function: Arc<Function>,
@@ -25,11 +25,11 @@ struct RouteEntry {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
-    /// Exactly this text. What is listed first here wins over what comes later.
+    /// Exactly this text. Earlier variants take precedence over later ones.
     Exact(String),
     /// `{name}`: one segment.
     Parameter(String),
-    /// `{name+}`: this segment and all that follow.
+    /// `{name+}`: this segment and all following ones.
     Greedy(String),
 }
 
@@ -38,12 +38,12 @@ enum Segment {
 pub(crate) struct Match<'a> {
     pub(crate) key: &'a str,
     pub(crate) function: &'a Arc<Function>,
-    /// Percent-decoded.
+    /// The percent-decoded path parameters.
     pub(crate) parameters: HashMap<&'a str, String>,
 }
 
 impl Routes {
-    /// Adds a route. Of two that match alike, the first wins.
+    /// Adds a route. If two routes match equally well, the first one is used.
     pub(crate) fn add(&mut self, method: &str, path: &str, function: Arc<Function>) {
         let segments = path.split('/').skip(1).map(Segment::parse).collect();
         let method_of = (method != "ANY").then(|| Method::from_bytes(method.as_bytes()).unwrap_or_default());
@@ -55,8 +55,8 @@ impl Routes {
         });
     }
 
-    /// The most specific route for a request: text before `{parameter}` before `{greedy+}`, segment by
-    /// segment, and a method before `ANY`.
+    /// The most specific route for a request. In each segment, text takes precedence over `{parameter}`, and that over
+    /// `{greedy+}`; then a method takes precedence over `ANY`.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Match<'_>> {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let matching = self.routes.iter().filter(|route| route.matches(method, &parts));

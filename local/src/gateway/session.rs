@@ -29,17 +29,17 @@ use super::{
 };
 use crate::lambda::{self, Outcome};
 
-/// The largest frame of a client.
+/// The maximum size of a frame of a client.
 const FRAME_LIMIT: usize = 32 * 1024;
-/// How many frames of one connection may be with functions at once; then no more are read. So a connection that sends many
-/// delays those of others by a few at a time, and once it is closed, few of its frames are on their way still.
+/// The maximum number of frames of one connection that functions handle at a time. Reading stops at this number, so
+/// that a connection that sends many frames delays others only a little.
 const FRAMES_IN_FLIGHT: usize = 4;
-/// How long a client may take to close its side.
+/// The time limit for a client to close its side.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// One open WebSocket.
+/// An open WebSocket.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) api: Arc<WebSocketApi>,
@@ -49,7 +49,8 @@ pub(super) struct Session {
     pub(super) headers: HeaderMap,
 }
 
-/// How a connection ends: what the disconnect route is told, and what the client is, unless it knows.
+/// The end of a connection: the code and reason for the disconnect route, and for the client unless it closed the
+/// connection.
 struct End {
     code: u16,
     reason: String,
@@ -67,7 +68,7 @@ impl End {
 }
 
 impl Session {
-    /// Carries frames either way until the connection ends, and then calls the disconnect route, once.
+    /// Transfers frames in both directions until the connection ends, and then calls the disconnect route once.
     pub(super) async fn run(self, upgraded: Upgraded, posts: mpsc::Receiver<Outbound>) {
         let config = WebSocketConfig::default()
             .read_buffer_size(8 * 1024)
@@ -128,8 +129,7 @@ impl Session {
         }
     }
 
-    /// Gives a frame to its function. Frames are given in their order, but none waits for an earlier one's
-    /// end.
+    /// Passes a frame to its function. Frames are passed in order, without waiting for the end of earlier ones.
     fn dispatch(&self, frame: &str, permit: Option<OwnedSemaphorePermit>) {
         let route_key = self.api.select(frame);
         let request_id = lambda::request_id();
@@ -163,13 +163,12 @@ impl Session {
         let happening = Happening::Disconnect { headers: &self.headers, code, reason };
         let request_id = lambda::request_id();
         let event = websocket_event::event(&self.origin, &self.place.connection, &request_id, happening);
-        // Best effort, as in the cloud: there is nobody to tell of a failure.
+        // The cloud ignores failures of the disconnect route as well.
         function.invoke(event).await.ok();
     }
 }
 
-/// Whether a function's outcome is an answer of any kind; what it says is not sent, since no route has a
-/// response.
+/// Whether a function answered. The answer is not sent to the client, because no route has a response.
 fn is_answer(outcome: &Outcome) -> bool {
     outcome.as_ref().is_ok_and(lambda::is_json)
 }
@@ -188,7 +187,7 @@ fn end_of(frame: Option<Result<Message, tungstenite::Error>>) -> End {
     }
 }
 
-/// Writes what is posted until the connection ends or a farewell is to be said, which is then the last word.
+/// Writes posts until the connection ends. A close frame is the last thing written.
 async fn write(
     mut sink: SplitSink<Socket, Message>,
     mut posts: mpsc::Receiver<Outbound>,
@@ -202,7 +201,7 @@ async fn write(
                 if let Ok(frame) = said {
                     sink.send(Message::Close(Some(frame))).await.ok();
                 } else {
-                    // The client closed: its close is answered by flushing.
+                    // The client closed the connection; flushing answers its close frame.
                     sink.flush().await.ok();
                 }
                 return sink;
@@ -225,8 +224,8 @@ async fn write(
     }
 }
 
-/// Ends the TCP connection such that the close frame arrives: what the client still sends is read and dropped
-/// until it ends its side, since unread bytes would reset the connection.
+/// Ends the TCP connection so that the close frame arrives: reads and drops the bytes that the client still sends,
+/// because unread bytes would reset the connection.
 async fn hang_up(stream: SplitStream<Socket>, sink: SplitSink<Socket, Message>) {
     let Ok(socket) = stream.reunite(sink) else {
         return;

@@ -36,15 +36,15 @@ pub(crate) struct WebSocketApi {
     pub(crate) connections: Connections,
     pub(crate) idle: Duration,
     pub(crate) life: Duration,
-    /// How long it waits for a function.
+    /// The time limit for a function.
     pub(crate) integration_limit: Duration,
     /// The tasks of the open connections.
     pub(crate) sessions: TaskTracker,
-    /// Closes every connection.
+    /// Closes all connections.
     pub(crate) closing: CancellationToken,
 }
 
-/// A connection's place among the open ones, given up when this is dropped.
+/// The registration of a connection, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) connections: Connections,
@@ -63,7 +63,7 @@ impl WebSocketApi {
         self.user_in(path).is_some()
     }
 
-    /// The user named in an address, percent-encoded, empty if none is.
+    /// The percent-encoded user in a path, empty if there is none. `None` if the path does not belong to this API.
     fn user_in<'a>(&self, path: &'a str) -> Option<&'a str> {
         let rest = path.strip_prefix('/')?.strip_prefix(self.definition.stage.as_str())?;
         match rest.strip_prefix('/') {
@@ -73,7 +73,7 @@ impl WebSocketApi {
         }
     }
 
-    /// Answers a request to open a WebSocket: 101 only after the connect route has agreed.
+    /// Answers a request to open a WebSocket, with 101 if the connect route accepts it.
     pub(super) async fn handle(self: Arc<Self>, mut request: Request<Body>, peer: SocketAddr) -> Answer {
         let Some(key) = handshake_key(&request) else {
             let mut answer = http1::empty(StatusCode::UPGRADE_REQUIRED);
@@ -103,7 +103,7 @@ impl WebSocketApi {
         switching_protocols(&key, protocol)
     }
 
-    /// Asks the connect route; answers the subprotocol it chose, or the refusal.
+    /// Calls the connect route. Returns the subprotocol that it chose, or the answer that refuses the connection.
     async fn connect(
         &self,
         origin: &Origin,
@@ -134,8 +134,8 @@ impl WebSocketApi {
         self.definition.routes.get(route_key).and_then(|name| self.functions.find(name))
     }
 
-    /// The route key a frame selects, as far as there is such a route; a frame cannot select the routes of
-    /// the gateway's own, such as `$connect`.
+    /// The route key that a frame selects, or `$default` if there is no such route. A frame cannot select routes such
+    /// as `$connect`.
     pub(super) fn select(&self, frame: &str) -> &str {
         const DEFAULT: &str = "$default";
         let Ok(body) = serde_json::from_str::<serde_json::Value>(frame) else {
@@ -154,17 +154,17 @@ async fn run(
 ) {
     match upgrade.await {
         Ok(upgraded) => session.run(upgraded, posts).await,
-        // The client left before the 101 reached it.
+        // The client disconnected before it received the 101.
         Err(_) => session.disconnected(1006, "").await,
     }
 }
 
-/// What the gateway tells a client whose frame came to nothing.
+/// The message to a client if a function failed.
 pub(super) const FAILED: &str = "Internal server error";
-/// What it says when a function takes too long; the function runs on.
+/// The message to a client if a function takes too long. The function continues.
 pub(super) const TIMED_OUT: &str = "Endpoint request timed out";
 
-/// The gateway's own message about a frame or a connect.
+/// The body of an error of the gateway about a frame or a connect.
 pub(super) fn trouble(message: &str, connection: &Connection, request_id: &str) -> String {
     serde_json::json!({ "message": message, "connectionId": connection.id, "requestId": request_id })
         .to_string()
@@ -197,7 +197,7 @@ impl ConnectAnswer {
     }
 }
 
-/// The key of a well-formed handshake.
+/// The key of a valid handshake.
 fn handshake_key(request: &Request<Body>) -> Option<HeaderValue> {
     let headers = request.headers();
     let names = |name: &HeaderName, token: &str| {
@@ -228,8 +228,8 @@ fn switching_protocols(key: &HeaderValue, protocol: Option<HeaderValue>) -> Answ
     answer
 }
 
-/// The query with the user of the path in it, as a CDN before the cloud's API rewrites the address: the path
-/// replaces a `user_id` of the query, and everything else stays.
+/// The query with the user of the path as `user_id`, which replaces any other `user_id`. In the cloud, a CDN rewrites
+/// the address in this way.
 fn query_with(user: &str, query: &str) -> String {
     if user.is_empty() {
         return query.to_owned();

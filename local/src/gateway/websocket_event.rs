@@ -1,4 +1,4 @@
-//! The events of a WebSocket, with every field AWS sends.
+//! The events of a WebSocket, with every field that AWS sends.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::connections::Connection;
 use crate::clock;
 
-/// What all events of one connection have in common.
+/// The fields that all events of a connection share.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) api_id: String,
@@ -17,7 +17,7 @@ pub(super) struct Origin {
     pub(super) domain: String,
 }
 
-/// What distinguishes the events of a connection.
+/// The fields that differ between the events of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Happening<'a> {
     Connect { headers: &'a HeaderMap, query: &'a str },
@@ -73,7 +73,7 @@ struct Identity<'a> {
     source_ip: &'a str,
 }
 
-/// The event of one happening on `connection`.
+/// The event for something that happened on `connection`.
 pub(super) fn event(
     origin: &Origin,
     connection: &Connection,
@@ -89,7 +89,7 @@ pub(super) fn event(
     let mut query_multi: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         query_multi.entry(name.clone()).or_default().push(value.clone());
-        // Of several, the last one, as API Gateway does.
+        // The last value of a name is used, as in API Gateway.
         query_single.insert(name, value);
     }
     let event = WebSocketEvent {
@@ -104,7 +104,7 @@ pub(super) fn event(
         },
         is_base64_encoded: false,
     };
-    // Text, numbers and maps with text keys always serialize.
+    // Serialising text, numbers and maps with text keys cannot fail.
     serde_json::to_vec(&event).unwrap_or_default().into()
 }
 
@@ -159,7 +159,7 @@ fn multi_headers(headers: &HeaderMap) -> BTreeMap<String, Vec<Cow<'_, str>>> {
     all
 }
 
-/// `sec-websocket-key` as clients spell it and WebSocket events show it: `Sec-WebSocket-Key`.
+/// A header name in the spelling of WebSocket events: `Sec-WebSocket-Key`.
 fn spelled(name: &str) -> String {
     let words = name.split('-').map(|word| match word {
         "websocket" => "WebSocket".to_owned(),

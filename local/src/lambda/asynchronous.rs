@@ -1,4 +1,4 @@
-//! Asynchronous calls: queued, retried, given up, as the template says.
+//! Asynchronous invocations: accepts, retries and gives up calls as the template says.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +14,7 @@ use crate::{
     template::FailureDestination,
 };
 
-/// The queue of asynchronous calls. The queue itself is the functions' own: an event waits there for an
-/// instance.
+/// Asynchronous invocations of all functions. Events wait in the queues of the functions until an instance is free.
 #[derive(Clone, Debug)]
 pub(crate) struct Asynchronous {
     pub(crate) functions: Arc<Functions>,
@@ -25,7 +24,7 @@ pub(crate) struct Asynchronous {
 }
 
 impl Asynchronous {
-    /// Takes an event for `function`, or says why not. Whatever comes of it, the caller is not told.
+    /// Accepts an event for `function`. The caller does not learn the outcome.
     pub(crate) fn accept(&self, function: &Arc<Function>, payload: &Bytes) -> Result<(), InvokeError> {
         if payload.len() > ASYNCHRONOUS_LIMIT {
             return Err(InvokeError::EventTooLarge(payload.len()));
@@ -64,16 +63,16 @@ impl Asynchronous {
         }
     }
 
-    /// Tells the failure destination, where the template names one.
+    /// Logs a failed call, and sends a record of it to the failure destination, if the template names one.
     fn give_up(&self, function: &Function, payload: &Bytes, failure: &FailedCall<'_>) {
         let FailedCall { attempts, error, .. } = failure;
-        function.logs.keep(format!("an asynchronous call failed after {attempts} attempt(s): {error}"));
+        function.logs.keep(format!("asynchronous call failed after {attempts} attempt(s): {error}"));
         let record = || failure.record(function, payload);
         match &function.asynchronous.on_failure {
             Some(FailureDestination::Function(name)) => {
                 if let Some(destination) = self.functions.find(name) {
-                    // A destination is called asynchronously like any other function; a record over 1 MB is
-                    // dropped, as in the cloud.
+                    // The destination is invoked asynchronously. Records of more than 1 MB are dropped, as in the
+                    // cloud.
                     self.accept(destination, &record()).ok();
                 }
             }
@@ -83,7 +82,7 @@ impl Asynchronous {
     }
 }
 
-/// How a call failed for good.
+/// A call that failed on its last attempt.
 struct FailedCall<'a> {
     condition: &'static str,
     attempts: u32,
@@ -91,7 +90,7 @@ struct FailedCall<'a> {
 }
 
 impl FailedCall<'_> {
-    /// What a failure destination is told.
+    /// The record for the failure destination.
     fn record(&self, function: &Function, payload: &Bytes) -> Bytes {
         let event: Option<&RawValue> = serde_json::from_slice(payload).ok();
         let document = RawValue::from_string(self.error.document()).ok();

@@ -1,4 +1,4 @@
-//! One function: its instances, and the calls made of it.
+//! A function, its instances and its invocations.
 
 use std::{
     io,
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{clock, options::Limits, sync::lock, template::AsynchronousCalls};
 
-/// How often it is looked whether waiting events need another instance.
+/// How often the studio checks whether waiting events need another instance.
 const WATCH: Duration = Duration::from_millis(3);
 
-/// One function.
+/// A function with its instances.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) name: String,
@@ -34,7 +34,7 @@ pub(crate) struct Function {
     pool: Mutex<Pool>,
 }
 
-/// What a function is made of.
+/// The settings of a function.
 pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) binary: String,
@@ -47,7 +47,7 @@ pub(crate) struct Parts {
 
 impl Function {
     pub(crate) fn new(parts: Parts, limits: &Limits) -> Arc<Self> {
-        // Set for Lambda Managed Instances, whose runtime then asks for several events at once.
+        // With this variable, as on Lambda Managed Instances, the runtime handles several events at a time.
         let is_concurrent =
             parts.launch.variables.iter().any(|(name, _)| name == "AWS_LAMBDA_MAX_CONCURRENCY");
         Arc::new(Self {
@@ -61,12 +61,12 @@ impl Function {
         })
     }
 
-    /// Calls the function and waits for what comes of it.
+    /// Invokes the function and waits for the outcome.
     pub(crate) async fn invoke(self: &Arc<Self>, payload: Bytes) -> Outcome {
         outcome(self.submit(payload)).await
     }
 
-    /// Calls the function. Events are taken in the order of these calls. Nobody has to wait for the outcome.
+    /// Invokes the function. Instances receive events in the order of these calls. The receiver may be dropped.
     pub(crate) fn submit(self: &Arc<Self>, payload: Bytes) -> oneshot::Receiver<Outcome> {
         let (answer, outcome) = oneshot::channel();
         if payload.len() > PAYLOAD_LIMIT {
@@ -85,7 +85,7 @@ impl Function {
         outcome
     }
 
-    /// Starts instances as the waiting events call for them, until none waits.
+    /// Starts instances for waiting events until no event waits.
     async fn watch(self: Arc<Self>) {
         loop {
             let reserved = {
@@ -103,7 +103,7 @@ impl Function {
         }
     }
 
-    /// Starts one instance ahead of any event.
+    /// Starts one instance before any event.
     pub(crate) fn prestart(self: &Arc<Self>) {
         let reserved = lock(&self.pool).reserve();
         if let Some((instance, kill)) = reserved {
@@ -117,7 +117,7 @@ impl Function {
         let mut child = match self.launch.spawn(instance, &stream) {
             Ok(child) => child,
             Err(error) => {
-                let how = format!("{} does not start: {error}", self.launch.binary.display());
+                let how = format!("cannot start {}: {error}", self.launch.binary.display());
                 self.logs.keep(how.clone());
                 lock(&self.pool).ended(instance, &how);
                 return;
@@ -138,53 +138,53 @@ impl Function {
             let how = ending(status);
             let is_unexpected = lock(&function.pool).ended(instance, &how);
             if is_unexpected {
-                function.logs.keep(format!("an instance has ended: {how}"));
+                function.logs.keep(format!("instance ended unexpectedly: {how}"));
             }
         });
     }
 
-    /// Instance `instance` asks for its next event.
+    /// The next event for an instance, which asked for it.
     pub(crate) fn next(&self, instance: u64) -> Next {
         lock(&self.pool).next(instance)
     }
 
-    /// Instance `instance` answers an event; answers whether it had it.
+    /// Completes an event with the outcome that an instance sent. Returns whether the instance had the event.
     pub(crate) fn answer(&self, instance: u64, request_id: &str, outcome: Outcome) -> bool {
         lock(&self.pool).answer(instance, request_id, outcome)
     }
 
-    /// Kills what has passed its deadline, and what had no event for `idle_life`.
+    /// Kills instances that have passed a deadline or had no event for `idle_life`.
     pub(crate) fn sweep(&self, idle_life: Duration) {
         lock(&self.pool).sweep(idle_life);
     }
 
-    /// Fails what waits and kills every instance; nothing starts any more.
+    /// Fails waiting events, kills all instances, and starts no further ones.
     pub(crate) fn stop(&self) {
         lock(&self.pool).stop();
     }
 
-    /// What every instance starts with.
+    /// The environment of every instance.
     pub(crate) fn variables(&self) -> &[(String, String)] {
         &self.launch.variables
     }
 
-    /// The processes of the instances, oldest first.
+    /// The process ids of the instances, oldest first.
     pub(crate) fn pids(&self) -> Vec<u32> {
         lock(&self.pool).pids()
     }
 
-    /// Kills the instance whose process is `pid`; answers whether there is one.
+    /// Kills the instance with this process id. Returns whether there was one.
     pub(crate) fn kill(&self, pid: u32) -> bool {
         lock(&self.pool).kill(pid)
     }
 
-    /// Kills every instance; answers how many there are.
+    /// Kills all instances and returns their number.
     pub(crate) fn kill_all(&self) -> usize {
         lock(&self.pool).kill_all()
     }
 }
 
-/// Waits for what comes of a call.
+/// Waits for the outcome of a call.
 pub(crate) async fn outcome(receiver: oneshot::Receiver<Outcome>) -> Outcome {
     receiver.await.unwrap_or_else(|_dropped| Err(InvokeError::Crashed("the studio has stopped".to_owned())))
 }

@@ -1,4 +1,4 @@
-//! One instance, and the events it waits for and has.
+//! An instance of a function, and its events.
 
 use std::{sync::Arc, time::Instant};
 
@@ -7,7 +7,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::outcome::{InvokeError, Outcome};
 
-/// An event as an instance gets it.
+/// An event that an instance receives.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) request_id: String,
@@ -24,26 +24,26 @@ pub(super) struct Waiting {
     pub(super) since: Instant,
 }
 
-/// One instance, from the start of its process to its end.
+/// An instance, from the start to the end of its process.
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) pid: Option<u32>,
     pub(super) kill: Arc<Notify>,
     pub(super) state: InstanceState,
-    /// Its open requests for an event: one at most, unless it takes several events at once.
+    /// The open requests for an event: at most one, unless the instance handles several events at a time.
     pub(super) pollers: Vec<Poller>,
-    /// Its events: one at most, unless it takes several at once.
+    /// The events that the instance is handling: at most one, unless it handles several at a time.
     pub(super) running: Vec<Running>,
 }
 
-/// How far an instance has come.
+/// The state of an instance.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum InstanceState {
-    /// Has not asked for an event yet.
+    /// It has not asked for an event yet.
     Starting(Instant),
-    /// Has asked for an event.
+    /// It has asked for an event.
     Ready,
-    /// Is being killed.
+    /// It is being killed.
     Ending,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Poller {
     pub(super) hand_over: oneshot::Sender<Delivery>,
 }
 
-/// An event an instance has.
+/// An event that an instance is handling.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) request_id: String,
@@ -63,14 +63,15 @@ pub(super) struct Running {
 }
 
 impl Instance {
-    /// Has its process killed. It gets no further event; those it has fail when the process has ended.
+    /// Kills the process. The instance receives no further event, and its current events fail when the process has
+    /// ended.
     pub(super) fn end(&mut self) {
         self.state = InstanceState::Ending;
         self.pollers.clear();
         self.kill.notify_one();
     }
 
-    /// Whether it has had no event since `then`.
+    /// Whether the instance has had no event since `then`.
     pub(super) fn is_idle_since(&self, then: Option<Instant>) -> bool {
         let waits_long = |poller: &Poller| then.is_some_and(|then| poller.since <= then);
         self.running.is_empty() && !self.pollers.is_empty() && self.pollers.iter().all(waits_long)
@@ -78,7 +79,7 @@ impl Instance {
 }
 
 impl Running {
-    /// Tells its caller that it came to nothing.
+    /// Fails the event because its instance ended.
     pub(super) fn fail(self, how: &str) {
         self.answer.send(Err(InvokeError::Crashed(how.to_owned()))).ok();
     }

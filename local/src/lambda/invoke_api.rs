@@ -1,4 +1,4 @@
-//! The Invoke API, as `AWS_ENDPOINT_URL_LAMBDA` leads the SDK to it.
+//! The Invoke API of Lambda. `AWS_ENDPOINT_URL_LAMBDA` names its address.
 
 use http::{HeaderValue, Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -9,7 +9,7 @@ use crate::{
     http1::{self, Answer, Body},
 };
 
-/// Where the paths of the Invoke API begin.
+/// The beginning of all paths of the Invoke API.
 pub(crate) const PREFIX: &str = "/2015-03-31/functions/";
 
 /// Answers `POST /2015-03-31/functions/{name or ARN}/invocations`.
@@ -47,7 +47,7 @@ pub(crate) async fn handle(queue: &Asynchronous, caller: &Caller, request: Reque
         "RequestResponse" => answer_of(function.invoke(payload).await),
         "DryRun" => http1::empty(StatusCode::NO_CONTENT),
         other => {
-            let message = format!("no invocation type: {other}");
+            let message = format!("Unknown invocation type: {other}");
             http1::aws_error(StatusCode::BAD_REQUEST, "InvalidParameterValueException", &message)
         }
     }

@@ -1,4 +1,4 @@
-//! What the instances of a function print.
+//! The log lines of a function.
 
 use std::{collections::VecDeque, sync::Mutex};
 
@@ -6,10 +6,10 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use crate::{options::Echo, sync::lock};
 
-/// How many lines are kept of each function.
+/// The number of lines that are kept for each function.
 const KEPT_LINES: usize = 2_000;
 
-/// The last lines of a function, over all its instances.
+/// The last log lines of all instances of a function.
 #[derive(Debug)]
 pub(crate) struct Logs {
     function: String,
@@ -22,12 +22,12 @@ impl Logs {
         Self { function, echo, lines: Mutex::default() }
     }
 
-    /// The lines kept, oldest first.
+    /// The kept lines, oldest first.
     pub(crate) fn lines(&self) -> Vec<String> {
         lock(&self.lines).iter().cloned().collect()
     }
 
-    /// Keeps every line of `output` until it ends.
+    /// Reads lines from `output` until it ends.
     pub(crate) async fn capture(&self, output: impl AsyncRead + Unpin) {
         let mut output = BufReader::new(output);
         let mut line = Vec::new();
@@ -37,7 +37,7 @@ impl Logs {
         }
     }
 
-    /// Keeps one line, and repeats it if asked to.
+    /// Keeps a line, and prints it if the options say so.
     pub(crate) fn keep(&self, line: String) {
         let repeated = match self.echo {
             Echo::Nothing => false,
@@ -55,7 +55,7 @@ impl Logs {
     }
 }
 
-/// A record of level WARN or ERROR, or a line that is no record at all, such as a panic's.
+/// Whether a line is a record of level WARN or ERROR, or no record, such as a line of a panic.
 fn is_problem(line: &str) -> bool {
     if line.is_empty() {
         return false;

@@ -1,4 +1,4 @@
-//! AWS Lambda: the functions, the Runtime API their instances speak, and the Invoke API.
+//! AWS Lambda: the functions, the Runtime API that their instances use, and the Invoke API.
 
 mod asynchronous;
 mod function;
@@ -31,9 +31,9 @@ use function::Parts;
 use logs::Logs;
 use process::Launch;
 
-/// How often deadlines are looked at; an event may live this much longer than its function's timeout.
+/// How often deadlines are checked. An event may take this much longer than the timeout of its function.
 const SWEEP: Duration = Duration::from_millis(25);
-/// How long a studio waits for its instances to be gone after it killed them.
+/// How long a studio waits for killed instances to end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The functions of a studio.
@@ -44,7 +44,7 @@ pub(crate) struct Functions {
     instance_idle: Duration,
 }
 
-/// Where the functions reach what is outside of them.
+/// The addresses of the services that functions use.
 pub(crate) struct Surroundings<'a> {
     /// `HOST:PORT` of the Runtime API, the Invoke API, Secrets Manager and SES.
     pub(crate) internal: &'a str,
@@ -54,7 +54,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Functions {
-    /// Makes the functions of the template; no process is started.
+    /// Creates the functions of the template, without starting a process.
     pub(crate) fn new(
         definitions: Vec<FunctionDefinition>,
         surroundings: &Surroundings<'_>,
@@ -76,7 +76,7 @@ impl Functions {
         Ok(Self { by_name, consumers, instance_idle: options.limits.instance_idle })
     }
 
-    /// The function of this name, ARN or executable.
+    /// The function with this name, ARN or executable.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Function>> {
         let name = name.rsplit(':').next().unwrap_or(name);
         self.by_name.get(name).or_else(|| self.by_name.values().find(|function| function.binary == name))
@@ -87,12 +87,12 @@ impl Functions {
         self.by_name.values()
     }
 
-    /// The functions that a queue is an event source of.
+    /// The functions that consume a queue.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &Consumer> {
         self.consumers.iter()
     }
 
-    /// Sees to deadlines and to idle instances for as long as it is polled.
+    /// Enforces deadlines and ends idle instances. Never returns.
     pub(crate) async fn sweep(&self) {
         let mut tick = tokio::time::interval(SWEEP);
         loop {
@@ -103,7 +103,7 @@ impl Functions {
         }
     }
 
-    /// Kills every instance and waits until they are gone.
+    /// Kills all instances and waits until they have ended.
     pub(crate) async fn stop(&self) {
         for function in self.iter() {
             function.stop();
@@ -125,7 +125,7 @@ impl Drop for Functions {
     }
 }
 
-/// A request id as AWS makes them.
+/// A new request id in the format of AWS.
 pub(crate) fn request_id() -> String {
     let bits = fastrand::u128(..);
     format!(
@@ -163,7 +163,7 @@ fn function_of(
     Function::new(parts, &options.limits)
 }
 
-/// The environment of a function, as Lambda sets it, and nothing of the studio's own.
+/// The environment of a function as Lambda sets it. Nothing is inherited from the environment of the studio.
 fn environment(
     definition: &FunctionDefinition,
     key: &str,
@@ -174,7 +174,7 @@ fn environment(
     let log_group = format!("/aws/lambda/{}", definition.name);
     let internal_url = format!("http://{}", surroundings.internal);
     let fixed = [
-        // Whoever shows it is this function, and has its permissions.
+        // This key authenticates the function and gives it its permissions.
         ("AWS_ACCESS_KEY_ID", key),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ENDPOINT_URL_DYNAMODB", surroundings.dynamodb_url),
@@ -202,7 +202,7 @@ fn environment(
         .collect()
 }
 
-/// Says whether these bytes are one JSON value.
+/// Whether these bytes are one JSON value.
 pub(crate) fn is_json(bytes: &Bytes) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }

@@ -1,16 +1,16 @@
-//! What comes of one call of a function.
+//! The outcome of an invocation.
 
 use bytes::Bytes;
 
-/// The largest event and the largest answer of a synchronous call: 6 MB and a little, as Lambda counts.
+/// The maximum size of an event and an answer of a synchronous call: slightly more than 6 MB, as in Lambda.
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024 + 100;
-/// The largest event of an asynchronous call.
+/// The maximum size of an event of an asynchronous call.
 pub(crate) const ASYNCHRONOUS_LIMIT: usize = 1024 * 1024;
 
-/// What one call came to: the answer's bytes, as the function sent them.
+/// The outcome of an invocation: the bytes of the answer, or an error.
 pub(crate) type Outcome = Result<Bytes, InvokeError>;
 
-/// Why a call came to nothing.
+/// The reason why an invocation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvokeError {
@@ -22,31 +22,31 @@ pub enum InvokeError {
         /// `errorMessage` of the error document.
         message: String,
     },
-    /// The function's timeout passed; the instance is killed.
+    /// The function did not answer within its timeout. The instance is killed.
     #[error("task timed out after {seconds} seconds")]
     TimedOut {
-        /// The timeout.
+        /// The timeout in seconds.
         seconds: u64,
     },
-    /// The instance ended during the event, or before it could take one.
+    /// The instance ended during the event, or before it asked for one.
     #[error("runtime exited: {0}")]
     Crashed(String),
-    /// The answer is over 6 MB.
+    /// The answer has more than 6 MB.
     #[error("the answer is too large ({0} bytes)")]
     TooLarge(usize),
-    /// The event is over 6 MB: the function is not called.
+    /// The event has more than 6 MB. The function is not invoked.
     #[error("the event is too large ({0} bytes)")]
     EventTooLarge(usize),
     /// The answer is not JSON.
     #[error("the answer is not JSON")]
     NotJson,
-    /// The template names no such function.
+    /// The template has no function with this name.
     #[error("there is no function {0}")]
     UnknownFunction(String),
 }
 
 impl InvokeError {
-    /// Reads an error document as the Runtime API takes it.
+    /// Reads an error document that a function sent to the Runtime API.
     pub(crate) fn from_document(document: &[u8]) -> Self {
         #[derive(Default, serde::Deserialize)]
         #[serde(default, rename_all = "camelCase")]
@@ -58,7 +58,7 @@ impl InvokeError {
         Self::FunctionError { error_type: document.error_type, message: document.error_message }
     }
 
-    /// The document Lambda gives to a synchronous caller.
+    /// The error document that Lambda returns to a synchronous caller.
     pub(crate) fn document(&self) -> String {
         let (kind, message) = match self {
             Self::FunctionError { error_type, message } => (error_type.as_str(), message.clone()),

@@ -1,4 +1,5 @@
-//! Which instance of a function takes which event: bookkeeping only, no process and no await.
+//! Decides which instance of a function handles which event, and when another instance starts. Contains no process and
+//! no await.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,42 +15,42 @@ use super::{
 };
 use crate::clock;
 
-/// An event must have waited this long before another instance is started for it.
+/// How long an event waits before another instance starts for it.
 const PATIENCE: Duration = Duration::from_millis(3);
-/// The same once there are more instances than processors to run them: then more of them help only
-/// if the events are slow because they wait, not because they compute. So no waiting event may have been taken
-/// for as long, either: while events are taken, they end, however many there are.
+/// How long an event waits before another instance starts if there are already more instances than processors. More
+/// instances then help only if events wait for something instead of computing, so no waiting event may have been taken
+/// for this long.
 const PATIENCE_WHEN_MANY: Duration = Duration::from_millis(30);
-/// How long an instance may take until it asks for its first event.
+/// The time limit for an instance to ask for its first event.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
-/// How many instances of one function start at the same time.
+/// The maximum number of instances of a function that start at the same time.
 const STARTING_AT_ONCE: usize = 2;
 
-/// What an instance is told that asks for its next event.
+/// The answer to an instance that asks for its next event.
 #[derive(Debug)]
 pub(crate) enum Next {
     Now(Delivery),
     Later(oneshot::Receiver<Delivery>),
-    /// The instance is not one of ours any more.
+    /// The pool does not know the instance any more.
     Never,
 }
 
-/// The instances and the waiting events of one function.
+/// The instances and waiting events of a function.
 #[derive(Debug)]
 pub(super) struct Pool {
     timeout: Duration,
     max_instances: usize,
-    /// Whether an instance takes several events at once, as Lambda Managed Instances do.
+    /// Whether an instance handles several events at a time, like Lambda Managed Instances.
     is_concurrent: bool,
     processors: usize,
     waiting: VecDeque<Waiting>,
-    /// The instance of every poller, the most recently used last.
+    /// The instance of every poller, most recently used last.
     idle: Vec<u64>,
     instances: BTreeMap<u64, Instance>,
     last_instance: u64,
-    /// When an event that waited was last taken.
+    /// The time at which an instance last took a waiting event.
     last_taken: Option<Instant>,
-    /// Whether a task watches that the waiting events get instances.
+    /// Whether a task is starting instances for waiting events.
     pub(super) watched: bool,
     stopped: bool,
 }
@@ -71,7 +72,7 @@ impl Pool {
         }
     }
 
-    /// Hands `event` to the most recently used idle instance, or lets it wait. Answers whether it waits.
+    /// Passes `event` to the most recently used idle instance, or lets it wait. Returns whether it waits.
     pub(super) fn submit(&mut self, event: Waiting) -> bool {
         if self.stopped {
             event.answer.send(Err(InvokeError::Crashed("the studio has stopped".to_owned()))).ok();
@@ -103,12 +104,12 @@ impl Pool {
                 instance.running.push(Running { request_id, answer, deadline: Instant::now() + timeout });
                 Ok(())
             }
-            // The instance hung up while it waited.
+            // The instance closed its request.
             Err(Delivery { request_id, payload, .. }) => Err(Waiting { request_id, payload, answer, since }),
         }
     }
 
-    /// Instance `id` asks for its next event.
+    /// Returns the next event for instance `id`, which asked for it.
     pub(super) fn next(&mut self, id: u64) -> Next {
         let timeout = self.timeout;
         let Some(instance) =
@@ -118,11 +119,11 @@ impl Pool {
         };
         instance.state = InstanceState::Ready;
         if !self.is_concurrent {
-            // An earlier request of the same instance is void, and an event it has not answered has failed.
+            // The request replaces an earlier one, and an event that the instance has not answered fails.
             instance.pollers.clear();
             self.idle.retain(|idle| *idle != id);
             for running in instance.running.drain(..) {
-                running.fail("asked for the next event before it answered");
+                running.fail("the instance asked for another event without answering the current one");
             }
         }
         if let Some(Waiting { request_id, payload, answer, .. }) = self.waiting.pop_front() {
@@ -141,7 +142,8 @@ impl Pool {
         Next::Later(delivery)
     }
 
-    /// Instance `id` answers the event `request_id`; answers whether it had it.
+    /// Completes the event `request_id` with the outcome that instance `id` sent. Returns whether the instance had the
+    /// event.
     pub(super) fn answer(&mut self, id: u64, request_id: &str, outcome: Outcome) -> bool {
         let Some(instance) = self.instances.get_mut(&id) else {
             return false;
@@ -150,12 +152,12 @@ impl Pool {
         else {
             return false;
         };
-        // A caller that has given up does not listen.
+        // The caller may have stopped waiting.
         instance.running.swap_remove(position).answer.send(outcome).ok();
         true
     }
 
-    /// Reserves the place of one more instance if the waiting events call for it.
+    /// Reserves another instance if waiting events need one.
     pub(super) fn grow(&mut self) -> Option<(u64, Arc<Notify>)> {
         let starting =
             self.instances.values().filter(|it| matches!(it.state, InstanceState::Starting(_))).count();
@@ -175,7 +177,7 @@ impl Pool {
         self.reserve()
     }
 
-    /// Reserves the place of one more instance.
+    /// Reserves another instance, unless there are too many.
     pub(super) fn reserve(&mut self) -> Option<(u64, Arc<Notify>)> {
         if self.stopped {
             return None;
@@ -194,16 +196,16 @@ impl Pool {
         !self.waiting.is_empty()
     }
 
-    /// The process of instance `id` runs.
+    /// Notes the process id of instance `id`.
     pub(super) fn started(&mut self, id: u64, pid: Option<u32>) {
         if let Some(instance) = self.instances.get_mut(&id) {
             instance.pid = pid;
         }
     }
 
-    /// The process of instance `id` has ended, and with it the events it had; answers whether it should not
-    /// have. One that never came so far as to take an event fails the oldest that waits: the next start would
-    /// go the same way.
+    /// Removes instance `id`, whose process has ended, and fails its events. Returns whether the end was unexpected. If
+    /// the instance never asked for an event, the oldest waiting event fails, because another instance would probably
+    /// fail too.
     pub(super) fn ended(&mut self, id: u64, how: &str) -> bool {
         self.idle.retain(|idle| *idle != id);
         let Some(instance) = self.instances.remove(&id) else {
@@ -220,8 +222,7 @@ impl Pool {
         instance.state != InstanceState::Ending && !self.stopped
     }
 
-    /// Kills what has passed its deadline, what takes too long to start, and what had no event for
-    /// `idle_life`.
+    /// Kills instances that have passed a deadline, take too long to start, or had no event for `idle_life`.
     pub(super) fn sweep(&mut self, idle_life: Duration) {
         let now = Instant::now();
         let seconds = self.timeout.as_secs();
@@ -232,7 +233,7 @@ impl Pool {
                 running.answer.send(Err(InvokeError::TimedOut { seconds })).ok();
             }
             match instance.state {
-                // How it ends is told by `ended`.
+                // `ended` handles the end of the process.
                 InstanceState::Starting(since) if since + INIT_LIMIT <= now => instance.kill.notify_one(),
                 InstanceState::Ready if is_late || instance.is_idle_since(now.checked_sub(idle_life)) => {
                     instance.end();
@@ -242,7 +243,7 @@ impl Pool {
         }
     }
 
-    /// Fails what waits and kills every instance; nothing starts any more.
+    /// Fails waiting events, kills all instances, and starts no further ones.
     pub(super) fn stop(&mut self) {
         self.stopped = true;
         for waiting in self.waiting.drain(..) {
@@ -253,19 +254,18 @@ impl Pool {
         }
     }
 
-    /// The processes of the instances, oldest first.
+    /// The process ids of the instances, oldest first.
     pub(super) fn pids(&self) -> Vec<u32> {
         self.instances.values().filter_map(|instance| instance.pid).collect()
     }
 
-    /// Kills the instance whose process is `pid`; answers whether there is one. It gets no event any more, though its
-    /// process takes a moment to end.
+    /// Kills the instance with this process id, which receives no further event. Returns whether there was one.
     pub(super) fn kill(&mut self, pid: u32) -> bool {
         let found = self.instances.values_mut().find(|instance| instance.pid == Some(pid));
         found.map(Instance::end).is_some()
     }
 
-    /// Kills every instance in the same way; answers how many there are.
+    /// Kills all instances and returns their number.
     pub(super) fn kill_all(&mut self) -> usize {
         self.instances.values_mut().for_each(Instance::end);
         self.instances.len()

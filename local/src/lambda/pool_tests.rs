@@ -1,4 +1,4 @@
-//! Which instance takes which event, without any process.
+//! Tests which instance handles which event, without processes.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,7 @@ fn one_event_at_a_time_an_instance_unless_it_takes_several() {
         let _first = poll(&mut pool, instance);
         let mut outcome = submit(&mut pool, "a");
         let _second = poll(&mut pool, instance);
-        // Asking again with an event unanswered fails that event, or is the second of several pollers.
+        // Another request without an answer fails the event, or is a second poller if the instance is concurrent.
         let is_failed = matches!(outcome.try_recv(), Ok(Err(InvokeError::Crashed(_))));
         assert_eq!(is_failed, !is_concurrent);
         assert_eq!(pool.answer(instance, "a", Ok(Bytes::new())), is_concurrent);
@@ -78,9 +78,9 @@ fn many_instances_become_more_only_while_no_event_that_waits_is_taken() {
     let _outcomes = ["a", "b", "c"].map(|id| submit(&mut pool, id));
     std::thread::sleep(PATIENCE_WHEN_MANY);
     assert!(matches!(pool.next(instances[0]), Next::Now(_)));
-    assert!(pool.grow().is_none(), "an event was taken just now");
+    assert!(pool.grow().is_none(), "no instance starts just after an event was taken");
     std::thread::sleep(PATIENCE_WHEN_MANY);
-    assert!(pool.grow().is_some(), "none was");
+    assert!(pool.grow().is_some(), "an instance starts if no event was taken");
 }
 
 #[test]
@@ -107,6 +107,6 @@ fn an_instance_that_is_being_killed_gets_no_event_and_fails_none_that_waits() {
     assert!(idle_delivery.try_recv().is_err());
     assert!(matches!(pool.next(starting), Next::Never));
     assert!(!pool.ended(idle, "killed") && !pool.ended(starting, "killed"));
-    assert!(outcome.try_recv().is_err(), "it still waits");
+    assert!(outcome.try_recv().is_err(), "the event still waits");
     assert!(matches!(pool.next(third), Next::Now(delivery) if delivery.request_id == "a"));
 }

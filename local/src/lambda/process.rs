@@ -1,4 +1,4 @@
-//! The process of one instance.
+//! The process of an instance.
 
 use std::{
     io,
@@ -12,17 +12,17 @@ use tokio::{
     sync::Notify,
 };
 
-/// How the instances of one function are started.
+/// The settings with which the instances of a function start.
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) binary: PathBuf,
-    /// The whole environment but what differs from instance to instance.
+    /// The environment, without the variables that differ between instances.
     pub(crate) variables: Vec<(String, String)>,
-    /// `HOST:PORT` of the Runtime API, and the function's access key id as a path. An instance is given it as a URL, with its
-    /// number behind it, which tells its calls from those of others; Lambda gives `HOST:PORT` alone, but the Rust runtime reads
-    /// either.
+    /// `HOST:PORT` of the Runtime API, with the access key id of the function as path. An instance receives it as a URL
+    /// with its number appended, which identifies its calls. Lambda passes only `HOST:PORT`; the Rust runtime accepts
+    /// both.
     pub(crate) runtime_api: String,
-    /// The process group of the studio's [`Guardian`], which ends its members with the studio.
+    /// The process group of the [`Guardian`], which ends its members when the studio ends.
     pub(crate) group: Option<i32>,
 }
 
@@ -47,7 +47,7 @@ impl Launch {
     }
 }
 
-/// Waits for the end of `child`, which `kill` brings about.
+/// Waits for the end of `child`. A notification of `kill` kills it.
 pub(crate) async fn wait(mut child: Child, kill: Arc<Notify>) -> io::Result<ExitStatus> {
     tokio::select! {
         status = child.wait() => return status,
@@ -57,18 +57,19 @@ pub(crate) async fn wait(mut child: Child, kill: Arc<Notify>) -> io::Result<Exit
     child.wait().await
 }
 
-/// Ends every instance when the studio is gone, however it went.
+/// Ends all instances when the studio ends, even if the studio is killed.
 ///
-/// A shell waits for the end of its input, which only the studio holds open, and then kills the process group
-/// it leads and every instance is a member of. So nothing stays behind even when the studio itself is killed
-/// with an event in flight. (An instance at rest ends by itself when the Runtime API goes away.)
+/// A shell waits for the end of its input, which only the studio holds open. It then kills its process group, to which
+/// all instances belong. Without it, instances that are handling an event would continue. (Idle instances end by
+/// themselves when the Runtime API disappears.)
 #[derive(Debug)]
 pub(crate) struct Guardian {
     shell: std::process::Child,
 }
 
 impl Guardian {
-    /// Starts the guardian. Without a shell there is none, and then only an orderly end ends the instances.
+    /// Starts the guardian. On a machine without a shell there is no guardian, and instances end only when the studio
+    /// stops properly.
     pub(crate) fn start() -> Option<Self> {
         #[cfg(unix)]
         {
@@ -86,7 +87,7 @@ impl Guardian {
         None
     }
 
-    /// The process group to start instances in.
+    /// The process group for instances.
     pub(crate) fn group(&self) -> Option<i32> {
         self.shell.id().try_into().ok()
     }
@@ -94,7 +95,7 @@ impl Guardian {
 
 impl Drop for Guardian {
     fn drop(&mut self) {
-        // Closing its input makes it kill the group, itself included.
+        // At the end of its input, the shell kills the group, including itself.
         drop(self.shell.stdin.take());
         self.shell.wait().ok();
     }

@@ -1,4 +1,4 @@
-//! The Runtime API, as `AWS_LAMBDA_RUNTIME_API` leads an instance to it:
+//! The Runtime API. `AWS_LAMBDA_RUNTIME_API` names its address, with this path:
 //! `/{access key id of the function}/{instance}/2018-06-01/runtime/..`.
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::{
     http1::{self, Answer, Body, BodyError},
 };
 
-/// Answers `request` of an instance of the function that calls.
+/// Answers a request of an instance of the calling function.
 pub(crate) async fn handle(functions: &Functions, caller: &access::Caller, request: Request<Body>) -> Answer {
     let (head, body) = request.into_parts();
     let mut path = head.uri.path().splitn(6, '/').skip(2);
@@ -53,7 +53,7 @@ impl InstanceCaller<'_> {
         };
         match delivery {
             Some(delivery) => self.event(delivery),
-            // The instance is about to be killed; an answer without an event makes it end by itself.
+            // The instance is about to be killed. An answer without an event makes it end by itself.
             None => http1::empty(StatusCode::GONE),
         }
     }
@@ -92,7 +92,7 @@ impl InstanceCaller<'_> {
                 http1::json(StatusCode::PAYLOAD_TOO_LARGE, r#"{"errorType":"Function.ResponseSizeTooLarge"}"#)
             }
             Err(BodyError::Broken) => {
-                self.accept(request_id, Err(InvokeError::Crashed("the answer broke off".to_owned())))
+                self.accept(request_id, Err(InvokeError::Crashed("the answer was incomplete".to_owned())))
             }
         }
     }
@@ -102,7 +102,7 @@ impl InstanceCaller<'_> {
         self.accept(request_id, Err(InvokeError::from_document(&document)))
     }
 
-    /// The instance will exit, which fails an event; why it does so goes to the logs.
+    /// Logs why an instance cannot start. The instance then exits, which fails an event.
     async fn init_error(&self, body: Body) -> Answer {
         let document = http1::read_body(body, PAYLOAD_LIMIT).await.unwrap_or_default();
         self.function.logs.keep(format!("INIT failed: {}", String::from_utf8_lossy(&document)));

@@ -1,4 +1,4 @@
-//! `AWS::Serverless::Function`, with what `Globals` adds to each.
+//! Reads `AWS::Serverless::Function` and `Globals`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,14 +7,14 @@ use super::{
     node::Node, permissions, queues, resolve::Resolver, resources,
 };
 
-/// SAM's own default where neither the function nor `Globals` says.
+/// The default timeout of SAM.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
 const DEFAULT_MEMORY_MB: u64 = 128;
-/// Lambda's own limits of asynchronous calls where the template says nothing.
+/// The default limits of asynchronous invocations in Lambda.
 const DEFAULT_RETRIES: u64 = 2;
 const DEFAULT_MAX_AGE_SECONDS: u64 = 6 * 60 * 60;
 
-/// Every function of the template, in its order.
+/// All functions of the template, in its order.
 pub(super) fn read(
     template: &Node,
     resolver: &Resolver,
@@ -64,7 +64,7 @@ impl FunctionReader<'_> {
         })
     }
 
-    /// The function's own setting, else the one in `Globals`.
+    /// The setting of the function, or else the one in `Globals`.
     fn setting(&self, path: &[&str]) -> Option<&Node> {
         self.properties
             .and_then(|own| own.at(path))
@@ -77,7 +77,7 @@ impl FunctionReader<'_> {
 
     fn variables(&self) -> Result<BTreeMap<String, String>, TemplateError> {
         let mut variables = BTreeMap::new();
-        // The function's own come last and win.
+        // Variables of the function come last and take precedence.
         for source in [self.globals, self.properties] {
             let entries = source.and_then(|node| node.at(&["Environment", "Variables"])).map(Node::entries);
             for (name, value) in entries.unwrap_or_default() {
@@ -132,7 +132,7 @@ impl FunctionReader<'_> {
         match (node.get("Type").and_then(Node::text), name) {
             (Some("Lambda"), Some(name)) => Ok(FailureDestination::Function(name)),
             (Some("SQS"), Some(name)) => Ok(FailureDestination::Queue(name)),
-            _ => Err(TemplateError("wants a Type of Lambda or SQS, and a Destination".to_owned())),
+            _ => Err(TemplateError("needs a Type of Lambda or SQS, and a Destination".to_owned())),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! `AWS::Serverless::HttpApi`.
+//! Reads `AWS::Serverless::HttpApi`.
 
 use super::{Cors, TemplateError, node::Node, resolve::Resolver, resources};
 
-/// The CORS settings of the HTTP API, where it has any.
+/// The CORS settings of the HTTP API, if it has any.
 pub(super) fn read_cors(template: &Node, resolver: &Resolver) -> Result<Option<Cors>, TemplateError> {
     let Some((id, api)) = resources(template, "AWS::Serverless::HttpApi").next() else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The routes of a template, and the template as it is, for tests that hold them against the code and against rules.
+//! The routes of a template and its content as JSON, for tests that compare them with the code.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 
 use super::{Template, TemplateError, node::Node};
 
-/// A route, and the executable that serves it.
+/// A route and the executable that handles it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
-    /// The route key, as events carry it: `GET /api/conversations/{id}`, or `$connect`.
+    /// The route key as in events: `GET /api/conversations/{id}` or `$connect`.
     pub key: String,
     /// The name of the executable.
     pub binary: String,
 }
 
-/// Every route of a template, HTTP and WebSocket, in order; those of `HEAD`, which answer as their `GET` does, are apart.
+/// All HTTP and WebSocket routes of a template in order, without those of `HEAD`.
 ///
 /// # Errors
-/// When the template cannot be used.
+/// When the template is invalid.
 pub fn routes(source: &str) -> Result<Vec<Route>, TemplateError> {
     Ok(all(source)?.into_iter().filter(|route| !route.key.starts_with(HEAD)).collect())
 }
 
-/// The routes of `HEAD`, under the keys of the routes of `GET` that they must equal.
+/// The `HEAD` routes of a template, with the keys of the `GET` routes that they belong to.
 ///
 /// # Errors
-/// When the template cannot be used.
+/// When the template is invalid.
 pub fn heads(source: &str) -> Result<Vec<Route>, TemplateError> {
     let as_get = |route: Route| {
         let path = route.key.strip_prefix(HEAD)?;
@@ -51,10 +51,10 @@ fn all(source: &str) -> Result<Vec<Route>, TemplateError> {
     Ok(routes)
 }
 
-/// A template as JSON, unevaluated: every scalar is text, and CloudFormation's functions are in their long form.
+/// A template as JSON without evaluation: every scalar is a text, and CloudFormation functions have their long form.
 ///
 /// # Errors
-/// When it is not YAML.
+/// When the template is not YAML.
 pub fn document(source: &str) -> Result<Value, TemplateError> {
     Node::parse(source).map(|node| json_of(&node))
 }

@@ -1,7 +1,6 @@
-//! Reads `template.yaml`: the only list of routes, functions, tables, variables and permissions.
+//! Reads `template.yaml`, the only list of routes, functions, tables, variables and permissions.
 //!
-//! What the template does not name does not exist locally either. Only what a studio on one machine
-//! needs is evaluated; a value that cannot be is one line of error that names the resource.
+//! Only the values that a local studio needs are evaluated. If one cannot be evaluated, the error names its resource.
 
 mod functions;
 mod http_api;
@@ -26,7 +25,7 @@ pub(crate) use secrets::SecretName;
 
 use crate::{error::Error, options::Options};
 
-/// Why a template cannot be used, in one line.
+/// The reason why a template is invalid, in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TemplateError(String);
@@ -37,39 +36,39 @@ impl TemplateError {
     }
 }
 
-/// What the template says, evaluated.
+/// An evaluated template.
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) functions: Vec<FunctionDefinition>,
-    /// `CreateTable` and `UpdateTimeToLive` requests, one for each table.
+    /// The tables.
     pub(crate) tables: Vec<TableDefinition>,
     pub(crate) queues: Vec<QueueDefinition>,
     pub(crate) cors: Option<Cors>,
     pub(crate) websocket: Option<WebSocketDefinition>,
-    /// The logical ids of the HTTP APIs, whose deployed addresses stand in variables.
+    /// The logical ids of the HTTP APIs, whose deployed addresses are in variables.
     pub(crate) http_apis: Vec<String>,
-    /// The logical ids of the secrets that the template makes.
+    /// The logical ids of the secrets that the template generates.
     made_secrets: Vec<String>,
 }
 
-/// One function.
+/// A function.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionDefinition {
-    /// The logical id, which is the function's name locally.
+    /// The logical id, which is also the local name.
     pub(crate) name: String,
-    /// The name of its executable.
+    /// The name of the executable.
     pub(crate) binary: String,
     pub(crate) timeout: Duration,
     pub(crate) memory_mb: u64,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) routes: Vec<RouteDefinition>,
     pub(crate) asynchronous: AsynchronousCalls,
-    /// The queues it gets the messages of.
+    /// The queues that the function consumes.
     pub(crate) queues: Vec<QueueSource>,
     pub(crate) permissions: Vec<Permission>,
 }
 
-/// What a function may do. Actions and resources are patterns, whose `*` stand for anything.
+/// A permission of a function. Actions and resources are patterns, in which `*` matches any text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Permission {
     pub(crate) actions: Vec<String>,
@@ -80,59 +79,59 @@ pub(crate) struct Permission {
 #[derive(Clone, Debug)]
 pub(crate) struct QueueSource {
     pub(crate) queue: String,
-    /// How many messages one event may carry.
+    /// The maximum number of messages in an event.
     pub(crate) batch: usize,
-    /// Whether the function's answer names the messages that failed.
+    /// Whether the answer of the function names the messages that failed.
     pub(crate) names_failures: bool,
 }
 
-/// One queue.
+/// A queue.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueDefinition {
-    /// The logical id, which is the queue's name locally.
+    /// The logical id, which is also the local name.
     pub(crate) name: String,
     pub(crate) arn: String,
-    /// The queue that gets a message which was delivered so often in vain.
+    /// The dead-letter queue, and the number of failed deliveries after which a message moves to it.
     pub(crate) redrive: Option<(String, u32)>,
 }
 
 /// A route of the HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RouteDefinition {
-    /// Upper case, or `ANY`.
+    /// The method in upper case, or `ANY`.
     pub(crate) method: String,
     pub(crate) path: String,
 }
 
-/// How a function's asynchronous calls are treated.
+/// The settings of asynchronous invocations of a function.
 #[derive(Clone, Debug)]
 pub(crate) struct AsynchronousCalls {
     pub(crate) retries: u32,
     pub(crate) max_age: Duration,
-    /// What is told of a call that failed for good.
+    /// The destination for records of failed calls.
     pub(crate) on_failure: Option<FailureDestination>,
 }
 
-/// What is told of a call that failed for good.
+/// A destination for records of failed calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FailureDestination {
-    /// The function of this name.
+    /// The function with this name.
     Function(String),
-    /// The queue of this name.
+    /// The queue with this name.
     Queue(String),
 }
 
-/// One table.
+/// A table.
 #[derive(Debug)]
 pub(crate) struct TableDefinition {
     pub(crate) name: String,
     /// The `CreateTable` request.
     pub(crate) create: serde_json::Value,
-    /// The attribute that holds the time an item expires.
+    /// The attribute with the expiry time of items.
     pub(crate) ttl_attribute: Option<String>,
 }
 
-/// The CORS settings of the HTTP API, as its headers spell them.
+/// The CORS settings of the HTTP API.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cors {
     pub(crate) origins: Vec<String>,
@@ -149,9 +148,9 @@ pub(crate) struct WebSocketDefinition {
     /// The logical id of the API.
     pub(crate) id: String,
     pub(crate) stage: String,
-    /// The path into a frame's JSON that names its route: `["type"]` for `$request.body.type`.
+    /// The path to the route key in the JSON of a frame: `["type"]` for `$request.body.type`.
     pub(crate) selection: Vec<String>,
-    /// Route key to function.
+    /// The functions by route key.
     pub(crate) routes: BTreeMap<String, String>,
 }
 
@@ -166,14 +165,14 @@ impl Template {
         Self::parse(&source, &options.variables).map_err(|source| Error::Template { path, source })
     }
 
-    /// Evaluates `source`. `variables` replace what the template gives a function under the same name, and
-    /// the default of the parameter of that name (`ALLOWED_ORIGINS` is `AllowedOrigins`).
+    /// Evaluates `source`. `variables` replace variables of functions, and defaults of parameters (`ALLOWED_ORIGINS`
+    /// sets `AllowedOrigins`).
     pub(crate) fn parse(source: &str, variables: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let template = Node::parse(source)?;
         let resolver = Resolver::new(&template, variables)?;
         let functions = functions::read(&template, &resolver, variables)?;
         if functions.is_empty() {
-            return Err(TemplateError("names no function".to_owned()));
+            return Err(TemplateError("the template has no function".to_owned()));
         }
         let websocket = websocket_api::read(&template, &resolver, &functions)?;
         let queues = queues::read(&template, &resolver)?;
@@ -192,7 +191,7 @@ impl Template {
     }
 }
 
-/// The resources of one type: logical id and the whole resource.
+/// The resources of a type, each with its logical id.
 fn resources<'a>(template: &'a Node, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Node)> {
     template
         .get("Resources")

@@ -1,4 +1,4 @@
-//! A template as it is written: YAML with CloudFormation's tags, nothing evaluated yet.
+//! Parses a template: YAML with the tags of CloudFormation, without evaluation.
 
 use std::borrow::Cow;
 
@@ -7,26 +7,25 @@ use saphyr_parser::Parser;
 
 use super::TemplateError;
 
-/// One value of the template. Scalars keep their spelling: CloudFormation, too, turns a `30` into
-/// text or back as the place asks, and an account id must not lose its zeros.
+/// A value of the template. Scalars stay texts, so that an account id keeps its leading zeros. Like CloudFormation, the
+/// reader converts them where a number is needed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
-    /// A scalar, as spelled.
+    /// A scalar as it is written.
     Text(String),
     /// A sequence.
     List(Vec<Node>),
     /// A mapping, in the order of the file.
     Map(Vec<(String, Node)>),
-    /// An intrinsic function by its short name (`Ref`, `Sub`, `GetAtt`, ..) and its argument,
-    /// whether it was written as a tag or in the long form.
+    /// An intrinsic function with its short name (`Ref`, `Sub`, `GetAtt` and so on) and its argument, in either form.
     Call(String, Box<Node>),
 }
 
 impl Node {
-    /// Reads the only document of `source`.
+    /// Parses the only document of `source`.
     pub(super) fn parse(source: &str) -> Result<Self, TemplateError> {
         let mut loader: YamlLoader<'_, Yaml<'_>> = YamlLoader::default();
-        // Scalars stay as they are spelled.
+        // Scalars stay texts.
         loader.early_parse(false);
         Parser::new_from_str(source)
             .load(&mut loader, true)
@@ -34,8 +33,11 @@ impl Node {
         if let Some(error) = loader.error() {
             return Err(TemplateError(format!("not YAML: {error}")));
         }
-        let document =
-            loader.into_documents().into_iter().next().ok_or_else(|| TemplateError("empty".to_owned()))?;
+        let document = loader
+            .into_documents()
+            .into_iter()
+            .next()
+            .ok_or_else(|| TemplateError("the template is empty".to_owned()))?;
         from_yaml(document)
     }
 
@@ -44,12 +46,12 @@ impl Node {
         self.entries().iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// The entry at the end of a chain of keys.
+    /// The entry at the end of a path of keys.
     pub(super) fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The entries of a mapping; of anything else, none.
+    /// The entries of a mapping. Other values have none.
     pub(super) fn entries(&self) -> &[(String, Node)] {
         match self {
             Node::Map(entries) => entries,
@@ -72,7 +74,7 @@ fn from_yaml(yaml: Yaml<'_>) -> Result<Node, TemplateError> {
         Yaml::Tagged(tag, inner) => {
             let inner = from_yaml(*inner)?;
             Ok(match inner {
-                // A tagged scalar tells its tag twice.
+                // A tagged scalar has its tag twice.
                 Node::Call(..) => inner,
                 other => tagged(Some(tag), other),
             })
@@ -89,7 +91,7 @@ fn from_yaml(yaml: Yaml<'_>) -> Result<Node, TemplateError> {
             Ok(long_form(map))
         }
         Yaml::Value(_) | Yaml::Alias(_) | Yaml::BadValue => {
-            Err(TemplateError("holds a value that is not understood".to_owned()))
+            Err(TemplateError("the template contains an invalid value".to_owned()))
         }
     }
 }
@@ -101,7 +103,7 @@ fn tagged(tag: Option<Cow<'_, Tag>>, argument: Node) -> Node {
     }
 }
 
-/// `{ Ref: x }` and `{ Fn::Name: x }` are what the tags abbreviate.
+/// The function in the long forms `{ Ref: x }` and `{ Fn::Name: x }`.
 fn long_form(mut map: Vec<(String, Node)>) -> Node {
     let name = match map.as_slice() {
         [(key, _)] if key == "Ref" => Some("Ref".to_owned()),

@@ -1,16 +1,16 @@
-//! `AWS::SQS::Queue`, and the functions it is an event source of.
+//! Reads `AWS::SQS::Queue` and the event sources of functions.
 
 use super::{
     FailureDestination, FunctionDefinition, QueueDefinition, QueueSource, TemplateError, node::Node,
     resolve::Resolver, resources,
 };
 
-/// How often a message is delivered at most where the queue does not say, before it is given up.
+/// The default maximum number of deliveries of a message.
 const DEFAULT_DELIVERIES: u64 = 10;
-/// How many messages one event may carry where the event source does not say.
+/// The default maximum number of messages in an event.
 const DEFAULT_BATCH: u64 = 10;
 
-/// Every queue of the template.
+/// All queues of the template.
 pub(super) fn read(template: &Node, resolver: &Resolver) -> Result<Vec<QueueDefinition>, TemplateError> {
     resources(template, "AWS::SQS::Queue")
         .map(|(id, resource)| queue(id, resource, resolver).map_err(|error| error.within(id)))
@@ -31,7 +31,7 @@ fn queue(id: &str, resource: &Node, resolver: &Resolver) -> Result<QueueDefiniti
     Ok(QueueDefinition { name: id.to_owned(), arn: resolver.arn(id)?, redrive })
 }
 
-/// The queue that is the event source `event` of a function.
+/// The event source `event` of a function.
 pub(super) fn source(event: &Node, resolver: &Resolver) -> Result<QueueSource, TemplateError> {
     let property = |key| event.at(&["Properties", key]);
     let queue = property("Queue").ok_or_else(|| TemplateError("Queue is missing".to_owned()))?;
@@ -44,7 +44,7 @@ pub(super) fn source(event: &Node, resolver: &Resolver) -> Result<QueueSource, T
     })
 }
 
-/// Says which function names a queue that is not there, if one does.
+/// Checks that all queues that functions name exist.
 pub(super) fn check(
     functions: &[FunctionDefinition],
     queues: &[QueueDefinition],
@@ -56,7 +56,7 @@ pub(super) fn check(
         };
         let mut named = function.queues.iter().map(|source| &source.queue).chain(on_failure);
         if let Some(name) = named.find(|name| !queues.iter().any(|queue| queue.name == **name)) {
-            return Err(TemplateError(format!("`{name}` is no queue")).within(&function.name));
+            return Err(TemplateError(format!("`{name}` is not a queue")).within(&function.name));
         }
     }
     Ok(())

@@ -1,41 +1,41 @@
-//! Evaluates CloudFormation's intrinsic functions, as far as a studio on one machine needs them.
+//! Evaluates the intrinsic functions of CloudFormation that a local studio needs.
 
 use std::collections::BTreeMap;
 
 use super::{TemplateError, node::Node};
 
-/// The account every local ARN belongs to.
+/// The account in local ARNs.
 pub(crate) const ACCOUNT: &str = "000000000000";
-/// The region every local ARN belongs to.
+/// The region in local ARNs.
 pub(crate) const REGION: &str = "us-east-1";
 
-/// Who sends mails where `MAIL_FROM` is not set.
+/// The sender of mails if `MAIL_FROM` is not set.
 const LOCAL_SENDER: &str = "studio@localhost.localdomain";
 
-/// What a value of the template comes to.
+/// An evaluated value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Text(String),
     List(Vec<String>),
 }
 
-/// Knows the parameters and the resources, so that a value can be evaluated.
+/// Evaluates values with the parameters and resources of the template.
 #[derive(Debug)]
 pub(super) struct Resolver {
     parameters: BTreeMap<String, Value>,
-    /// Logical id to resource type.
+    /// The resource types by logical id.
     resources: BTreeMap<String, String>,
 }
 
 impl Resolver {
-    /// Takes the parameters' defaults, each replaced by the variable of the same name where there is one
-    /// (`AllowedOrigins` is `ALLOWED_ORIGINS`).
+    /// Creates a resolver. A parameter has the value of the variable with the same name (`ALLOWED_ORIGINS` for
+    /// `AllowedOrigins`), or else its default.
     pub(super) fn new(template: &Node, variables: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let mut parameters = BTreeMap::new();
         for (name, parameter) in template.get("Parameters").map(Node::entries).unwrap_or_default() {
             let is_list = parameter.get("Type").and_then(Node::text) == Some("CommaDelimitedList");
             let default = parameter.get("Default").and_then(Node::text);
-            // Mail is always on: it ends up in the local mailbox.
+            // Mail is always on, because it only goes to the local mailbox.
             let default = if name == "MailFrom" { Some(LOCAL_SENDER) } else { default };
             let Some(text) = variables.get(&variable_name(name)).map(String::as_str).or(default) else {
                 continue;
@@ -53,17 +53,17 @@ impl Resolver {
         Ok(Self { parameters, resources })
     }
 
-    /// A value that must be text.
+    /// The value of a node that must be a text.
     pub(super) fn text(&self, node: &Node) -> Result<String, TemplateError> {
         match self.value(node)? {
             Value::Text(text) => Ok(text),
             Value::List(items) => {
-                Err(TemplateError(format!("a list ({}) where text is wanted", items.join(","))))
+                Err(TemplateError(format!("expected a text, found the list {}", items.join(","))))
             }
         }
     }
 
-    /// A value that must be a list of texts; a lone text is a list of one.
+    /// The value of a node that must be a list of texts. A single text counts as a list.
     pub(super) fn list(&self, node: &Node) -> Result<Vec<String>, TemplateError> {
         match self.value(node)? {
             Value::Text(text) => Ok(vec![text]),
@@ -71,18 +71,18 @@ impl Resolver {
         }
     }
 
-    /// A value that must be a whole number.
+    /// The value of a node that must be a whole number.
     pub(super) fn number(&self, node: &Node) -> Result<u64, TemplateError> {
         let text = self.text(node)?;
-        text.parse().map_err(|_error| TemplateError(format!("`{text}` where a number is wanted")))
+        text.parse().map_err(|_error| TemplateError(format!("expected a number, found `{text}`")))
     }
 
-    /// A value that must be a boolean.
+    /// The value of a node that must be a boolean.
     pub(super) fn boolean(&self, node: &Node) -> Result<bool, TemplateError> {
         match self.text(node)?.as_str() {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err(TemplateError(format!("`{other}` where true or false is wanted"))),
+            other => Err(TemplateError(format!("expected true or false, found `{other}`"))),
         }
     }
 
@@ -92,7 +92,7 @@ impl Resolver {
             Node::List(items) => {
                 items.iter().map(|item| self.text(item)).collect::<Result<_, _>>().map(Value::List)
             }
-            Node::Map(_) => Err(TemplateError("a mapping where a value is wanted".to_owned())),
+            Node::Map(_) => Err(TemplateError("expected a value, found a mapping".to_owned())),
             Node::Call(name, argument) => self.call(name, argument),
         }
     }
@@ -122,12 +122,12 @@ impl Resolver {
                 [index, list] => self.select(index, list),
                 _ => Err(bad_argument(name)),
             },
-            // What holds where the condition does: only a deployment knows whether it does.
+            // Only a deployment knows the condition, so the value for a true condition is used.
             ("If", Node::List(items)) => {
                 items.get(1).map_or_else(|| Err(bad_argument(name)), |then| self.value(then))
             }
             ("Ref" | "GetAtt" | "Sub" | "Join" | "Split" | "Select" | "If", _) => Err(bad_argument(name)),
-            _ => Err(TemplateError(format!("the function !{name} is not known here"))),
+            _ => Err(TemplateError(format!("the function !{name} is not supported"))),
         }
     }
 
@@ -137,7 +137,7 @@ impl Resolver {
         list.into_iter()
             .nth(index)
             .map(Value::Text)
-            .ok_or_else(|| TemplateError(format!("!Select of item {index} of a shorter list")))
+            .ok_or_else(|| TemplateError(format!("!Select: the list has no item {index}")))
     }
 
     fn reference(&self, id: &str) -> Result<Value, TemplateError> {
@@ -155,13 +155,11 @@ impl Resolver {
         if let Some(value) = self.parameters.get(id) {
             return Ok(value.clone());
         }
-        // The name of a local resource is its logical id.
+        // The local name of a resource is its logical id.
         if self.resources.contains_key(id) {
             return Ok(Value::Text(id.to_owned()));
         }
-        Err(TemplateError(format!(
-            "`{id}` is referred to, but is neither a resource nor a parameter with a default"
-        )))
+        Err(TemplateError(format!("`{id}` is neither a resource nor a parameter with a default")))
     }
 
     fn attribute(&self, path: &str) -> Result<String, TemplateError> {
@@ -172,10 +170,8 @@ impl Resolver {
 
     /// The local ARN of a resource.
     pub(super) fn arn(&self, id: &str) -> Result<String, TemplateError> {
-        let kind = self
-            .resources
-            .get(id)
-            .ok_or_else(|| TemplateError(format!("`{id}` is referred to, but is no resource")))?;
+        let kind =
+            self.resources.get(id).ok_or_else(|| TemplateError(format!("`{id}` is not a resource")))?;
         let (service, prefix) = match kind.as_str() {
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => ("lambda", "function:"),
             "AWS::DynamoDB::Table" => ("dynamodb", "table/"),
@@ -190,8 +186,9 @@ impl Resolver {
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
             text.push_str(before);
-            let (name, after) =
-                after.split_once('}').ok_or_else(|| TemplateError(format!("`{pattern}` has an open ${{")))?;
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| TemplateError(format!("`{pattern}` has a ${{ without }}")))?;
             if let Some(literal) = name.strip_prefix('!') {
                 text.push_str("${");
                 text.push_str(literal);
@@ -213,14 +210,14 @@ impl Resolver {
 }
 
 fn bad_argument(function: &str) -> TemplateError {
-    TemplateError(format!("!{function} has an argument it cannot take"))
+    TemplateError(format!("!{function} has an invalid argument"))
 }
 
 fn comma_list(text: &str) -> Vec<String> {
     text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
 }
 
-/// `AllowedOrigins` as a variable: `ALLOWED_ORIGINS`.
+/// The name of the variable for a parameter: `ALLOWED_ORIGINS` for `AllowedOrigins`.
 fn variable_name(parameter: &str) -> String {
     let mut name = String::with_capacity(parameter.len() + 4);
     for (position, letter) in parameter.chars().enumerate() {

@@ -1,21 +1,21 @@
-//! `AWS::SecretsManager::Secret`, and the variables that name secrets.
+//! Reads `AWS::SecretsManager::Secret` and the variables that name secrets.
 
 use std::collections::BTreeMap;
 
 use super::{ACCOUNT, Template, node::Node, resources};
 
-/// A secret that a function's variable names.
+/// A secret that a variable of a function names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SecretName {
-    /// The studio's variable that sets it: `SECRET_KEY` for the function's `SECRET_KEY_ARN`.
+    /// The variable of the studio that sets the secret: `SECRET_KEY` for a function's `SECRET_KEY_ARN`.
     pub(crate) name: String,
-    /// Whether the template makes it (`GenerateSecretString`).
+    /// Whether the template generates the secret (`GenerateSecretString`).
     pub(crate) is_made: bool,
-    /// What refers to it in the template, its permissions included.
+    /// The reference to the secret in the template and in permissions.
     pub(crate) reference: String,
 }
 
-/// The logical ids of the secrets that the template makes.
+/// The logical ids of the secrets that the template generates.
 pub(super) fn made(template: &Node) -> Vec<String> {
     resources(template, "AWS::SecretsManager::Secret")
         .filter(|(_, secret)| secret.at(&["Properties", "GenerateSecretString"]).is_some())
@@ -24,7 +24,7 @@ pub(super) fn made(template: &Node) -> Vec<String> {
 }
 
 impl Template {
-    /// The secret that a variable names: one called `X_ARN` names `X`, unless it holds the ARN of another resource.
+    /// The secret that a variable names: `X_ARN` names `X`, unless it contains the ARN of another resource.
     pub(crate) fn secret_named_by(&self, variable: &str, value: &str) -> Option<SecretName> {
         let is_of_a_resource = value.starts_with("arn:") && value.contains(&format!(":{ACCOUNT}:"));
         let name = variable.strip_suffix("_ARN").filter(|_| !is_of_a_resource)?;
@@ -32,13 +32,13 @@ impl Template {
         Some(SecretName { name: name.to_owned(), is_made, reference: value.to_owned() })
     }
 
-    /// The secret that a variable tells of: one called `X_SET` says whether there is an `X`.
+    /// The secret whose presence a variable reports: `X_SET` tells whether there is an `X`.
     pub(crate) fn secret_told_of_by(&self, variable: &str) -> Option<SecretName> {
         let name = variable.strip_suffix("_SET")?;
         self.secret_names().into_iter().find(|secret| secret.name == name)
     }
 
-    /// Every secret that a function's variable names, once.
+    /// All secrets that variables of functions name, each once.
     pub(crate) fn secret_names(&self) -> Vec<SecretName> {
         let variables = self.functions.iter().flat_map(|function| &function.variables);
         let named = variables.filter_map(|(variable, value)| self.secret_named_by(variable, value));

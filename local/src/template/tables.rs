@@ -1,10 +1,10 @@
-//! `AWS::DynamoDB::Table`, as the requests that make it.
+//! Reads `AWS::DynamoDB::Table` as `CreateTable` requests.
 
 use serde_json::{Map, Value, json};
 
 use super::{TableDefinition, TemplateError, node::Node, resolve::Resolver, resources};
 
-/// Every table of the template. Backups, encryption and deletion protection mean nothing on one machine.
+/// All tables of the template. Backups, encryption and deletion protection are ignored.
 pub(super) fn read(template: &Node, resolver: &Resolver) -> Result<Vec<TableDefinition>, TemplateError> {
     resources(template, "AWS::DynamoDB::Table")
         .map(|(id, resource)| table(id, resource, resolver).map_err(|error| error.within(id)))
@@ -14,7 +14,7 @@ pub(super) fn read(template: &Node, resolver: &Resolver) -> Result<Vec<TableDefi
 fn table(id: &str, resource: &Node, resolver: &Resolver) -> Result<TableDefinition, TemplateError> {
     let mut create = Map::from_iter([
         ("TableName".to_owned(), json!(id)),
-        // Capacity is metered, never provisioned, whatever the cloud bills by.
+        // The local database only meters capacity.
         ("BillingMode".to_owned(), json!("PAY_PER_REQUEST")),
     ]);
     for key in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {

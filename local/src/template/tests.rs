@@ -1,4 +1,4 @@
-//! What the product's own template, and bad ones, come to.
+//! Tests with the template of the product and with invalid ones.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +10,7 @@ fn studio_template() -> Template {
 }
 
 #[test]
-fn the_products_template_is_understood() {
+fn the_template_of_the_product_is_valid() {
     let template = studio_template();
     let replies = template.functions.iter().find(|function| function.binary == "replies").unwrap();
     assert_eq!(replies.timeout, Duration::from_secs(900));
@@ -28,7 +28,7 @@ fn the_products_template_is_understood() {
 }
 
 #[test]
-fn a_bad_value_is_one_line_that_names_its_place() {
+fn the_error_about_an_invalid_value_names_its_place() {
     let bad = |value: &str| {
         let source = format!(
             "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    \
@@ -36,18 +36,15 @@ fn a_bad_value_is_one_line_that_names_its_place() {
         );
         Template::parse(&source, &BTreeMap::new()).unwrap_err().to_string()
     };
-    assert_eq!(
-        bad("!Ref Nobody"),
-        "F: A: `Nobody` is referred to, but is neither a resource nor a parameter with a default"
-    );
-    assert_eq!(bad("!GetAtt Nobody.Arn"), "F: A: `Nobody` is referred to, but is no resource");
-    assert_eq!(bad("!Magic x"), "F: A: the function !Magic is not known here");
-    assert_eq!(bad("!Sub 'a${b'"), "F: A: `a${b` has an open ${");
-    assert_eq!(bad("!Select [3, [a, b]]"), "F: A: !Select of item 3 of a shorter list");
+    assert_eq!(bad("!Ref Nobody"), "F: A: `Nobody` is neither a resource nor a parameter with a default");
+    assert_eq!(bad("!GetAtt Nobody.Arn"), "F: A: `Nobody` is not a resource");
+    assert_eq!(bad("!Magic x"), "F: A: the function !Magic is not supported");
+    assert_eq!(bad("!Sub 'a${b'"), "F: A: `a${b` has a ${ without }");
+    assert_eq!(bad("!Select [3, [a, b]]"), "F: A: !Select: the list has no item 3");
 }
 
 #[test]
-fn a_failure_destination_must_be_there() {
+fn a_failure_destination_must_exist() {
     let with = |on_failure: &str| {
         let source = format!(
             "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    \
@@ -55,10 +52,10 @@ fn a_failure_destination_must_be_there() {
         );
         Template::parse(&source, &BTreeMap::new()).unwrap_err().to_string()
     };
-    assert_eq!(with("{ Type: SQS, Destination: !GetAtt F.Arn }"), "F: `F` is no queue");
+    assert_eq!(with("{ Type: SQS, Destination: !GetAtt F.Arn }"), "F: `F` is not a queue");
     assert_eq!(
         with("{ Type: SNS, Destination: x }"),
-        "F: OnFailure: wants a Type of Lambda or SQS, and a Destination"
+        "F: OnFailure: needs a Type of Lambda or SQS, and a Destination"
     );
-    assert_eq!(with("{ Type: SQS }"), "F: OnFailure: wants a Type of Lambda or SQS, and a Destination");
+    assert_eq!(with("{ Type: SQS }"), "F: OnFailure: needs a Type of Lambda or SQS, and a Destination");
 }

@@ -1,4 +1,4 @@
-//! `AWS::ApiGatewayV2::Api` with its routes, integrations and stage.
+//! Reads `AWS::ApiGatewayV2::Api` with its routes, integrations and stage.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{
     FunctionDefinition, TemplateError, WebSocketDefinition, node::Node, resolve::Resolver, resources,
 };
 
-/// The WebSocket API of the template, where it has one.
+/// The WebSocket API of the template, if it has one.
 pub(super) fn read(
     template: &Node,
     resolver: &Resolver,
@@ -34,11 +34,11 @@ impl WebSocketReader<'_> {
         let expression =
             self.property(api, "RouteSelectionExpression").map_err(|error| error.within(self.id))?;
         let selection = expression.strip_prefix("$request.body.").ok_or_else(|| {
-            TemplateError(format!("{}: routes cannot be selected by `{expression}`", self.id))
+            TemplateError(format!("{}: unsupported RouteSelectionExpression `{expression}`", self.id))
         })?;
         let stage = resources(self.template, "AWS::ApiGatewayV2::Stage")
             .find(|(_, stage)| self.belongs(stage))
-            .ok_or_else(|| TemplateError(format!("{}: has no stage", self.id)))?;
+            .ok_or_else(|| TemplateError(format!("{}: the API has no stage", self.id)))?;
         Ok(WebSocketDefinition {
             id: self.id.to_owned(),
             stage: self.property(stage.1, "StageName").map_err(|error| error.within(stage.0))?,
@@ -66,13 +66,13 @@ impl WebSocketReader<'_> {
             .and_then(|wanted| {
                 resources(self.template, "AWS::ApiGatewayV2::Integration").find(|(id, _)| *id == wanted)
             })
-            .ok_or_else(|| TemplateError(format!("its target `{target}` is no integration")))?;
+            .ok_or_else(|| TemplateError(format!("the target `{target}` is not an integration")))?;
         let uri = self.property(integration.1, "IntegrationUri")?;
         let function = self
             .functions
             .iter()
             .find(|function| uri.contains(&format!(":function:{}/", function.name)))
-            .ok_or_else(|| TemplateError(format!("its integration calls no function: {uri}")))?;
+            .ok_or_else(|| TemplateError(format!("the integration does not call a function: {uri}")))?;
         Ok((key, function.name.clone()))
     }
 

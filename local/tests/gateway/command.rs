@@ -1,5 +1,4 @@
-//! The command `cargo run` starts, beside functions that misbehave. (`CARGO=true` stands for a build that is
-//! done.)
+//! Tests the command that `cargo run` starts, with functions that misbehave. `CARGO=true` replaces the build.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +11,7 @@ use std::{
 
 use crate::{eventually, examples, processes::is_running};
 
-/// A folder with the command, an executable for each function of the product, and nothing else.
+/// A folder that contains only the command and an executable for each function of the product.
 pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
@@ -23,7 +22,7 @@ impl Place {
         fs::create_dir_all(&folder).unwrap();
         let template =
             fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
-        // Two functions may be of one executable.
+        // Two functions may have the same executable.
         let binaries: BTreeSet<&str> = template
             .split("Binary: ")
             .skip(1)
@@ -47,17 +46,17 @@ impl Place {
         ended(self.command(arguments).output().unwrap())
     }
 
-    /// Runs the command until it has said where to go; answers its HTTP address, too.
+    /// Starts the command and waits until it prints its addresses. Also returns the HTTP address.
     fn start(&self, arguments: &[&str]) -> (Running, String) {
         Self::wait(self.command(arguments))
     }
 
-    /// Starts this command, and waits until it has said where it listens.
+    /// Starts this command and waits until it prints its addresses. Also returns the HTTP address.
     pub(crate) fn wait(mut command: Command) -> (Running, String) {
         let mut running = Running(command.spawn().unwrap());
         let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
         let address = loop {
-            let Some(line) = lines.next() else { panic!("it has ended: {}", stderr_of(&mut running.0)) };
+            let Some(line) = lines.next() else { panic!("the command ended: {}", stderr_of(&mut running.0)) };
             if let Some(address) = line.unwrap().trim().strip_prefix("HTTP") {
                 break address.trim().to_owned();
             }
@@ -65,7 +64,7 @@ impl Place {
         (running, address)
     }
 
-    /// The processes of the functions that run from here.
+    /// The processes of functions whose executables are in this folder.
     fn function_processes(&self) -> Vec<u32> {
         let processes =
             fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
@@ -83,16 +82,16 @@ impl Drop for Place {
     }
 }
 
-/// Lets an executable appear at `to`, which shows as the path of its processes.
+/// Places an executable at `to`, which is then the path of its processes.
 fn place(executable: &Path, to: &Path) {
-    // A copy onto a link of the executable itself would empty it.
+    // Copying onto a link to the executable itself would empty it.
     assert!(!to.exists(), "{} is there already", to.display());
     if fs::hard_link(executable, to).is_err() {
         fs::copy(executable, to).unwrap();
     }
 }
 
-/// The command, killed when the test is done with it.
+/// The running command, which is killed when this is dropped.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -102,7 +101,7 @@ impl Drop for Running {
     }
 }
 
-/// What a process has written to its standard error stream when it ends.
+/// Everything that a process wrote to stderr until its end.
 pub(crate) fn stderr_of(child: &mut Child) -> String {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
@@ -118,7 +117,7 @@ fn signal(name: &str, pid: u32) {
 }
 
 #[test]
-fn every_trouble_at_the_start_is_one_line_and_a_status() {
+fn every_error_at_the_start_is_one_line_and_an_exit_code() {
     let place = Place::new();
     let expect = |arguments: &[&str], status: i32, part: &str| {
         let (code, line) = place.run(arguments);
@@ -126,10 +125,10 @@ fn every_trouble_at_the_start_is_one_line_and_a_status() {
         assert!(line.contains(part), "{line}");
     };
     expect(&["--unknown"], 2, "unknown option --unknown");
-    expect(&["--data"], 2, "--data wants a folder");
+    expect(&["--data"], 2, "--data needs a folder");
     expect(&["--data", "/proc/nowhere"], 1, "cannot write to the data folder /proc/nowhere");
     let (_running, address) = place.start(&[]);
-    expect(&[], 1, "another studio is running on the data folder .studio");
+    expect(&[], 1, "another studio uses the data folder .studio");
     fs::write(place.0.join(".env"), "PORT=1\na secret, pasted\n").unwrap();
     expect(&[], 1, ".env: line 2 is not NAME=value");
     fs::remove_file(place.0.join(".env")).unwrap();
@@ -137,7 +136,7 @@ fn every_trouble_at_the_start_is_one_line_and_a_status() {
         let refused = place.command(&["--memory"]).env("SECRET_KEY", weak).output().unwrap();
         let (code, line) = ended(refused);
         assert_eq!((code, line.matches('\n').count()), (1, 1), "{line}");
-        assert!(line.contains("SECRET_KEY must be") && line.contains("openssl rand -hex 32"), "{line}");
+        assert!(line.contains("SECRET_KEY must have") && line.contains("openssl rand -hex 32"), "{line}");
         assert!(!line.contains(weak), "{line}");
     }
     let port = address.rsplit(':').next().unwrap();
@@ -148,19 +147,19 @@ fn every_trouble_at_the_start_is_one_line_and_a_status() {
 }
 
 #[tokio::test]
-async fn sigterm_stops_it_in_good_order() {
+async fn sigterm_stops_the_studio_properly() {
     let place = Place::new();
     let (mut running, address) = place.start(&[]);
     assert_eq!(reqwest::get(&address).await.unwrap().status(), 200);
     assert!(!place.function_processes().is_empty());
     signal("-TERM", running.0.id());
-    let status = eventually("it ends", || running.0.try_wait().unwrap()).await;
+    let status = eventually("the command ends", || running.0.try_wait().unwrap()).await;
     assert_eq!(status.code(), Some(0), "{}", stderr_of(&mut running.0));
     assert!(place.function_processes().is_empty());
 }
 
 #[tokio::test]
-async fn not_even_a_function_with_an_event_outlives_a_killed_studio() {
+async fn no_function_outlives_a_killed_studio_even_during_an_event() {
     let place = Place::new();
     let (running, address) = place.start(&["--memory"]);
     tokio::spawn(reqwest::get(format!("{address}/?do=hang")));
@@ -170,6 +169,7 @@ async fn not_even_a_function_with_an_event_outlives_a_killed_studio() {
     })
     .await;
     signal("-KILL", running.0.id());
-    eventually("all are gone", || (!processes.iter().any(|pid| is_running(*pid))).then_some(())).await;
+    eventually("all functions have ended", || (!processes.iter().any(|pid| is_running(*pid))).then_some(()))
+        .await;
     assert!(place.function_processes().is_empty());
 }

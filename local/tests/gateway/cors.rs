@@ -1,4 +1,4 @@
-//! CORS, in which the functions have no say.
+//! CORS headers, which only the gateway sets.
 
 use local::Studio;
 use reqwest::{Client, Method, Response, header::HeaderMap};
@@ -39,7 +39,7 @@ async fn a_preflight_from_an_allowed_origin_is_answered_by_the_gateway() {
 }
 
 #[tokio::test]
-async fn an_origin_that_only_resembles_an_allowed_one_gets_nothing() {
+async fn an_origin_that_resembles_an_allowed_one_gets_no_permission() {
     let studio = start_studio().await;
     for origin in ["https://one.example.evil", "http://one.example", "https://ONE.example", "null"] {
         assert_eq!(cors(preflight(&studio, origin).await.headers()), [], "{origin}");
@@ -47,7 +47,7 @@ async fn an_origin_that_only_resembles_an_allowed_one_gets_nothing() {
 }
 
 #[tokio::test]
-async fn answers_carry_the_gateways_headers_and_never_the_functions_own() {
+async fn answers_have_the_cors_headers_of_the_gateway_not_those_of_the_function() {
     let studio = start_studio().await;
     let get = async |path: &str, origin: &str| {
         let response = Client::new().get(studio.url() + path).header("origin", origin).send().await.unwrap();
@@ -64,7 +64,7 @@ async fn answers_carry_the_gateways_headers_and_never_the_functions_own() {
 }
 
 #[tokio::test]
-async fn allowed_origins_set_by_the_user_drive_the_gateway_and_the_functions() {
+async fn allowed_origins_apply_to_the_gateway_and_the_functions() {
     let studio = Studio::start(options().variable("ALLOWED_ORIGINS", "https://mine.example")).await.unwrap();
     assert_ne!(cors(preflight(&studio, "https://mine.example").await.headers()), []);
     assert_eq!(cors(preflight(&studio, "https://one.example").await.headers()), []);

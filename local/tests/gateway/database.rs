@@ -31,7 +31,7 @@ fn get(key: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_tables_of_the_template_are_there_with_their_indexes_and_ttl() {
+async fn the_tables_of_the_template_exist_with_their_indexes_and_ttl() {
     let studio = start_studio().await;
     let (_, table) = answer(&studio, "DescribeTable", json!({ "TableName": "Table" })).await;
     assert_eq!(table["Table"]["GlobalSecondaryIndexes"][0]["IndexName"], "by_owner");
@@ -53,7 +53,7 @@ async fn requests_and_units_are_metered_by_operation_and_table() {
     let transaction = json!({ "TransactItems": [{ "Put": put("b") }, { "Put": put("c") }] });
     assert_eq!(answer(&studio, "TransactWriteItems", transaction).await.0, 200);
     let meter = studio.meter();
-    // An item and its index entry; twice that and twice for each of the transaction.
+    // One unit for the item and one for its index entry; a transaction costs twice as much.
     assert_eq!((meter.operation("PutItem").requests, meter.operation("PutItem").write_units), (1, 2.0));
     assert_eq!((meter.operation("GetItem").requests, meter.operation("GetItem").read_units), (1, 0.5));
     assert_eq!((meter.operation("DeleteItem").requests, meter.operation("DeleteItem").errors), (1, 1));
@@ -66,7 +66,7 @@ async fn requests_and_units_are_metered_by_operation_and_table() {
 }
 
 #[tokio::test]
-async fn a_transaction_conflict_reads_as_the_real_services() {
+async fn a_transaction_conflict_reads_like_that_of_aws() {
     let studio = start_studio().await;
     studio.faults().dynamodb(
         DynamoDbFault::Conflict,
@@ -83,7 +83,7 @@ async fn a_transaction_conflict_reads_as_the_real_services() {
 }
 
 #[tokio::test]
-async fn faults_strike_only_what_they_are_aimed_at() {
+async fn faults_affect_only_their_targets() {
     let studio = start_studio().await;
     let faults = studio.faults();
     faults.dynamodb(
@@ -118,12 +118,12 @@ async fn an_answer_can_be_lost_after_the_commit() {
 }
 
 #[tokio::test]
-async fn data_on_disk_outlives_the_studio_and_one_studio_has_them_at_a_time() {
+async fn data_on_disk_survives_a_restart_and_only_one_studio_can_use_it() {
     let folder = std::env::temp_dir().join(format!("local-data-{}", std::process::id()));
     let first = Studio::start(options().directory(&folder)).await.unwrap();
     assert_eq!(answer(&first, "PutItem", put("kept")).await.0, 200);
     let line = Studio::start(options().directory(&folder)).await.unwrap_err().to_string();
-    assert!(line.contains("another studio is running"), "{line}");
+    assert!(line.contains("another studio uses"), "{line}");
     first.stop().await;
     let second = Studio::start(options().directory(&folder)).await.unwrap();
     assert_eq!(answer(&second, "GetItem", get("kept")).await.1["Item"]["pk"]["S"], "kept");

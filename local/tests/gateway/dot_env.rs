@@ -1,4 +1,4 @@
-//! The `.env` of the server before this one works as it is pasted.
+//! The `.env` of the old Python server works unchanged.
 
 use std::{collections::BTreeSet, fs};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::command::{Place, stderr_of};
 
-/// As its documentation had it, quotes, comments and all.
+/// The example from the documentation of the old server.
 const PASTED: &str = r#"
 # Server
 HOST=127.0.0.1
@@ -31,7 +31,7 @@ REDIS_URL='redis://localhost:6379/0'
 LOG_LEVEL=INFO
 "#;
 
-/// The variables that a function of the studio at `address` has.
+/// The variables of a function of the studio at `address`.
 async fn environment(address: &str, path: &str) -> Value {
     let answer = Client::new().get(format!("{address}{path}?do=environment")).send().await.unwrap();
     answer.json().await.unwrap()
@@ -62,6 +62,6 @@ async fn the_old_dot_env_works_as_pasted_with_a_warning_for_each_placeholder() {
         assert_eq!(warned, ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "SECRET_KEY"], "{errors}");
         assert!(!errors.contains("your-secret") && !errors.contains("sk-your"), "{errors}");
     }
-    assert_eq!(kept.len(), 1, "the generated secret stays");
+    assert_eq!(kept.len(), 1, "the generated secret is kept");
     assert!(!kept.first().unwrap().contains("your-secret"));
 }

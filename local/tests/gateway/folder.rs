@@ -1,4 +1,4 @@
-//! The data folder: only its owner may read what is in it.
+//! The data folder, which only its owner can read.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use local::Studio;
 
 use crate::options;
 
-/// A data folder of one test, which goes with it.
+/// A data folder that is deleted at the end of the test.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -25,7 +25,7 @@ impl Folder {
         &self.0
     }
 
-    /// The modes of the folder and of what is in it, by name.
+    /// The modes of the folder and of its files, by name.
     fn modes(&self) -> Vec<(String, u32)> {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let files = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
@@ -47,7 +47,7 @@ impl Drop for Folder {
     }
 }
 
-/// Fails unless the folder is for its owner alone, and all that it holds.
+/// Asserts that only the owner can access the folder and its files.
 fn assert_private(folder: &Folder) {
     let modes = folder.modes();
     assert!(
@@ -59,7 +59,7 @@ fn assert_private(folder: &Folder) {
 }
 
 #[tokio::test]
-async fn only_its_owner_may_read_a_data_folder_and_what_it_holds() {
+async fn only_its_owner_can_read_a_data_folder_and_its_files() {
     let folder = Folder::new();
     let studio = Studio::start(options().directory(folder.path())).await.unwrap();
     assert_private(&folder);
@@ -68,13 +68,13 @@ async fn only_its_owner_may_read_a_data_folder_and_what_it_holds() {
 }
 
 #[tokio::test]
-async fn a_data_folder_that_others_may_read_is_closed_to_them_at_the_next_start() {
+async fn a_readable_data_folder_becomes_private_at_the_next_start() {
     let folder = Folder::new();
     Studio::start(options().directory(folder.path())).await.unwrap().stop().await;
     for (name, _) in folder.modes() {
         folder.set_mode(&name, if name == "." { 0o755 } else { 0o644 });
     }
-    // What is not the studio's is left alone.
+    // Files of others stay unchanged.
     fs::write(folder.path().join("notes.txt"), "mine").unwrap();
     folder.set_mode("notes.txt", 0o640);
     let studio = Studio::start(options().directory(folder.path())).await.unwrap();

@@ -1,4 +1,4 @@
-//! Lambda: calls, instances, deadlines, asynchronous calls.
+//! Lambda: invocations, instances, deadlines and asynchronous invocations.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn call(studio: &Studio, function: &str, kind: &str, event: &Value) -> Res
 }
 
 #[tokio::test]
-async fn each_way_to_go_wrong_is_told_apart() {
+async fn each_kind_of_failure_has_its_own_error() {
     let studio = start_studio().await;
     let told = async |instruction: &str| studio.invoke("Web", json!({ "do": instruction })).await;
     assert_eq!(told("plain").await, Ok(json!({ "plain": true })));
@@ -35,7 +35,7 @@ async fn each_way_to_go_wrong_is_told_apart() {
 }
 
 #[tokio::test]
-async fn at_its_timeout_an_instance_is_killed_and_the_next_event_gets_another() {
+async fn an_instance_is_killed_at_its_timeout_and_the_next_event_gets_another() {
     let studio = start_studio().await;
     let asked = Instant::now();
     let hung = studio.invoke("Impatient", json!({ "do": "hang" })).await;
@@ -46,14 +46,14 @@ async fn at_its_timeout_an_instance_is_killed_and_the_next_event_gets_another() 
 }
 
 #[tokio::test]
-async fn an_instance_that_cannot_start_fails_the_event_instead_of_letting_it_wait() {
+async fn an_instance_that_cannot_start_fails_the_event() {
     let studio = Studio::start(options().extra_variable("EXIT_AT_START", "1")).await.unwrap();
     let outcome = studio.invoke("Web", json!({})).await;
     assert!(matches!(outcome, Err(InvokeError::Crashed(how)) if how.contains('3')));
 }
 
 #[tokio::test]
-async fn busy_functions_get_more_instances_up_to_the_cap_and_idle_ones_are_used_again() {
+async fn busy_functions_get_more_instances_up_to_the_limit_and_idle_ones_are_reused() {
     let studio = Studio::start(options().limits(|limits| limits.max_instances = 3)).await.unwrap();
     let naps = (0..8).map(|_| studio.invoke("Web", json!({ "do": "nap" })));
     for nap in futures_util::future::join_all(naps).await {
@@ -72,7 +72,7 @@ async fn an_instance_without_events_is_ended() {
         .await
         .unwrap();
     studio.invoke("Web", json!({ "do": "plain" })).await.unwrap();
-    eventually("the instance is gone", || studio.instances("Web").is_empty().then_some(())).await;
+    eventually("the instance has ended", || studio.instances("Web").is_empty().then_some(())).await;
     studio.invoke("Web", json!({ "do": "plain" })).await.unwrap();
 }
 
@@ -104,7 +104,7 @@ async fn an_instance_that_is_being_killed_gets_no_further_event() {
 }
 
 #[tokio::test]
-async fn the_environment_is_lambdas_and_the_templates_and_nothing_else() {
+async fn the_environment_consists_of_variables_of_lambda_and_the_template() {
     let set = options()
         .variable("OVERRIDDEN", "by the user")
         .variable("UNKNOWN", "never seen")
@@ -134,7 +134,7 @@ async fn the_environment_is_lambdas_and_the_templates_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_synchronous_call_through_the_invoke_api_tells_of_errors_in_a_header() {
+async fn the_invoke_api_reports_errors_of_synchronous_calls_in_a_header() {
     let studio = start_studio().await;
     let response = call(&studio, "Web", "RequestResponse", &json!({ "do": "plain" })).await;
     assert_eq!(response.headers().get("x-amz-function-error"), None);
@@ -149,13 +149,14 @@ async fn a_synchronous_call_through_the_invoke_api_tells_of_errors_in_a_header()
 }
 
 #[tokio::test]
-async fn an_asynchronous_call_is_retried_as_configured_and_then_handed_on() {
+async fn a_failed_asynchronous_call_is_retried_and_then_sent_to_the_failure_destination() {
     let studio = Studio::start(options().limits(|limits| limits.retry_delay = Duration::from_millis(10)))
         .await
         .unwrap();
     let accepted = call(&studio, "Impatient", "Event", &json!({ "do": "fail" })).await;
     assert_eq!(accepted.status(), 202);
-    let record = eventually("the failure destination is told", || events_of(&studio, "Web").pop()).await;
+    let record =
+        eventually("the failure destination receives a record", || events_of(&studio, "Web").pop()).await;
     assert_eq!(record["requestPayload"], json!({ "do": "fail" }));
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(record["responsePayload"]["errorMessage"], "told to fail");
@@ -171,7 +172,7 @@ async fn an_asynchronous_event_over_a_megabyte_is_refused() {
 }
 
 #[tokio::test]
-async fn asynchronous_calls_can_be_lost_and_doubled_on_request() {
+async fn faults_lose_and_duplicate_asynchronous_calls() {
     let studio = start_studio().await;
     studio.faults().invocations(InvocationFault::Lost, Some("Web"), When::Times(1));
     assert_eq!(call(&studio, "Web", "Event", &json!({ "number": 1 })).await.status(), 202);
@@ -184,7 +185,7 @@ async fn asynchronous_calls_can_be_lost_and_doubled_on_request() {
 }
 
 #[tokio::test]
-async fn a_missing_executable_and_a_bad_template_are_one_clear_line() {
+async fn the_error_about_a_missing_executable_or_an_invalid_template_is_one_line() {
     let mut missing = options();
     missing.binaries = "/nowhere".into();
     let error = Studio::start(missing).await.unwrap_err();
@@ -192,7 +193,7 @@ async fn a_missing_executable_and_a_bad_template_are_one_clear_line() {
     let folder = std::env::temp_dir().join(format!("local-template-{}", std::process::id()));
     for (source, reason) in [
         ("a: [", "not YAML"),
-        ("Resources: {}", "names no function"),
+        ("Resources: {}", "the template has no function"),
         (
             "Resources: { F: { Type: 'AWS::Serverless::Function' } }",
             "F: Metadata.BuildProperties.Binary is missing",

@@ -88,7 +88,7 @@ async fn the_most_specific_route_wins_and_an_unknown_one_is_404() {
 }
 
 #[tokio::test]
-async fn an_answer_becomes_http_field_by_field() {
+async fn every_field_of_an_answer_is_used() {
     let studio = start_studio().await;
     let response = get(&studio, "/do/rich").await;
     assert_eq!(response.status(), StatusCode::CREATED);
@@ -136,7 +136,7 @@ async fn a_request_that_is_too_large_is_refused() {
             Client::new().request(Method::POST, studio.url() + "/echo").header("content-type", kind);
         answer(request.body(vec![b'x'; size]).send().await.unwrap()).await
     };
-    // Over 10 MB; and under it, but over 6 MB as an event.
+    // One body has more than 10 MB. The other has less, but its event has more than 6 MB.
     assert_eq!(post(10 * 1024 * 1024 + 1, "text/plain").await, refused);
     assert_eq!(post(5 * 1024 * 1024, "application/octet-stream").await, refused);
     let long =

@@ -1,4 +1,4 @@
-//! Nobody but the functions of a studio and whoever started it can use its internal listeners.
+//! Only the functions and the owner of a studio can use its internal listeners.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::{eventually, key_of, signature, signed_with, start_studio};
 
-/// A request of an internal listener that anybody who may send it gets an answer to.
+/// A request to an internal listener.
 struct Call {
     name: &'static str,
     method: Method,
     url: String,
     target: &'static str,
     body: Value,
-    /// What its owner is answered.
+    /// The status for the owner.
     status: u16,
 }
 
@@ -48,13 +48,13 @@ fn aws_calls(studio: &Studio) -> Vec<Call> {
     ]
 }
 
-/// Whoever sends a call, and how.
+/// A sender of calls, with the headers that it sends.
 struct Sender<'a> {
     who: &'a str,
     headers: Vec<(&'static str, String)>,
 }
 
-/// Everybody who is refused, with what else they may know.
+/// The senders that must be refused.
 fn strangers(studio: &Studio) -> Vec<Sender<'static>> {
     let short = studio.access_key_id().get(1..).unwrap();
     let good = || ("authorization", signature(studio));
@@ -70,10 +70,16 @@ fn strangers(studio: &Studio) -> Vec<Sender<'static>> {
         sender("a page of another origin", vec![good(), ("origin", "https://evil.example".to_owned())]),
         sender("a sandboxed page", vec![good(), ("origin", "null".to_owned())]),
         sender("a page of the studio's own", vec![good(), ("origin", studio.url())]),
-        sender("a name that leads here", vec![good(), ("host", "evil.example".to_owned())]),
-        sender("such a name with a port", vec![good(), ("host", format!("evil.example:{port}"))]),
-        sender("such a name like ours", vec![good(), ("host", format!("127.0.0.1.evil.example:{port}"))]),
-        sender("another port of ours", vec![good(), ("host", "127.0.0.1:1".to_owned())]),
+        sender(
+            "a foreign name that resolves to this machine",
+            vec![good(), ("host", "evil.example".to_owned())],
+        ),
+        sender("such a name with the port", vec![good(), ("host", format!("evil.example:{port}"))]),
+        sender(
+            "such a name that resembles ours",
+            vec![good(), ("host", format!("127.0.0.1.evil.example:{port}"))],
+        ),
+        sender("our address with another port", vec![good(), ("host", "127.0.0.1:1".to_owned())]),
     ]
 }
 
@@ -86,7 +92,7 @@ async fn send(client: &Client, call: &Call, headers: &[(&'static str, String)]) 
     request.send().await.unwrap()
 }
 
-/// Fails unless an answer refuses, says nothing of what it protects, and lets no page read it.
+/// Asserts that an answer refuses the call, reveals nothing, and cannot be read by a page.
 async fn assert_refused(what: &str, answer: Response) {
     assert_eq!(answer.status(), 403, "{what}");
     let headers = answer.headers().keys();
@@ -96,7 +102,7 @@ async fn assert_refused(what: &str, answer: Response) {
 }
 
 #[tokio::test]
-async fn a_call_without_the_secret_from_elsewhere_or_of_a_page_is_refused_by_every_service() {
+async fn every_service_refuses_calls_without_a_key_from_pages_and_to_other_hosts() {
     let (studio, client) = (start_studio().await, Client::new());
     for call in aws_calls(&studio) {
         for Sender { who, headers } in strangers(&studio) {
@@ -111,7 +117,7 @@ async fn a_call_without_the_secret_from_elsewhere_or_of_a_page_is_refused_by_eve
         assert_refused(&format!("{}: preflight", preflight.name), send(&client, &preflight, &page).await)
             .await;
     }
-    assert_eq!((studio.mailbox(), studio.logs("Web")), (vec![], vec![]), "nothing came of it");
+    assert_eq!((studio.mailbox(), studio.logs("Web")), (vec![], vec![]), "the calls had no effect");
     let owner = [("authorization", signature(&studio))];
     for call in aws_calls(&studio) {
         let answer = send(&client, &call, &owner).await;
@@ -126,20 +132,20 @@ async fn a_call_without_the_secret_from_elsewhere_or_of_a_page_is_refused_by_eve
 }
 
 #[tokio::test]
-async fn the_runtime_api_answers_only_below_the_secret_of_a_function() {
+async fn the_runtime_api_answers_only_with_the_key_of_a_function() {
     let studio = start_studio().await;
     studio.invoke("Web", json!({ "do": "plain" })).await.unwrap();
     let environment = studio.invoke("Web", json!({ "do": "environment" })).await.unwrap();
     let base = environment["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().to_owned();
     let (at, key) = (studio.lambda_url(), key_of(&studio, "Web"));
-    assert!(base.starts_with(&format!("{at}/{key}/")), "its path carries the secret");
+    assert!(base.starts_with(&format!("{at}/{key}/")), "the path contains the key");
     let next = "2018-06-01/runtime/invocation/next";
     let owner = studio.access_key_id();
     for (path, status) in [
         (format!("{at}/{next}"), 403),
         (format!("{at}/Web/0/{next}"), 403),
         (format!("{at}/{}/0/{next}", "0".repeat(64)), 403),
-        // Whoever started the studio is no instance, and neither is a number that no instance has.
+        // The owner is not an instance, and no instance has this number.
         (format!("{at}/{owner}/0/{next}"), 404),
         (format!("{at}/{key}/99/{next}"), 410),
     ] {
@@ -153,7 +159,7 @@ async fn the_runtime_api_answers_only_below_the_secret_of_a_function() {
 }
 
 #[tokio::test]
-async fn every_start_and_every_function_has_a_secret_of_its_own() {
+async fn every_start_and_every_function_has_its_own_key() {
     let studios = [start_studio().await, start_studio().await];
     let mut keys = BTreeSet::new();
     for studio in &studios {
@@ -162,7 +168,7 @@ async fn every_start_and_every_function_has_a_secret_of_its_own() {
     }
     let count: usize = studios.iter().map(|studio| studio.functions().len() + 1).sum();
     assert_eq!(keys.len(), count);
-    assert!(keys.iter().all(|key| key.len() >= 32), "too short to be no guess");
+    assert!(keys.iter().all(|key| key.len() >= 32), "short enough to guess");
 }
 
 /// The ports that a process listens on.
@@ -185,8 +191,8 @@ fn ports_of_this_process() -> BTreeSet<u16> {
 }
 
 #[tokio::test]
-async fn no_listener_is_there_but_the_public_one_and_those_that_want_the_secret() {
-    // Other tests of this process have studios, too: whatever listens refuses, or is a public port.
+async fn every_listener_is_the_public_one_or_requires_a_key() {
+    // Other tests of this process also have studios, so there may be several public ports.
     let studio = start_studio().await;
     let ours = [studio.url(), studio.lambda_url(), studio.dynamodb_url()];
     let port = |url: &String| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
@@ -200,7 +206,7 @@ async fn no_listener_is_there_but_the_public_one_and_those_that_want_the_secret(
             .header("x-amz-date", "20261122T000000Z")
             .header("x-amz-target", "DynamoDB_20120810.Scan")
             .header("origin", "https://evil.example");
-        // The studio of another test may have ended meanwhile.
+        // The studio of another test may have ended.
         let Ok(answer) = request.send().await else { continue };
         assert!([403, 404].contains(&answer.status().as_u16()), "{port}: {}", answer.status());
         assert_eq!(answer.headers().get("access-control-allow-origin"), None, "{port}");
@@ -209,12 +215,12 @@ async fn no_listener_is_there_but_the_public_one_and_those_that_want_the_secret(
 }
 
 #[tokio::test]
-async fn functions_reach_what_they_need_with_their_own_secret() {
+async fn functions_call_services_with_their_own_key() {
     let studio = start_studio().await;
     let client = Client::new();
-    // The function was invoked, so its instance got through the Runtime API, and signs as the SDK does.
+    // The function was invoked, so the Runtime API accepted its instance.
     studio.invoke("Web", json!({ "do": "plain" })).await.unwrap();
-    eventually("it runs", || (!studio.instances("Web").is_empty()).then_some(())).await;
+    eventually("the function runs", || (!studio.instances("Web").is_empty()).then_some(())).await;
     let web = [("authorization", signed_with(&key_of(&studio, "Web")))];
     let secret = aws_calls(&studio).remove(1);
     assert_eq!(send(&client, &secret, &web).await.status(), 200);

@@ -1,4 +1,4 @@
-//! SES: mails end up in the mailbox.
+//! SES: mails appear in the mailbox.
 
 use local::{MailFault, Studio, When};
 use reqwest::{Client, Response};
@@ -17,7 +17,7 @@ fn mail_request(subject: &str) -> Value {
     })
 }
 
-/// Sends a mail as the SDK does, to the address that a function is given.
+/// Sends a mail as the SDK does, to the endpoint of a function.
 async fn send(studio: &Studio, mail: &Value) -> Response {
     let environment = studio.invoke("Web", json!({ "do": "environment" })).await.unwrap();
     let url = environment["AWS_ENDPOINT_URL_SESV2"].as_str().unwrap();
@@ -32,7 +32,7 @@ async fn refused(studio: &Studio, mail: &Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
+async fn the_mailbox_shows_mails_newest_first() {
     let studio = start_studio().await;
     for subject in ["first", "second"] {
         let sent = send(&studio, &mail_request(subject)).await;
@@ -54,7 +54,7 @@ async fn a_mail_is_shown_in_the_mailbox_the_newest_first() {
 }
 
 #[tokio::test]
-async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
+async fn the_mailbox_refuses_foreign_pages_and_proxies() {
     let studio = start_studio().await;
     let ask = async |headers: &[(&'static str, &str)]| {
         let mut request = Client::new().get(studio.mailbox_url());
@@ -66,7 +66,7 @@ async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
     for host in ["localhost:8000", "LOCALHOST", "127.0.0.1", "127.8.9.10:1", "[::1]:8000"] {
         assert_eq!(ask(&[("host", host)]).await, 200, "{host}");
     }
-    // A name of theirs that leads here for a while, as in DNS rebinding.
+    // Foreign names that resolve to this machine, as in DNS rebinding.
     for host in ["evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.1.7", "x"]
     {
         assert_eq!(ask(&[("host", host)]).await, 404, "{host}");
@@ -79,7 +79,7 @@ async fn the_mailbox_is_shown_to_no_page_from_elsewhere_and_through_no_proxy() {
 }
 
 #[tokio::test]
-async fn the_mailbox_is_at_an_address_that_nobody_can_guess() {
+async fn the_address_of_the_mailbox_cannot_be_guessed() {
     let (studio, other) = (start_studio().await, start_studio().await);
     let path = studio.mailbox_url().strip_prefix(&studio.url()).unwrap().to_owned();
     let secret = path.strip_prefix("/_local/mailbox/").unwrap();
@@ -106,7 +106,7 @@ async fn the_mailbox_keeps_the_last_two_hundred() {
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_be_sent_is_refused() {
+async fn an_invalid_mail_is_refused() {
     let studio = start_studio().await;
     let mut raw = mail_request("raw");
     raw["Content"] = json!({ "Raw": { "Data": "U3ViamVjdDogaGVsbG8=" } });
@@ -120,7 +120,7 @@ async fn a_mail_that_cannot_be_sent_is_refused() {
 }
 
 #[tokio::test]
-async fn sending_goes_wrong_on_request() {
+async fn faults_make_sending_fail() {
     let studio = start_studio().await;
     let mail = mail_request("once more");
     for (fault, answer) in [
@@ -137,7 +137,7 @@ async fn sending_goes_wrong_on_request() {
 }
 
 #[tokio::test]
-async fn mail_has_a_local_sender_unless_one_is_set() {
+async fn mails_have_a_local_sender_by_default() {
     let sender = async |studio: Studio| {
         studio.invoke("Web", json!({ "do": "environment" })).await.unwrap()["MAIL_FROM"].clone()
     };

@@ -39,13 +39,13 @@ fn options() -> Options {
     Options::new(folder.join("template.yaml"), examples())
 }
 
-/// The folder of the example `misbehaving`, beside this executable's own.
+/// The folder of the example `misbehaving`.
 fn examples() -> PathBuf {
     let executable = std::env::current_exe().unwrap();
     executable.ancestors().nth(2).unwrap().join("examples")
 }
 
-/// A studio with AWS's own limits.
+/// Starts a studio with the limits of AWS.
 async fn start_studio() -> Studio {
     Studio::start(options()).await.unwrap()
 }
@@ -57,7 +57,7 @@ fn signed_with(key: &str) -> String {
     )
 }
 
-/// The `Authorization` of a call by whoever started the studio.
+/// The `Authorization` header of a call by the owner.
 fn signature(studio: &Studio) -> String {
     signed_with(studio.access_key_id())
 }
@@ -68,25 +68,25 @@ fn key_of(studio: &Studio, function: &str) -> String {
     environment.into_iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").unwrap().1
 }
 
-/// Polls until `found` finds something.
+/// Polls until `found` returns something.
 async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(it) = found() {
             return it;
         }
-        assert!(Instant::now() < deadline, "never came about: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// The events a function has printed, oldest first.
+/// The events that a function printed, oldest first.
 fn events_of(studio: &Studio, function: &str) -> Vec<Value> {
     let lines = studio.logs(function);
     lines.iter().filter_map(|line| serde_json::from_str(line.strip_prefix("event ")?).ok()).collect()
 }
 
-/// The event of this type that a function has printed or will print.
+/// Waits until a function prints an event of this type.
 async fn event_of_type(studio: &Studio, kind: &str) -> Value {
     eventually(kind, || {
         let all = events_of(studio, "SocketsFunction");

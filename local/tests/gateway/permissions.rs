@@ -29,7 +29,7 @@ fn item() -> Value {
 }
 
 #[tokio::test]
-async fn a_function_may_do_what_is_permitted_with_a_table_and_nothing_else() {
+async fn a_function_may_do_only_what_is_permitted_with_a_table() {
     let studio = start_studio().await;
     let (table, key) = ("Table", json!({ "pk": { "S": "a" } }));
     assert!(may(&studio, "PutItem", &json!({ "TableName": table, "Item": item() })).await);
@@ -52,7 +52,7 @@ async fn a_function_may_do_what_is_permitted_with_a_table_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_transaction_wants_the_permission_of_each_member() {
+async fn a_transaction_needs_the_permissions_of_all_its_members() {
     let studio = start_studio().await;
     let put = json!({ "Put": { "TableName": "Table", "Item": item() } });
     let delete = json!({ "Delete": { "TableName": "Table", "Key": { "pk": { "S": "b" } } } });
@@ -63,7 +63,7 @@ async fn a_transaction_wants_the_permission_of_each_member() {
 }
 
 #[tokio::test]
-async fn a_function_calls_pushes_to_and_reads_only_what_it_is_permitted_to() {
+async fn a_function_may_invoke_push_and_read_secrets_only_where_permitted() {
     let studio = start_studio().await;
     let invoke =
         |function: &str| format!("{}/2015-03-31/functions/{function}/invocations", studio.lambda_url());
@@ -92,7 +92,7 @@ async fn a_function_calls_pushes_to_and_reads_only_what_it_is_permitted_to() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_caller_action_and_resource() {
+async fn a_refusal_names_the_caller_the_action_and_the_resource() {
     let studio = start_studio().await;
     let body = json!({ "TableName": "Table" });
     let url = studio.dynamodb_url();

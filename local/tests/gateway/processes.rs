@@ -21,14 +21,14 @@ async fn with_instances() -> (Studio, Vec<u32>) {
 }
 
 #[tokio::test]
-async fn stop_returns_when_every_process_is_gone() {
+async fn stop_returns_when_all_processes_have_ended() {
     let (studio, pids) = with_instances().await;
     studio.stop().await;
     assert!(!pids.iter().any(|pid| is_running(*pid)));
 }
 
 #[tokio::test]
-async fn a_studio_that_is_dropped_leaves_no_process() {
+async fn dropping_a_studio_ends_all_processes() {
     let (studio, pids) = with_instances().await;
     drop(studio);
     eventually("all are gone", || (!pids.iter().any(|pid| is_running(*pid))).then_some(())).await;

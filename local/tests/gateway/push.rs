@@ -14,7 +14,7 @@ use crate::{
 };
 
 async fn call(studio: &Studio, method: Method, id: &str, body: String) -> Response {
-    // As the SDK does it, with the id percent-encoded.
+    // The SDK percent-encodes the id.
     let id = id.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
     let url = format!("{}/@connections/{id}", studio.management_url());
     let request = Client::new().request(method, url).header("authorization", signature(studio));
@@ -32,7 +32,7 @@ async fn connection_id(studio: &Studio) -> String {
 }
 
 #[tokio::test]
-async fn posts_arrive_in_their_order() {
+async fn posts_arrive_in_order() {
     let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
@@ -86,7 +86,7 @@ async fn a_post_over_128_kb_is_refused() {
 }
 
 #[tokio::test]
-async fn a_deleted_connection_gets_what_was_posted_and_then_a_close() {
+async fn a_deleted_connection_receives_queued_posts_and_then_a_close() {
     let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;
@@ -99,7 +99,7 @@ async fn a_deleted_connection_gets_what_was_posted_and_then_a_close() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_up_only_the_posts_to_itself() {
+async fn a_slow_client_delays_only_its_own_posts() {
     let studio = start_studio().await;
     let _slow = connect(&studio, "").await;
     let slow = connection_id(&studio).await;
@@ -111,7 +111,7 @@ async fn a_slow_reader_holds_up_only_the_posts_to_itself() {
         ids.map(|id| id.as_str().unwrap().to_owned()).find(|id| *id != slow)
     })
     .await;
-    // Nobody reads: at some point a post does not return any more.
+    // The client does not read, so at some point a post waits.
     let flood = async {
         for _ in 0..1000 {
             call(&studio, Method::POST, &slow, "x".repeat(120 * 1024)).await;
@@ -124,7 +124,7 @@ async fn a_slow_reader_holds_up_only_the_posts_to_itself() {
 }
 
 #[tokio::test]
-async fn posts_go_wrong_on_request() {
+async fn faults_make_posts_fail() {
     let studio = start_studio().await;
     let _socket = connect(&studio, "").await;
     let id = connection_id(&studio).await;

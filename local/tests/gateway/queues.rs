@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{events_of, eventually, options, signature};
 
-/// A studio that retries at once, whose function `Unlucky` is told to fail, and its failure's consumer what `then`
-/// says.
+/// Starts a studio that retries at once, makes its function `Unlucky` fail, and gives the consumer of the failure the
+/// instruction `then`.
 async fn after_a_failure(then: &str) -> Studio {
     let studio =
         Studio::start(options().limits(|it| it.retry_delay = Duration::from_millis(1))).await.unwrap();
@@ -28,7 +28,7 @@ fn receive_counts(studio: &Studio) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_queue_is_told_of_a_call_that_failed_and_hands_it_to_its_consumer() {
+async fn a_queue_delivers_the_record_of_a_failed_call_to_its_consumer() {
     let studio = after_a_failure("plain").await;
     let event = eventually("the consumer gets it", || events_of(&studio, "Consumer").pop()).await;
     let [message] = event["Records"].as_array().unwrap().as_slice() else { panic!("{event}") };
@@ -47,7 +47,7 @@ async fn a_queue_is_told_of_a_call_that_failed_and_hands_it_to_its_consumer() {
 }
 
 #[tokio::test]
-async fn a_message_whose_consumer_fails_comes_again_until_it_is_given_up() {
+async fn a_message_is_redelivered_until_it_moves_to_the_dead_letter_queue() {
     let studio = after_a_failure("fail").await;
     let dead = eventually("the message is given up", || studio.queue("Dead").pop()).await;
     assert!(dead.contains("told to fail"), "{dead}");
@@ -56,7 +56,7 @@ async fn a_message_whose_consumer_fails_comes_again_until_it_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_message_that_its_consumer_names_as_failed_comes_again() {
+async fn a_message_that_its_consumer_reports_as_failed_is_redelivered() {
     let studio = after_a_failure("name failures").await;
     eventually("the message is given up", || studio.queue("Dead").pop()).await;
     assert_eq!(receive_counts(&studio), ["1", "2"]);

@@ -1,4 +1,4 @@
-//! Secrets Manager: what the template names is there, as the functions' SDK asks for it.
+//! Secrets Manager: the secrets that the template names.
 
 use local::{Error, Options, Studio};
 use reqwest::{Client, Response};
@@ -63,7 +63,7 @@ fn some(values: [&str; 2]) -> [Option<String>; 2] {
 }
 
 #[tokio::test]
-async fn a_secret_that_the_template_makes_is_made_and_asked_for_by_arn_or_name() {
+async fn a_generated_secret_can_be_read_by_arn_and_by_name() {
     let studio = start_studio().await;
     let [current, previous] = secret_values(&studio).await;
     let current = current.unwrap();
@@ -77,7 +77,7 @@ async fn a_secret_that_the_template_makes_is_made_and_asked_for_by_arn_or_name()
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_refused_as_aws_does() {
+async fn reading_an_absent_secret_fails_as_in_aws() {
     let studio = start_studio().await;
     let current = json!({ "SecretId": "SIGNING_KEY" });
     for (body, kind) in [
@@ -94,7 +94,7 @@ async fn what_is_not_there_is_refused_as_aws_does() {
 }
 
 #[tokio::test]
-async fn a_variable_of_the_studio_sets_a_secret_and_without_one_the_function_has_no_arn() {
+async fn a_variable_sets_a_secret_and_without_it_the_function_has_no_arn() {
     let without = environment(&start_studio().await).await;
     assert_eq!((&without["PROVIDER_KEY_ARN"], &without["PROVIDER_KEY_SET"]), (&"".into(), &"".into()));
     assert_eq!(without["ARN"], "arn:aws:lambda:us-east-1:000000000000:function:Impatient");
@@ -115,13 +115,13 @@ async fn a_rotated_secret_keeps_its_previous_value() {
     studio.rotate_secret("SIGNING_KEY", ROTATED).unwrap();
     assert_eq!(secret_values(&studio).await, some([ROTATED, SET]));
     studio.rotate_secret("SIGNING_KEY", ROTATED).unwrap();
-    assert_eq!(secret_values(&studio).await, some([ROTATED, SET]), "the same value is no rotation");
+    assert_eq!(secret_values(&studio).await, some([ROTATED, SET]), "the same value is not a rotation");
     let unknown = studio.rotate_secret("NOBODY", ROTATED);
     assert!(matches!(unknown, Err(Error::UnknownSecret(name)) if name == "NOBODY"));
 }
 
 #[tokio::test]
-async fn the_secrets_of_a_data_folder_survive_a_restart_rotations_included() {
+async fn stored_secrets_and_their_rotations_survive_a_restart() {
     let folder = Folder::new();
     let nothing = |_: &Studio| {};
     let [made, _] = values_in(&folder, |it| it, nothing).await;
@@ -130,7 +130,7 @@ async fn the_secrets_of_a_data_folder_survive_a_restart_rotations_included() {
     let rotate = |studio: &Studio| studio.rotate_secret("SIGNING_KEY", ROTATED).unwrap();
     values_in(&folder, |it| it, rotate).await;
     assert_eq!(values_in(&folder, |it| it, nothing).await, some([ROTATED, &made]));
-    // A variable that appears, and one that changes, are rotations too; one that stays is none.
+    // Setting or changing the variable is a rotation; keeping it is not.
     let set = |it: Options| it.variable("SIGNING_KEY", SET).variable("PROVIDER_KEY", "sk-1");
     assert_eq!(values_in(&folder, set, nothing).await, some([SET, ROTATED]));
     assert_eq!(values_in(&folder, set, nothing).await, some([SET, ROTATED]));

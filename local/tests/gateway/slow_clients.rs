@@ -51,12 +51,12 @@ async fn drip(address: &str, first: &str, more: &str) -> Duration {
 }
 
 #[test]
-fn a_request_has_ten_seconds_to_become_complete() {
+fn the_default_time_limit_of_a_request_is_ten_seconds() {
     assert_eq!(Limits::default().request, Duration::from_secs(10));
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_become_complete_ends_its_connection_on_every_listener() {
+async fn every_listener_closes_a_connection_with_an_incomplete_request() {
     let studio = start_studio().await;
     let mut attempts = Vec::new();
     for address in listeners(&studio) {
@@ -87,7 +87,7 @@ async fn a_request_that_does_not_become_complete_ends_its_connection_on_every_li
 }
 
 #[tokio::test]
-async fn a_connection_between_two_requests_and_a_websocket_outlive_the_limit_of_a_request() {
+async fn idle_connections_and_websockets_outlive_the_time_limit_of_a_request() {
     let studio = start_studio().await;
     let address = &listeners(&studio)[0];
     let mut socket = connect(&studio, "").await;
@@ -100,7 +100,7 @@ async fn a_connection_between_two_requests_and_a_websocket_outlive_the_limit_of_
         assert!(buffer[..length].starts_with(b"HTTP/1.1 200"));
         sleep(LIMIT * 2).await;
     }
-    // A part of the second request's successor is a request that does not become complete.
+    // A part of a third request is an incomplete request.
     stream.write_all(b"GET /echo HT").await.unwrap();
     let ended =
         timeout(LIMIT * 10, async { while stream.read(&mut buffer).await.is_ok_and(|length| length > 0) {} });
@@ -111,7 +111,7 @@ async fn a_connection_between_two_requests_and_a_websocket_outlive_the_limit_of_
 }
 
 #[tokio::test]
-async fn a_request_that_is_answered_slowly_is_not_cut() {
+async fn a_slow_answer_does_not_close_the_connection() {
     let studio = start_studio().await;
     let naps = (0..4).map(|_| reqwest::get(format!("{}/do/nap", studio.url())));
     for answer in join_all(naps).await {
@@ -120,7 +120,7 @@ async fn a_request_that_is_answered_slowly_is_not_cut() {
 }
 
 #[tokio::test]
-async fn a_connection_without_another_request_ends_in_time() {
+async fn a_connection_without_another_request_is_closed() {
     let limits = options().limits(|limits| limits.keep_alive = LIMIT);
     let studio = Studio::start(limits).await.unwrap();
     let address = &listeners(&studio)[0];
@@ -130,7 +130,7 @@ async fn a_connection_without_another_request_ends_in_time() {
 }
 
 #[tokio::test]
-async fn four_hundred_unfinished_requests_all_end() {
+async fn four_hundred_incomplete_requests_are_all_closed() {
     let studio = start_studio().await;
     let address = listeners(&studio)[0].clone();
     let first = "GET / HTTP/1.1\r\nHost: ";

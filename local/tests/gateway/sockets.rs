@@ -85,7 +85,7 @@ async fn a_connect_event_has_every_field_that_aws_sends() {
 }
 
 #[tokio::test]
-async fn frames_go_where_the_route_selection_says_and_the_answer_is_not_sent() {
+async fn frames_are_routed_by_their_type_and_answers_of_functions_are_not_sent() {
     let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     for frame in
@@ -103,7 +103,7 @@ async fn frames_go_where_the_route_selection_says_and_the_answer_is_not_sent() {
         let typed: ApiGatewayWebsocketProxyRequest = serde_json::from_value(event).unwrap();
         assert_eq!(typed.body.unwrap(), frame);
     }
-    // What the function answered never came; a frame that fails is the first thing to be heard of.
+    // The answers of the function were not sent: the first message is about the frame that fails.
     socket.send(Message::text(r#"{"do":"fail"}"#)).await.unwrap();
     let trouble = text(&mut socket).await;
     assert_eq!(trouble["message"], "Internal server error");
@@ -111,7 +111,7 @@ async fn frames_go_where_the_route_selection_says_and_the_answer_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_frame_that_takes_too_long_is_told_and_holds_up_no_other() {
+async fn a_timeout_is_reported_and_does_not_delay_other_frames() {
     let limits = options().limits(|limits| limits.websocket_integration = Duration::from_millis(300));
     let studio = Studio::start(limits).await.unwrap();
     let mut socket = connect(&studio, "").await;
@@ -122,7 +122,7 @@ async fn a_frame_that_takes_too_long_is_told_and_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_connect_that_is_refused_is_no_connection() {
+async fn a_refused_connect_opens_no_connection() {
     let limits = options().limits(|limits| limits.websocket_integration = Duration::from_millis(300));
     let studio = Studio::start(limits).await.unwrap();
     for (instruction, status) in [("refuse", 401), ("fail", 500), ("exit", 500), ("hang", 504)] {
@@ -136,7 +136,7 @@ async fn a_connect_that_is_refused_is_no_connection() {
 }
 
 #[tokio::test]
-async fn the_disconnect_route_is_called_once_with_the_clients_reason() {
+async fn the_disconnect_route_is_called_once_with_the_reason_of_the_client() {
     let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     assert_eq!(studio.connections(), 1);
@@ -174,7 +174,7 @@ async fn too_large_frames_and_messages_close_with_1009() {
     for part in 0..5 {
         let kind = if part == 0 { Data::Text } else { Data::Continue };
         let frame = Frame::message(Bytes::from("x".repeat(32 * 1024)), OpCode::Data(kind), false);
-        // The gateway may already have closed.
+        // The gateway may already have closed the connection.
         socket.send(Message::Frame(frame)).await.ok();
     }
     assert_eq!(closed(&mut socket).await.0, 1009);
@@ -189,7 +189,7 @@ async fn a_binary_frame_closes_with_1003() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_and_a_ping_keeps_it() {
+async fn an_idle_connection_is_closed_and_a_ping_keeps_it_open() {
     let studio =
         Studio::start(options().limits(|limits| limits.idle = Duration::from_millis(400))).await.unwrap();
     let mut socket = connect(&studio, "").await;
@@ -206,7 +206,7 @@ async fn an_idle_connection_is_closed_and_a_ping_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_connection_is_closed_at_the_end_of_its_life_whatever_goes_over_it() {
+async fn a_connection_is_closed_at_its_maximum_lifetime_even_if_it_is_active() {
     let studio =
         Studio::start(options().limits(|limits| limits.life = Duration::from_millis(200))).await.unwrap();
     let mut socket = connect(&studio, "").await;
@@ -214,7 +214,7 @@ async fn a_connection_is_closed_at_the_end_of_its_life_whatever_goes_over_it() {
 }
 
 #[tokio::test]
-async fn stopping_closes_the_connections_and_tells_the_disconnect_route() {
+async fn stopping_closes_connections_and_calls_the_disconnect_route() {
     let studio = start_studio().await;
     let mut socket = connect(&studio, "").await;
     let (end, ()) = tokio::join!(closed(&mut socket), studio.stop());
