@@ -9,15 +9,15 @@ mod totp;
 
 use serde::Serialize;
 use shared::Result;
-use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
+use shared::accounts::{AccountTask, MAIL_TOKEN_PREFIX};
 use shared::auth::{AuthError, Claim, Passwords, RefreshToken, UserSecret};
 use shared::aws::async_invoke::AsyncInvoker;
+use shared::chat::Connections;
 use shared::clock;
 use shared::domain::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Parameters, Request};
-use shared::sockets::Push;
 use shared::store::{MailToken, NewSession, Purpose};
 
 use crate::queries;
@@ -55,7 +55,7 @@ pub(crate) struct AuthApi;
 pub struct Auth {
     app: AppContext,
     passwords: Passwords,
-    push: Push,
+    push: Connections,
     /// To the function `tasks`.
     invoker: AsyncInvoker,
 }
@@ -72,7 +72,7 @@ impl Auth {
         let tasks = variables.text("TASKS_FUNCTION");
         let app = AppContext::connect(variables, connections).await?;
         let invoker = AsyncInvoker::connect(&app.aws, tasks);
-        let push = Push::connect(&app.aws, endpoint, app.store.clone());
+        let push = Connections::connect(&app.aws, endpoint, app.store.clone());
         Ok(Self { app, passwords: Passwords, push, invoker })
     }
 }
@@ -157,14 +157,14 @@ impl Auth {
 
     /// Has a mail sent by which the user verifies the address. Without it the account is as good: the user can ask again.
     async fn send_verification(&self, user: UserId) {
-        if let Err(error) = self.invoker.invoke(&Task::VerifyAddress { user }).await {
+        if let Err(error) = self.invoker.invoke(&AccountTask::VerifyAddress { user }).await {
             tracing::warn!(?error, "a verification mail was not handed over");
         }
     }
 
     /// Has a mail sent to an address that is the user's no more. Without it the change stands all the same.
     async fn tell_old_address(&self, email: Email, was_verified: bool) {
-        if let Err(error) = self.invoker.invoke(&Task::AddressChanged { email, was_verified }).await {
+        if let Err(error) = self.invoker.invoke(&AccountTask::AddressChanged { email, was_verified }).await {
             tracing::warn!(?error, "a mail to an old address was not handed over");
         }
     }

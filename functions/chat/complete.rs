@@ -3,13 +3,13 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::chat::Wish;
+use shared::chat::TurnRequest;
 use shared::domain::{
     Content, ConversationId, Follows, GenerationParams, MessageId, ModelName, Prompt, Role,
 };
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::models::{Offer, Question, Said};
+use shared::models::{Offer, PromptMessage, Question};
 use utoipa::ToSchema;
 
 use super::reply::ReplyAnswer;
@@ -60,19 +60,23 @@ impl ChatRequest {
         offer.find(&model)?;
         Ok(Question {
             model,
-            messages: self.messages.into_iter().map(|m| Said { role: m.role, content: m.content }).collect(),
+            messages: self
+                .messages
+                .into_iter()
+                .map(|m| PromptMessage { role: m.role, content: m.content })
+                .collect(),
             params,
         })
     }
 
     /// The last message as a turn; the conversation knows what was said before.
-    fn wish(mut self) -> Result<Wish> {
+    fn turn_request(mut self) -> Result<TurnRequest> {
         let last = self.messages.pop().filter(|last| last.role == Role::User);
         let last =
             last.ok_or_else(|| Error::invalid_field("messages", "must end with a message of the user"))?;
         let content = Prompt::try_from(last.content.as_str().to_owned());
         let content = content.map_err(|rule| Error::invalid_field("messages", rule.to_string()))?;
-        Ok(Wish {
+        Ok(TurnRequest {
             follows: Follows::Leaf,
             content,
             id: last.id,
@@ -112,10 +116,10 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let body: ChatRequest = request.large_json()?;
     body.check()?;
     if body.conversation.is_some() {
-        return stored::handle(chat, request, &user, body.wish()?).await;
+        return stored::handle(chat, request, &user, body.turn_request()?).await;
     }
     let question = body.question(chat.models.offer())?;
-    let answered = chat.answers.answer(&user, question).await?;
+    let answered = chat.inline.reply(&user, question).await?;
     Answer::ok(&ReplyAnswer {
         conversation_id: None,
         message_id: None,

@@ -9,12 +9,11 @@ mod usage;
 
 use shared::Result;
 use shared::aws::async_invoke::AsyncInvoker;
-use shared::chat::{Answers, Made, Replies, Task, Turns, Worker};
+use shared::chat::{Connections, FinishedReply, InlineReplies, ReplyControl, ReplyTask, Turns, Worker};
 use shared::clock;
 use shared::domain::{ReplyPlace, ReplyStatus};
 use shared::http::{Answer, Group, Parameters, Request};
 use shared::models::Models;
-use shared::sockets::Push;
 
 use crate::queries;
 use crate::start::{self, AppContext, StartError};
@@ -29,9 +28,9 @@ pub(crate) struct ChatApi;
 pub struct Chat {
     app: AppContext,
     models: Models,
-    replies: Replies,
+    replies: ReplyControl,
     turns: Turns,
-    answers: Answers,
+    inline: InlineReplies,
     worker: Worker,
     invoker: AsyncInvoker,
 }
@@ -44,17 +43,17 @@ impl Chat {
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
-        let (connections, function) =
+        let (connections_table, function) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
-        let app = AppContext::connect(variables, connections).await?;
+        let app = AppContext::connect(variables, connections_table).await?;
         let (store, models) = (app.store.clone(), Box::pin(providers.connect(&app.aws)).await?);
-        let push = Push::connect(&app.aws, endpoint, store.clone());
+        let connections = Connections::connect(&app.aws, endpoint, store.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
         Ok(Self {
-            replies: Replies::new(store.clone(), push.clone()),
-            answers: Answers::new(models.clone(), turns.clone()),
-            worker: Worker::new(store, models.clone(), turns.clone(), push),
+            replies: ReplyControl::new(store.clone(), connections.clone()),
+            inline: InlineReplies::new(models.clone(), turns.clone()),
+            worker: Worker::new(store, models.clone(), turns.clone(), connections),
             invoker: AsyncInvoker::connect(&app.aws, function),
             app,
             models,
@@ -64,7 +63,7 @@ impl Chat {
 
     /// Hands a reply over to `replies`. When nobody takes it, it ends at once.
     async fn hand_over(&self, place: &ReplyPlace) -> Result<()> {
-        let handed_over = self.invoker.invoke(&Task::MakeReply { place: place.clone() }).await;
+        let handed_over = self.invoker.invoke(&ReplyTask::MakeReply { place: place.clone() }).await;
         if handed_over.is_err() {
             self.app.store.end_unstarted_reply(place, ReplyStatus::Failed, clock::now()).await?;
         }
@@ -72,11 +71,11 @@ impl Chat {
     }
 
     /// Sees to the title of a conversation that began with this reply. Without one, its first words stay.
-    async fn title(&self, place: &ReplyPlace, made: &Made) {
+    async fn title(&self, place: &ReplyPlace, made: &FinishedReply) {
         if !made.is_first {
             return;
         }
-        let task = Task::Title { place: place.clone() };
+        let task = ReplyTask::Title { place: place.clone() };
         if let Err(error) = self.invoker.invoke(&task).await {
             tracing::warn!(?error, "a conversation gets no title");
         }

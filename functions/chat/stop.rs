@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::Result;
-use shared::chat::Wanted;
+use shared::chat::ReplyRef;
 use shared::domain::{MessageId, ReplyStatus};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
@@ -34,7 +34,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let caller = chat.app.caller(request).await?;
     let absent = || Error::new(Code::NotFound, "Reply not found");
     let conversation = Some(request.path("id", absent)?);
-    let wanted = Wanted { user: caller.user, conversation, message: request.path("messageId", absent)? };
+    let wanted = ReplyRef { user: caller.user, conversation, message: request.path("messageId", absent)? };
     let status = match chat.replies.stop(&wanted).await? {
         ReplyStatus::Running => "stopping",
         ended => ended.as_str(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::Result;
-use shared::chat::{LONGEST_ANSWER, Made, Time, Wish};
+use shared::chat::{FinishedReply, INLINE_TIMEOUT, TimeLimits, TurnRequest};
 use shared::clock;
 use shared::domain::{
     ConversationId, Message, MessageId, ModelName, ReplyPlace, ReplyStatus, TokenCount, User,
@@ -37,9 +37,14 @@ pub(super) struct AcceptedAnswer<'a> {
     status: &'static str,
 }
 
-pub(super) async fn handle(chat: &Chat, request: &Request, user: &Arc<User>, wish: Wish) -> Result<Answer> {
-    let deadline = Instant::now() + LONGEST_ANSWER;
-    let started = chat.turns.start(user, wish).await?;
+pub(super) async fn handle(
+    chat: &Chat,
+    request: &Request,
+    user: &Arc<User>,
+    turn: TurnRequest,
+) -> Result<Answer> {
+    let deadline = Instant::now() + INLINE_TIMEOUT;
+    let started = chat.turns.start(user, turn).await?;
     if request.prefers("respond-async") {
         return accept(chat, &started).await;
     }
@@ -47,7 +52,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request, user: &Arc<User>, wis
         StartedTurn::New(place) => place,
         StartedTurn::Known(place, message) => return known(chat, &place, message, deadline).await,
     };
-    match chat.worker.make_reply(&place, Time { stop_at: deadline, farewell: FAREWELL }).await? {
+    match chat.worker.make_reply(&place, TimeLimits { stop_at: deadline, delivery: FAREWELL }).await? {
         Some(made) => {
             chat.title(&place, &made).await;
             answer(&place, &made)
@@ -108,7 +113,7 @@ async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answ
     let status = ReplyStatus::Running;
     answer(
         place,
-        &Made {
+        &FinishedReply {
             content,
             tokens: so_far.tokens,
             model,
@@ -130,10 +135,13 @@ fn ended(place: &ReplyPlace, message: &Message) -> Result<Answer> {
     };
     let model = message.model.clone().unwrap_or_else(ModelName::default_of_contract);
     let (content, tokens) = (message.content.as_str().to_owned(), message.tokens.map_or(0, TokenCount::get));
-    answer(place, &Made { content, tokens, model, left_out: 0, is_first: false, status, finish_reason })
+    answer(
+        place,
+        &FinishedReply { content, tokens, model, left_out: 0, is_first: false, status, finish_reason },
+    )
 }
 
-fn answer(place: &ReplyPlace, made: &Made) -> Result<Answer> {
+fn answer(place: &ReplyPlace, made: &FinishedReply) -> Result<Answer> {
     Answer::ok(&ReplyAnswer {
         conversation_id: place.conversation(),
         message_id: Some(&place.message),

@@ -7,10 +7,9 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use shared::Result;
 use shared::aws;
-use shared::chat::{Task, Time, Titles, Turns, Worker, greet};
+use shared::chat::{Connections, ReplyControl, ReplyTask, TimeLimits, Titles, Turns, Worker, greet};
 use shared::clock;
 use shared::domain::{Millis, ReplyPlace};
-use shared::sockets::Push;
 use shared::store::Store;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -27,7 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(8);
 #[serde(untagged)]
 enum Invocation {
     /// Something to do.
-    Task(Task),
+    Task(ReplyTask),
     /// What Lambda tells a failure destination: a task that was not done.
     Stranded(Stranded),
 }
@@ -36,15 +35,15 @@ enum Invocation {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stranded {
-    request_payload: Task,
+    request_payload: ReplyTask,
 }
 
 /// What the tasks share.
 pub struct Replies {
     store: Store,
-    push: Push,
+    connections: Connections,
     worker: Worker,
-    replies: shared::chat::Replies,
+    replies: ReplyControl,
     titles: Titles,
 }
 
@@ -56,18 +55,19 @@ impl Replies {
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
-        let (studio, connections) = (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
+        let (studio, connections_table) =
+            (variables.text("STUDIO_TABLE"), variables.text("CONNECTIONS_TABLE"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
-        let store = Store::connect(&aws, studio, connections);
-        let push = Push::connect(&aws, endpoint, store.clone());
+        let store = Store::connect(&aws, studio, connections_table);
+        let connections = Connections::connect(&aws, endpoint, store.clone());
         let models = Box::pin(providers.connect(&aws)).await?;
-        let replies = shared::chat::Replies::new(store.clone(), push.clone());
+        let replies = ReplyControl::new(store.clone(), connections.clone());
         let turns = Turns::new(store.clone(), models.offer().clone(), limits);
-        let worker = Worker::new(store.clone(), models.clone(), turns.clone(), push.clone());
-        let titles = Titles::new(store.clone(), models, turns, push.clone());
-        Ok(Self { store, push, worker, replies, titles })
+        let worker = Worker::new(store.clone(), models.clone(), turns.clone(), connections.clone());
+        let titles = Titles::new(store.clone(), models, turns, connections.clone());
+        Ok(Self { store, connections, worker, replies, titles })
     }
 
     /// Does tasks until the runtime ends the process.
@@ -88,14 +88,14 @@ impl Replies {
         let deadline = Millis::saturating(event.context.deadline);
         // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
         let done = match &event.payload {
-            Invocation::Task(Task::MakeReply { place }) => {
+            Invocation::Task(ReplyTask::MakeReply { place }) => {
                 Box::pin(self.make_reply(place, time(deadline))).instrument(span).await
             }
-            Invocation::Task(Task::Greet { connection }) => {
-                Box::pin(greet(&self.store, &self.push, connection)).instrument(span).await
+            Invocation::Task(ReplyTask::Greet { connection }) => {
+                Box::pin(greet(&self.store, &self.connections, connection)).instrument(span).await
             }
-            Invocation::Task(Task::Title { place }) => {
-                Box::pin(self.titles.give(place)).instrument(span).await
+            Invocation::Task(ReplyTask::Title { place }) => {
+                Box::pin(self.titles.generate(place)).instrument(span).await
             }
             Invocation::Stranded(stranded) => Box::pin(self.end_stranded(stranded)).instrument(span).await,
         };
@@ -105,7 +105,7 @@ impl Replies {
         })
     }
 
-    async fn make_reply(&self, place: &ReplyPlace, time: Time) -> Result<()> {
+    async fn make_reply(&self, place: &ReplyPlace, time: TimeLimits) -> Result<()> {
         match self.worker.make_reply(place, time).await {
             Ok(Some(made)) if made.is_first => self.title(place).await,
             Err(error) if error.code().is_our_fault() => return Err(error),
@@ -117,7 +117,7 @@ impl Replies {
 
     /// Without a title, the first words stay.
     async fn title(&self, place: &ReplyPlace) {
-        if let Err(error) = self.titles.give(place).await {
+        if let Err(error) = self.titles.generate(place).await {
             tracing::warn!(?error, "a conversation gets no title");
         }
     }
@@ -125,15 +125,15 @@ impl Replies {
     /// A reply that nobody makes any more ends; a client may wait for its greeting; a title that was not given is no loss.
     async fn end_stranded(&self, stranded: &Stranded) -> Result<()> {
         match &stranded.request_payload {
-            Task::MakeReply { place } => self.replies.end_stranded(place).await,
-            Task::Greet { connection } => greet(&self.store, &self.push, connection).await,
-            Task::Title { .. } => Ok(()),
+            ReplyTask::MakeReply { place } => self.replies.end_stranded(place).await,
+            ReplyTask::Greet { connection } => greet(&self.store, &self.connections, connection).await,
+            ReplyTask::Title { .. } => Ok(()),
         }
     }
 }
 
 /// How much time there is until `deadline`, at which the instance is stopped from outside.
-fn time(deadline: Millis) -> Time {
+fn time(deadline: Millis) -> TimeLimits {
     let left = Duration::from_millis(deadline.get().saturating_sub(clock::now().get()));
-    Time { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), farewell: FAREWELL }
+    TimeLimits { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), delivery: FAREWELL }
 }

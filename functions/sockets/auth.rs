@@ -14,12 +14,12 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
     match Box::pin(authenticate(sockets, event)).await {
         Ok(owner) => {
             let frame = ServerFrame::authenticated(owner.user, owner.credential);
-            sockets.push.answer(event.connection(), &frame).await;
-            sockets.push.close_oldest(owner.user, clock::now()).await
+            sockets.connections.answer(event.connection(), &frame).await;
+            sockets.connections.close_oldest(owner.user, clock::now()).await
         }
         Err(error) if error.code() == Code::Unauthenticated => {
             let frame = ServerFrame::AuthFailed { message: error.detail().to_owned() };
-            sockets.push.answer(event.connection(), &frame).await;
+            sockets.connections.answer(event.connection(), &frame).await;
             sockets.close(event).await;
             Ok(())
         }

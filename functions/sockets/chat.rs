@@ -3,10 +3,10 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use shared::chat::{Task, Wish};
+use shared::chat::{ReplyTask, TurnRequest};
 use shared::domain::{Follows, GenerationParams, MessageId, ReplyPlace, ReplyStatus};
 use shared::sockets::ServerFrame;
-use shared::sockets::frame::{Chat, Part, Reply};
+use shared::sockets::frame::{Chat, FramePart, Reply};
 use shared::store::StartedTurn;
 use shared::{Result, clock, json};
 use tokio::time::timeout;
@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let chat: Chat = json::parse(event.frame())?;
     let id = chat.id.clone();
-    let started = match wish(chat) {
-        Ok(wish) => sockets.turns.start(&sender.user, wish).await,
+    let started = match turn_request(chat) {
+        Ok(request) => sockets.turns.start(&sender.user, request).await,
         Err(error) => Err(error),
     };
     let handled = match started {
@@ -30,13 +30,13 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
         if error.code().is_our_fault() {
             tracing::error!(?error, "a turn failed");
         }
-        sockets.push.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
+        sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
     }
     Ok(())
 }
 
-fn wish(chat: Chat) -> Result<Wish> {
-    Ok(Wish {
+fn turn_request(chat: Chat) -> Result<TurnRequest> {
+    Ok(TurnRequest {
         content: chat.content,
         id: chat.id,
         conversation: chat.conversation_id,
@@ -56,7 +56,7 @@ pub(super) async fn accept(
 ) -> Result<()> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
     let accepted = ServerFrame::ChatAccepted { id, reply: Reply::at(place) };
-    let mut answered = pin!(sockets.push.answer(event.connection(), &accepted));
+    let mut answered = pin!(sockets.connections.answer(event.connection(), &accepted));
     // Every window waits for the reply, so a window that does not take its answer holds it up for a moment only.
     let in_time = timeout(PATIENCE, &mut answered).await.is_ok();
     let done = see_to_reply(sockets, event, turn).await;
@@ -73,7 +73,7 @@ async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Re
             hand_over(sockets, event, &place).await
         }
         StartedTurn::Known(place, message) => {
-            sockets.replies.answer(event.connection(), &place, &message, None).await;
+            sockets.replies.push_ended(event.connection(), &place, &message, None).await;
             Ok(())
         }
     }
@@ -82,14 +82,20 @@ async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Re
 /// Hands a reply over. When nobody takes it, it ends at once rather than when its time to begin is over; should somebody
 /// have taken it after all, all is well.
 async fn hand_over(sockets: &Sockets, event: &Event, place: &ReplyPlace) -> Result<()> {
-    let task = Task::MakeReply { place: place.clone() };
+    let task = ReplyTask::MakeReply { place: place.clone() };
     let Err(error) = sockets.invoker.invoke(&task).await else { return Ok(()) };
     let (store, failed) = (&sockets.app.store, ReplyStatus::Failed);
     if store.end_unstarted_reply(place, failed, clock::now()).await? {
         tracing::error!(?error, "a reply was not handed over");
-        let frame =
-            ServerFrame::broke_off(Reply::at(place), None, String::new(), Part::default(), failed, &error);
-        sockets.push.answer(event.connection(), &frame).await;
+        let frame = ServerFrame::broke_off(
+            Reply::at(place),
+            None,
+            String::new(),
+            FramePart::default(),
+            failed,
+            &error,
+        );
+        sockets.connections.answer(event.connection(), &frame).await;
     }
     Ok(())
 }

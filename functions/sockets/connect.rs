@@ -1,12 +1,11 @@
 //! `$connect`: keeps the connection, with its owner when the address carries a good token.
 
-use shared::Result;
 use shared::auth::{TICKET_PREFIX, UserSecret};
-use shared::chat::Task;
-use shared::clock;
+use shared::chat::ReplyTask;
 use shared::domain::{ClaimedUser, Owner};
 use shared::error::{Code, Error};
 use shared::store::Connection;
+use shared::{Result, clock};
 
 use super::{Event, Sockets};
 
@@ -45,7 +44,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     sockets.app.store.create_connection(&connection).await?;
     if let Some(owner) = connection.owner {
         // Nothing can be pushed before the connection is open, which it is when this has answered.
-        let greet = Task::Greet { connection: connection.id.clone() };
+        let greet = ReplyTask::Greet { connection: connection.id.clone() };
         if let Err(error) = sockets.invoker.invoke(&greet).await {
             // It does not open, so no disconnect will follow.
             sockets.app.store.delete_connection(&connection.id).await?;
@@ -58,7 +57,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
 
 /// The connection is kept and greeted, so it opens whatever comes of this; the next one closes what is too many still.
 async fn close_oldest(sockets: &Sockets, owner: Owner) {
-    if let Err(error) = sockets.push.close_oldest(owner.user, clock::now()).await {
+    if let Err(error) = sockets.connections.close_oldest(owner.user, clock::now()).await {
         tracing::warn!(?error, "a user may have too many windows");
     }
 }

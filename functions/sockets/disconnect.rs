@@ -3,5 +3,5 @@
 use super::{Event, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) {
-    sockets.push.drop_connection(event.connection()).await;
+    sockets.connections.drop_connection(event.connection()).await;
 }

@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 use shared::Result;
 use shared::auth::{FrameLimiter, Pace, TtlCache};
 use shared::aws::async_invoke::AsyncInvoker;
-use shared::chat::{Replies, Turns};
+use shared::chat::{Connections, ReplyControl, Turns};
 use shared::clock;
 use shared::domain::{ConnectionId, Network};
 use shared::error::{Code, Error};
-use shared::sockets::{Closing, Push, ServerFrame};
+use shared::sockets::{Closing, ServerFrame};
 use tracing::Instrument as _;
 
 use crate::start::{self, AppContext, StartError};
@@ -37,9 +37,9 @@ const MOST_LIFE_MILLIS: u64 = 2 * 3600 * 1000;
 /// What the handlers share.
 pub struct Sockets {
     app: AppContext,
-    push: Push,
+    connections: Connections,
     invoker: AsyncInvoker,
-    replies: Replies,
+    replies: ReplyControl,
     allowed_origins: Vec<String>,
     turns: Turns,
     frames: FrameLimiter,
@@ -60,21 +60,21 @@ impl Sockets {
     /// Every variable that is missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
-        let (connections, function) =
+        let (connections_table, function) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("REPLIES_FUNCTION"));
         let endpoint = variables.text("WEBSOCKET_ENDPOINT");
         let mut allowed_origins = variables.list("ALLOWED_ORIGINS");
         allowed_origins.extend(variables.list("OWN_ORIGINS"));
         let (offer, limits) = (start::offer(&mut variables)?, start::limits(&mut variables));
-        let app = AppContext::connect(variables, connections).await?;
-        let push = Push::connect(&app.aws, endpoint, app.store.clone());
+        let app = AppContext::connect(variables, connections_table).await?;
+        let connections = Connections::connect(&app.aws, endpoint, app.store.clone());
         let invoker = AsyncInvoker::connect(&app.aws, function);
-        let replies = Replies::new(app.store.clone(), push.clone());
+        let replies = ReplyControl::new(app.store.clone(), connections.clone());
         let turns = Turns::new(app.store.clone(), offer, limits);
         let frames = app.frame_limiter();
         Ok(Self {
             app,
-            push,
+            connections,
             invoker,
             replies,
             allowed_origins,
@@ -129,7 +129,7 @@ impl Sockets {
         if error.code().is_our_fault() {
             tracing::error!(?error, "a frame failed");
         }
-        self.push.answer(event.connection(), &frame).await;
+        self.connections.answer(event.connection(), &frame).await;
     }
 
     /// What this instance remembers of the connection: as long as API Gateway lets one live.
@@ -139,13 +139,13 @@ impl Sockets {
 
     /// Closes the connection that sent a frame. What else it has sent is not handled.
     async fn close(&self, event: &Event) {
-        self.push.drop_connection(event.connection()).await;
+        self.connections.drop_connection(event.connection()).await;
         self.hang_up(event).await;
     }
 
     /// Closes the connection that sent a frame, when its row is deleted already.
     async fn hang_up(&self, event: &Event) {
-        if self.push.hang_up(event.connection()).await != Closing::Failed {
+        if self.connections.hang_up(event.connection()).await != Closing::Failed {
             self.closed.remember(event.connection().clone(), (), clock::now());
         }
     }
@@ -176,7 +176,7 @@ impl Sockets {
                 Some(sender) => match event.check_size() {
                     Ok(()) => Box::pin(self.route_frame_of(&sender, event)).await,
                     Err(error) => {
-                        self.push.answer(event.connection(), &event.refusal(&error)).await;
+                        self.connections.answer(event.connection(), &event.refusal(&error)).await;
                         Ok(())
                     }
                 },

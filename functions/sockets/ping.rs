@@ -6,6 +6,6 @@ use shared::sockets::ServerFrame;
 use super::{Event, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
-    sockets.push.answer(event.connection(), &ServerFrame::Pong).await;
+    sockets.connections.answer(event.connection(), &ServerFrame::Pong).await;
     Ok(())
 }

@@ -1,13 +1,12 @@
 //! `{"type": "regenerate", …}`: another reply to the same words, on a branch of its own.
 
-use shared::Result;
-use shared::chat::Again;
+use shared::chat::RegenerateRequest;
 use shared::domain::{GenerationParams, ReplyPlace};
 use shared::error::Error;
-use shared::json;
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::Regenerate;
 use shared::store::StartedTurn;
+use shared::{Result, json};
 
 use super::chat::accept;
 use super::{Event, Sender, Sockets};
@@ -19,7 +18,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
         Err(error) => Err(error),
     };
     if let Err(error) = handled {
-        sockets.push.answer(event.connection(), &ServerFrame::turn_refused(None, &error)).await;
+        sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(None, &error)).await;
     }
     Ok(())
 }
@@ -29,5 +28,5 @@ async fn regenerate(sockets: &Sockets, sender: &Sender, frame: Regenerate) -> Re
     let absent = || Error::invalid_field("conversationId", "must say where the reply stands");
     let conversation = conversation_id.ok_or_else(absent)?;
     let params = GenerationParams::parse(temperature, max_tokens)?;
-    sockets.turns.regenerate(&sender.user, Again { conversation, message, model, params }).await
+    sockets.turns.regenerate(&sender.user, RegenerateRequest { conversation, message, model, params }).await
 }

@@ -1,7 +1,7 @@
 //! `{"type": "resume", …}`: shows a reply to a window that was away.
 
 use shared::Result;
-use shared::chat::Wanted;
+use shared::chat::ReplyRef;
 use shared::json;
 use shared::sockets::frame::AboutReply;
 
@@ -10,6 +10,6 @@ use super::{Event, Sender, Sockets};
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let about: AboutReply = json::parse(event.frame())?;
     let wanted =
-        Wanted { user: sender.owner.user, conversation: about.conversation_id, message: about.message_id };
+        ReplyRef { user: sender.owner.user, conversation: about.conversation_id, message: about.message_id };
     sockets.replies.resume(&wanted, event.connection()).await
 }

@@ -91,7 +91,7 @@ async fn find_unauthenticated(
     }
     let refused = Error::new(Code::Unauthenticated, "Please authenticate first");
     if event.connected_at().plus_seconds(AUTHENTICATES_WITHIN_SECONDS) <= clock::now() {
-        sockets.push.answer(event.connection(), &ServerFrame::refusal(&refused)).await;
+        sockets.connections.answer(event.connection(), &ServerFrame::refusal(&refused)).await;
         sockets.close(event).await;
         return Ok(None);
     }

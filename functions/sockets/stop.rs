@@ -1,7 +1,7 @@
 //! `{"type": "stop", …}`: stops a reply; its windows are told when it has.
 
 use shared::Result;
-use shared::chat::Wanted;
+use shared::chat::ReplyRef;
 use shared::json;
 use shared::sockets::frame::AboutReply;
 
@@ -10,7 +10,7 @@ use super::{Event, Sender, Sockets};
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let about: AboutReply = json::parse(event.frame())?;
     let wanted =
-        Wanted { user: sender.owner.user, conversation: about.conversation_id, message: about.message_id };
+        ReplyRef { user: sender.owner.user, conversation: about.conversation_id, message: about.message_id };
     sockets.replies.stop(&wanted).await?;
     Ok(())
 }

@@ -12,5 +12,5 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) ->
     let typing: Typing = json::parse(event.frame())?;
     let frame =
         ServerFrame::UserTyping { user_id: sender.owner.user, conversation_id: typing.conversation_id };
-    sockets.push.to_others(sender.owner.user, event.connection(), &frame, clock::now()).await
+    sockets.connections.push_to_others(sender.owner.user, event.connection(), &frame, clock::now()).await
 }

@@ -14,7 +14,7 @@ use shared::config::Variables;
 use shared::domain::usage::Budget;
 use shared::domain::{Allowance, ModelName, Network, Rate, Requester, User};
 use shared::http::Request;
-use shared::models::{Account, ApiKey, BaseUrl, Catalogue, Models, Offer, Provider, Settings};
+use shared::models::{BaseUrl, Catalogue, Models, Offer, Provider, ProviderAccount, ProviderKey, Settings};
 use shared::store::{Costs, Store};
 use shared::telemetry;
 
@@ -80,9 +80,9 @@ impl KeySource {
         Self(variables.optional(arn, Ok::<_, &str>))
     }
 
-    async fn read(self, secrets: &Secrets) -> Result<Option<ApiKey>, StartError> {
+    async fn read(self, secrets: &Secrets) -> Result<Option<ProviderKey>, StartError> {
         let Some(arn) = self.0 else { return Ok(None) };
-        Ok(Some(ApiKey::try_from(secrets.read(&arn).await?)?))
+        Ok(Some(ProviderKey::try_from(secrets.read(&arn).await?)?))
     }
 }
 
@@ -111,8 +111,8 @@ impl Providers {
         let (openai, anthropic) = tokio::join!(self.openai.read(&secrets), self.anthropic.read(&secrets));
         Models::connect(Settings {
             offline_pause: self.offline_pause,
-            openai: openai?.map(|key| Account::openai(key, self.openai_base)),
-            anthropic: anthropic?.map(|key| Account::anthropic(key, self.anthropic_base)),
+            openai: openai?.map(|key| ProviderAccount::openai(key, self.openai_base)),
+            anthropic: anthropic?.map(|key| ProviderAccount::anthropic(key, self.anthropic_base)),
             offer: self.offer,
         })
     }

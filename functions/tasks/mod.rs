@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::Result;
-use shared::accounts::{Mails, Task, delete_account};
+use shared::accounts::{AccountTask, Mails, delete_account};
 use shared::aws;
 use shared::aws::mail::Mailer;
 use shared::store::Store;
@@ -41,22 +41,22 @@ impl Tasks {
     /// When the Lambda Runtime API is out of reach.
     pub async fn serve(self) -> Result<(), StartError> {
         let tasks = Arc::new(self);
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Task>| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<AccountTask>| {
             let tasks = Arc::clone(&tasks);
             async move { tasks.perform(event).await }
         }))
         .await
     }
 
-    async fn perform(&self, event: LambdaEvent<Task>) -> Result<(), lambda_runtime::Error> {
+    async fn perform(&self, event: LambdaEvent<AccountTask>) -> Result<(), lambda_runtime::Error> {
         let span = tracing::info_span!("task", id = event.context.request_id);
         let done = match &event.payload {
-            Task::VerifyAddress { user } => self.mails.verify_address(*user).instrument(span).await,
-            Task::ForgotPassword { email } => self.mails.forgot_password(email).instrument(span).await,
-            Task::AddressChanged { email, was_verified } => {
+            AccountTask::VerifyAddress { user } => self.mails.verify_address(*user).instrument(span).await,
+            AccountTask::ForgotPassword { email } => self.mails.forgot_password(email).instrument(span).await,
+            AccountTask::AddressChanged { email, was_verified } => {
                 self.mails.address_changed(email, *was_verified).instrument(span).await
             }
-            Task::DeleteAccount { user } => delete_account(&self.store, *user).instrument(span).await,
+            AccountTask::DeleteAccount { user } => delete_account(&self.store, *user).instrument(span).await,
         };
         done.map_err(|error| {
             tracing::error!(?error, "a task failed");

@@ -1,7 +1,7 @@
 //! `DELETE /api/auth/me`: deletes the caller's account. It is gone at once; all it owns follows.
 
 use shared::Result;
-use shared::accounts::Task;
+use shared::accounts::AccountTask;
 use shared::error::Code;
 use shared::http::{Answer, Request};
 
@@ -28,7 +28,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let user = logged_in.user();
     confirm(auth, user, body.password).await?;
     // First of all, so that the account cannot be nobody's with nobody to clear it away. The task waits for it.
-    auth.invoker.invoke(&Task::DeleteAccount { user: user.id }).await?;
+    auth.invoker.invoke(&AccountTask::DeleteAccount { user: user.id }).await?;
     auth.app.store.begin_account_deletion(&logged_in).await?;
     auth.push.close_where(user.id, |_| true).await?;
     Answer::ok(&Done { message: "The account is deleted" })

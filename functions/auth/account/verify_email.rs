@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::accounts::Task;
+use shared::accounts::AccountTask;
 use shared::http::{Answer, Request};
 use shared::store::Purpose;
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     // Whoever has the token may be logged in nowhere.
     if request.bearer().is_ok() && body.as_ref().is_ok_and(|body| body.token.is_none()) {
         let logged_in = auth.require_session(request).await?;
-        auth.invoker.invoke(&Task::VerifyAddress { user: logged_in.user().id }).await?;
+        auth.invoker.invoke(&AccountTask::VerifyAddress { user: logged_in.user().id }).await?;
         return Answer::ok(&Done { message: "A mail is on its way" });
     }
     auth.app.visitor(request).await?;

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use shared::Result;
-use shared::accounts::Task;
+use shared::accounts::AccountTask;
 use shared::domain::Email;
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
@@ -31,6 +31,6 @@ struct Forgot {
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.app.visitor(request).await?;
     let forgot: Forgot = request.json()?;
-    auth.invoker.invoke(&Task::ForgotPassword { email: forgot.email }).await?;
+    auth.invoker.invoke(&AccountTask::ForgotPassword { email: forgot.email }).await?;
     Answer::ok(&Done { message: "If the address is known, a mail is on its way" })
 }

@@ -1,40 +1,40 @@
-//! Account work that goes on after its caller was answered: mails, and the deletion of accounts.
+//! Work on accounts that continues after the caller was answered: mails, and the deletion of accounts.
 
-mod departure;
+mod account_deletion;
 mod mails;
 
-pub use departure::delete_account;
+pub use account_deletion::delete_account;
 pub use mails::{MAIL_TOKEN_PREFIX, Mails};
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Email, UserId};
 
-/// What the function `tasks` is invoked with. Each task may be done twice, and one that fails is tried again.
+/// A task for the function `tasks`. Every task may safely run twice, and a failed one is retried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Task {
-    /// Send a mail by which the user shows to read what is sent to the address.
+pub enum AccountTask {
+    /// Sends the mail through which a user verifies an address.
     VerifyAddress {
-        /// Whom.
+        /// The user.
         user: UserId,
     },
-    /// Tell whoever reads the address that an account has another one now.
+    /// Tells the old address of an account that the address was changed.
     AddressChanged {
-        /// The old one.
+        /// The old address.
         email: Email,
-        /// Whether the account's user had verified it.
+        /// Whether the user had verified the old address.
         #[serde(default)]
         was_verified: bool,
     },
-    /// Send a mail by which whoever reads it can set a new password, if the address is somebody's.
+    /// Sends the mail through which a user sets a new password, if an account has the address.
     ForgotPassword {
-        /// Where to.
+        /// The address.
         email: Email,
     },
-    /// Delete an account that is leaving, with all it owns.
+    /// Deletes an account that is being closed, with everything it owns.
     DeleteAccount {
-        /// Whose.
+        /// The user.
         user: UserId,
     },
 }

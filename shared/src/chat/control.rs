@@ -1,67 +1,69 @@
-//! What users do about a reply that is being made: stop it, and see it again after they were away. And what is done about
-//! one whose worker died.
+//! What clients may ask about a reply while it is made: to stop it, and to resume it after a reconnect. Also ends a reply whose
+//! worker has died.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::Connections;
 use crate::clock;
 use crate::domain::{ConnectionId, ConversationId, Message, MessageId, ReplyPlace, ReplyStatus, UserId};
 use crate::error::{Code, Error, Result};
 use crate::sockets::frame::Reply;
-use crate::sockets::{Push, parts};
+use crate::sockets::split;
 use crate::store::{FoundReply, Store};
 
-/// Wait for a worker that may be alive only when it is by a lease.
-const LONGEST_WAIT_SECONDS: u64 = 20;
+/// The longest wait for the lease of a worker that may have died.
+const MAX_WAIT_SECONDS: u64 = 20;
 
-/// Which reply is meant.
+/// Names a reply as clients do.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Whose it is.
+pub struct ReplyRef {
+    /// The user who asked.
     pub user: UserId,
-    /// The conversation; none for a reply that belongs to none.
+    /// The conversation. `None` for a reply outside of any conversation.
     pub conversation: Option<ConversationId>,
     /// The id of the assistant's message.
     pub message: MessageId,
 }
 
-/// Looks after replies from outside.
+/// Controls replies that are made by workers elsewhere.
 #[derive(Clone)]
-pub struct Replies {
+pub struct ReplyControl {
     store: Store,
-    push: Push,
+    connections: Connections,
 }
 
-impl Replies {
-    /// Over these.
+impl ReplyControl {
+    /// Controls the replies in `store`, and tells `connections` how they end.
     #[must_use]
-    pub fn new(store: Store, push: Push) -> Self {
-        Self { store, push }
+    pub fn new(store: Store, connections: Connections) -> Self {
+        Self { store, connections }
     }
 
-    /// The reply as it stands.
+    /// The current state of a reply.
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn find(&self, wanted: &Wanted) -> Result<FoundReply> {
-        let Wanted { user, conversation, message } = wanted;
+    pub async fn get(&self, reply: &ReplyRef) -> Result<FoundReply> {
+        let ReplyRef { user, conversation, message } = reply;
         let found = self.store.find_reply(*user, conversation.as_ref(), message, clock::now()).await?;
         found.ok_or_else(|| Error::new(Code::NotFound, "Reply not found"))
     }
 
-    /// Stops a reply; what had come of it is kept. Its worker notices within a second or so; one that nobody has begun ends
-    /// here and now; one that has ended stays as it is. Gives its status: [`ReplyStatus::Running`] when it is about to stop.
+    /// Stops a reply and keeps the text so far. A running worker notices within about a second, a reply without a worker ends
+    /// at once, and a reply that has ended is unchanged. Returns the status: [`ReplyStatus::Running`] when the worker was asked
+    /// to stop.
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn stop(&self, wanted: &Wanted) -> Result<ReplyStatus> {
+    pub async fn stop(&self, reply: &ReplyRef) -> Result<ReplyStatus> {
         loop {
-            match self.find(wanted).await? {
+            match self.get(reply).await? {
                 FoundReply::Waiting(place) => {
                     let stopped = ReplyStatus::Stopped;
                     if self.store.end_unstarted_reply(&place, stopped, clock::now()).await? {
-                        self.tell(&place).await?;
+                        self.push_ending(&place).await?;
                         return Ok(stopped);
                     }
                 }
@@ -77,15 +79,14 @@ impl Replies {
         }
     }
 
-    /// Shows a reply to a window that was away. Who makes it sends it all there is within a second or so; what has ended is
-    /// sent from the store; and one that nobody has begun will come by itself.
+    /// Sends a reply to a connection that was away. The worker of a running reply sends a snapshot within about a second, an
+    /// ended reply is sent from the store, and the worker of a waiting reply will find the connection by itself.
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn resume(&self, wanted: &Wanted, connection: &ConnectionId) -> Result<()> {
+    pub async fn resume(&self, reply: &ReplyRef, connection: &ConnectionId) -> Result<()> {
         loop {
-            match self.find(wanted).await? {
-                // Its worker looks for windows when it begins.
+            match self.get(reply).await? {
                 FoundReply::Waiting(_) => return Ok(()),
                 FoundReply::BeingMade(place) => {
                     if self.store.ask_to_resync(&place).await? {
@@ -93,51 +94,52 @@ impl Replies {
                     }
                 }
                 FoundReply::Ended(place, message, seq) => {
-                    self.answer(connection, &place, &message, seq).await;
+                    self.push_ended(connection, &place, &message, seq).await;
                     return Ok(());
                 }
             }
         }
     }
 
-    /// Sends a reply that has ended to one window.
-    pub async fn answer(
+    /// Sends a reply that has ended to one connection.
+    pub async fn push_ended(
         &self,
         connection: &ConnectionId,
         place: &ReplyPlace,
         message: &Message,
         seq: Option<u64>,
     ) {
-        for frame in parts::stored(&Reply::at(place), message, seq) {
-            self.push.answer(connection, &frame).await;
+        for frame in split::stored(&Reply::at(place), message, seq) {
+            self.connections.answer(connection, &frame).await;
         }
     }
 
-    /// Ends a reply whose worker Lambda gave up, and tells the windows. One that another delivery makes is left alone.
+    /// Ends a reply whose task Lambda has given up, and tells the user's connections. Leaves a reply alone that another
+    /// delivery of the task is making.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// When DynamoDB cannot be reached.
     pub async fn end_stranded(&self, place: &ReplyPlace) -> Result<()> {
         let failed = ReplyStatus::Failed;
         if self.store.end_unstarted_reply(place, failed, clock::now()).await? {
-            return self.tell(place).await;
+            return self.push_ending(place).await;
         }
-        // The worker may be another delivery's, and alive; then it renews the lease.
+        // Another delivery's worker may be alive. If it is, it renews its lease.
         let Some((ReplyStatus::Running, until)) = self.store.reply_alive_until(place).await? else {
             return Ok(());
         };
-        let wait = until.saturating_sub(clock::now().seconds()).min(LONGEST_WAIT_SECONDS) + 1;
+        let wait = until.saturating_sub(clock::now().seconds()).min(MAX_WAIT_SECONDS) + 1;
         sleep(Duration::from_secs(wait)).await;
-        self.tell(place).await
+        self.push_ending(place).await
     }
 
-    /// Tells every window how a reply ended, should it have.
-    async fn tell(&self, place: &ReplyPlace) -> Result<()> {
+    /// Sends the reply to all connections of its user, if it has ended.
+    async fn push_ending(&self, place: &ReplyPlace) -> Result<()> {
         let ReplyPlace { user, message, .. } = place;
         let found = self.store.find_reply(*user, place.conversation(), message, clock::now()).await?;
         if let Some(FoundReply::Ended(place, message, seq)) = found {
-            for frame in parts::stored(&Reply::at(&place), &message, seq) {
-                self.push.to_all(*user, &frame, clock::now()).await?;
+            for frame in split::stored(&Reply::at(&place), &message, seq) {
+                self.connections.push_to_all(*user, &frame, clock::now()).await?;
             }
         }
         Ok(())

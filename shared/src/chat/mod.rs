@@ -1,23 +1,28 @@
-//! The life of a reply: a turn is stored and handed over, a worker makes the reply and pushes it while it comes.
+//! Turns and their replies: a turn is stored, a worker makes the reply, and subscribers receive it while it is generated.
 
-mod answer;
+mod connections;
+mod context;
 mod control;
+mod draft;
+mod finish;
 mod greeting;
-mod handover;
-mod making;
-mod outlets;
+mod inline;
+mod live_reply;
 mod pacing;
-mod so_far;
+mod subscribers;
+mod task;
 mod title_text;
 mod titles;
 mod turns;
 mod worker;
 
-pub use answer::{Answered, Answers, LONGEST_ANSWER};
-pub use control::{Replies, Wanted};
+pub use connections::{Connections, Delivery};
+pub use control::{ReplyControl, ReplyRef};
+pub use finish::FinishedReply;
 pub use greeting::greet;
-pub use handover::Task;
+pub use inline::{INLINE_TIMEOUT, InlineReplies, InlineReply};
+pub use task::ReplyTask;
 pub use title_text::title_of;
 pub use titles::Titles;
-pub use turns::{Again, Limits, Turns, Wish};
-pub use worker::{Made, Time, Worker};
+pub use turns::{Limits, RegenerateRequest, TurnRequest, Turns};
+pub use worker::{TimeLimits, Worker};

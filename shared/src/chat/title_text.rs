@@ -1,13 +1,14 @@
-//! What a conversation may be called: the beginning of what its user said, or what a model answered when asked for a title.
+//! Titles out of text: the first words of a user's message, or the title in a model's answer.
 
 use serde_json::{Map, Value};
 
 use crate::domain::{Prompt, Title, is_visible, turns_direction};
 
-/// The most characters of a title made of a message, and of one that a model gave.
+/// The most characters of a title made of a user's message.
 const FIRST_WORDS: usize = 40;
-const LONGEST: usize = 80;
-/// How thoughts begin that stand in the text itself.
+/// The most characters of a title that a model gave.
+const MAX_CHARS: usize = 80;
+/// The tags with which reasoning begins, from models that put it into the text.
 const OPENING: [&str; 9] = [
     "<think",
     "<thought",
@@ -19,7 +20,7 @@ const OPENING: [&str; 9] = [
     "<|channel|>analysis",
     "<|begin_of_thought|>",
 ];
-/// How they end.
+/// The tags with which reasoning ends.
 const CLOSING: [&str; 11] = [
     "</think>",
     "</thinking>",
@@ -33,84 +34,84 @@ const CLOSING: [&str; 11] = [
     "<|channel|>final<|message|>",
     "<|end_of_thought|>",
 ];
-/// What the field of a title is called in JSON, best first.
+/// Names of JSON fields that hold a title, best first.
 const NAMES: [&str; 5] = ["title", "name", "topic", "subject", "headline"];
-/// What stands around titles that models give.
-const ORNAMENTS: [char; 13] = ['"', '\'', '“', '”', '‘', '’', '「', '」', '[', ']', '(', ')', '.'];
+/// Characters that models put around a title.
+const SURROUNDING: [char; 13] = ['"', '\'', '“', '”', '‘', '’', '「', '」', '[', ']', '(', ')', '.'];
 
-/// A title for a conversation that begins with this message: its first line with words, cut short, without the marks of
-/// Markdown.
+/// The title of a conversation that begins with this message: the first line that has words, without Markdown, cut to 40
+/// characters.
 #[must_use]
 pub fn title_of(prompt: &Prompt) -> Title {
     let lines = || prompt.as_str().lines().map(str::trim).filter(|line| !line.is_empty());
     let has_words = |line: &String| line.chars().any(char::is_alphanumeric);
-    let plain = lines().filter(|line| !is_fence(line)).map(without_marks).find(has_words);
+    let plain = lines().filter(|line| !is_fence(line)).map(without_markdown).find(has_words);
     let line = plain.or_else(|| lines().next().map(ToOwned::to_owned)).unwrap_or_default();
     short(&line, FIRST_WORDS).unwrap_or_else(Title::untitled)
 }
 
-/// The title in a model's answer: behind its thoughts, inside its JSON, without ornaments.
-pub(super) fn title_in(said: &str) -> Option<Title> {
-    let said = behind_thoughts(said)?.trim();
-    let line = match in_json(said).or_else(|| in_later_json(said)) {
+/// The title in a model's answer, without reasoning, JSON, Markdown and quotation marks around it. `None` when there is none.
+pub(super) fn title_in(answer: &str) -> Option<Title> {
+    let answer = after_reasoning(answer)?.trim();
+    let line = match in_json(answer).or_else(|| in_later_json(answer)) {
         Some(title) => title,
-        None => behind_preface(said)
+        None => after_preface(answer)
             .lines()
             .map(within_tags)
             .find(|line| !line.is_empty() && !is_fence(line))?
             .to_owned(),
     };
-    let line = without_marks(&line);
-    let line = without_label(line.trim_matches(ORNAMENTS)).trim().trim_matches(ORNAMENTS).trim();
-    if line.starts_with('{') { None } else { short(line, LONGEST) }
+    let line = without_markdown(&line);
+    let line = without_label(line.trim_matches(SURROUNDING)).trim().trim_matches(SURROUNDING).trim();
+    if line.starts_with('{') { None } else { short(line, MAX_CHARS) }
 }
 
-/// What comes behind the thoughts that stand in a text; nothing, when they do not end.
-pub(super) fn behind_thoughts(said: &str) -> Option<&str> {
-    let lower = said.to_ascii_lowercase();
+/// The text after the reasoning in a text. `None` when the reasoning does not end.
+pub(super) fn after_reasoning(text: &str) -> Option<&str> {
+    let lower = text.to_ascii_lowercase();
     let ends = CLOSING.iter().filter_map(|tag| lower.rfind(tag).map(|start| start + tag.len()));
-    let rest = said.get(ends.max().unwrap_or_default()..)?;
-    if has_thoughts(rest) { None } else { Some(rest) }
+    let rest = text.get(ends.max().unwrap_or_default()..)?;
+    if begins_with_reasoning(rest) { None } else { Some(rest) }
 }
 
-/// Whether a text begins with thoughts.
-pub(super) fn has_thoughts(said: &str) -> bool {
-    let beginning: String = said.trim_start().chars().take(24).collect::<String>().to_ascii_lowercase();
+/// Whether a text begins with a tag of reasoning.
+pub(super) fn begins_with_reasoning(text: &str) -> bool {
+    let beginning: String = text.trim_start().chars().take(24).collect::<String>().to_ascii_lowercase();
     OPENING.iter().any(|tag| beginning.starts_with(tag))
 }
 
-/// The title in JSON, which may stand in a fence.
-fn in_json(said: &str) -> Option<String> {
-    let start = said.find(['{', '[', '"']).filter(|start| {
-        let before = said.get(..*start).unwrap_or_default().trim();
+/// The title in JSON at the beginning of a text, which may be in a code fence.
+fn in_json(text: &str) -> Option<String> {
+    let start = text.find(['{', '[', '"']).filter(|start| {
+        let before = text.get(..*start).unwrap_or_default().trim();
         before.is_empty() || is_fence(before)
     })?;
-    let value = serde_json::Deserializer::from_str(said.get(start..)?).into_iter::<Value>().next()?.ok()?;
+    let value = serde_json::Deserializer::from_str(text.get(start..)?).into_iter::<Value>().next()?.ok()?;
     first_text(&value)
 }
 
-/// The title in an object behind a preface, if a field of it is called so.
-fn in_later_json(said: &str) -> Option<String> {
-    let starts = said.match_indices('{').take(4);
+/// The title in a JSON object after a preface, if a field of the object has a name of a title.
+fn in_later_json(text: &str) -> Option<String> {
+    let starts = text.match_indices('{').take(4);
     let objects = starts.filter_map(|(start, _)| {
-        serde_json::Deserializer::from_str(said.get(start..)?).into_iter::<Value>().next()?.ok()
+        serde_json::Deserializer::from_str(text.get(start..)?).into_iter::<Value>().next()?.ok()
     });
     objects.into_iter().find_map(|object| named_text(object.as_object()?))
 }
 
-/// What a preface announces: the inside of `<title>`, or of a fence behind a colon.
-fn behind_preface(said: &str) -> &str {
+/// The text that a preface announces: inside `<title>`, or in a code fence after a colon. Otherwise the whole text.
+fn after_preface(text: &str) -> &str {
     if let Some((_, (title, _))) =
-        said.split_once("<title>").and_then(|(before, rest)| Some((before, rest.split_once("</title>")?)))
+        text.split_once("<title>").and_then(|(before, rest)| Some((before, rest.split_once("</title>")?)))
     {
         return title.trim();
     }
     let announced = |(preface, _): &(&str, &str)| preface.trim_end().ends_with([':', '：']);
-    let fenced = said.split_once("\n```").filter(announced).and_then(|(_, rest)| rest.split_once('\n'));
-    fenced.map_or(said, |(_language, inside)| inside)
+    let fenced = text.split_once("\n```").filter(announced).and_then(|(_, rest)| rest.split_once('\n'));
+    fenced.map_or(text, |(_language, inside)| inside)
 }
 
-/// A line without a tag around it; nothing where it is a tag alone.
+/// A line without a tag around it. Empty when the line is only a tag.
 fn within_tags(line: &str) -> &str {
     let line = line.trim();
     let opened = line.strip_prefix('<').and_then(|rest| rest.split_once('>'));
@@ -128,7 +129,7 @@ fn within_tags(line: &str) -> &str {
     }
 }
 
-/// The text that is called a title; otherwise the longest of an object and the first of a list.
+/// The text of a field that has a name of a title; otherwise the longest text of an object, or the first of a list.
 fn first_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -139,22 +140,22 @@ fn first_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The text of the field that is called a title.
+/// The text of the first field that has a name of a title.
 fn named_text(fields: &Map<String, Value>) -> Option<String> {
-    let is_called = |field: &str, name: &str| field == name || (name == "title" && field.contains(name));
+    let has_name = |field: &str, name: &str| field == name || (name == "title" && field.contains(name));
     NAMES.into_iter().find_map(|name| {
-        let (_, value) = fields.iter().find(|(field, _)| is_called(&field.to_lowercase(), name))?;
+        let (_, value) = fields.iter().find(|(field, _)| has_name(&field.to_lowercase(), name))?;
         first_text(value)
     })
 }
 
-/// Whether a line begins or ends a fence; one that does both holds a text.
+/// Whether a line begins or ends a code fence. A line that does both is text.
 fn is_fence(line: &str) -> bool {
     line.strip_prefix("```").is_some_and(|rest| !rest.contains("```")) || line.starts_with("~~~")
 }
 
-/// A line without the marks of Markdown: of headings, lists and quotations, of emphasis, of code, of links.
-fn without_marks(line: &str) -> String {
+/// A line without the Markdown of headings, lists, quotations, emphasis, code and links.
+fn without_markdown(line: &str) -> String {
     let mut line = line.trim();
     while let Some(rest) = without_block_mark(line) {
         line = rest.trim_start();
@@ -167,6 +168,7 @@ fn without_marks(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// A line without the mark of a heading, list or quotation at its beginning. `None` when there is no mark.
 fn without_block_mark(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix('>') {
         return Some(rest);
@@ -189,7 +191,7 @@ fn without_links(line: &str) -> String {
     plain + rest
 }
 
-/// What is before the first link, what it is called, and what is behind it.
+/// The text before the first link, the label of the link, and the text after it.
 fn link(text: &str) -> Option<(&str, &str, &str)> {
     let (head, behind) = text.split_once("](")?;
     let (before, label) = head.rsplit_once('[')?;
@@ -197,18 +199,19 @@ fn link(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, label, behind))
 }
 
-/// A title without the word for it.
+/// A title without the label `Title:`, in English or Chinese.
 fn without_label(line: &str) -> &str {
     let label = line.get(..5).is_some_and(|label| label.eq_ignore_ascii_case("title"));
     let rest = if label { line.get(5..) } else { line.strip_prefix("标题") };
     rest.and_then(|rest| rest.trim_start().strip_prefix([':', '：'])).unwrap_or(line)
 }
 
-/// So many characters of a line, if they are a title that can be seen: none that control anything, or turn the direction of others.
-fn short(line: &str, most: usize) -> Option<Title> {
-    let may_stand = |c: &char| !c.is_control() && !turns_direction(*c);
-    let short: String = line.chars().filter(may_stand).take(most).collect();
-    Title::try_from(short.trim().to_owned()).ok().filter(|title| is_visible(title.as_str()))
+/// The first `max` characters of a line as a title, without control characters and characters that change the text direction.
+/// `None` when nothing visible remains.
+fn short(line: &str, max: usize) -> Option<Title> {
+    let is_allowed = |c: &char| !c.is_control() && !turns_direction(*c);
+    let text: String = line.chars().filter(is_allowed).take(max).collect();
+    Title::try_from(text.trim().to_owned()).ok().filter(|title| is_visible(title.as_str()))
 }
 
 #[cfg(test)]
@@ -216,8 +219,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_of_a_model_is_found_behind_thoughts_and_inside_json() {
-        let text = |said: &str| title_in(said).map(String::from);
+    fn a_title_of_a_model_is_found_after_reasoning_and_inside_json() {
+        let text = |answer: &str| title_in(answer).map(String::from);
         let sky = Some("Sky colour".to_owned());
         for said in [
             "Sky colour",
@@ -253,7 +256,7 @@ mod tests {
         ] {
             assert_eq!(text(said), sky, "{said}");
         }
-        assert_eq!(text(&"x".repeat(500)).unwrap().len(), LONGEST);
+        assert_eq!(text(&"x".repeat(500)).unwrap().len(), MAX_CHARS);
         for said in
             [" \n\"\"", "", "<think>\nHm", "```json\n```", "{\"title\": \"Sky", "{}", "\u{200b}", "\u{202e}"]
         {
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_words_of_a_user_have_no_marks() {
+    fn a_title_of_first_words_has_no_markdown() {
         let first = |said: &str| String::from(title_of(&said.parse().unwrap()));
         for (said, title) in [
             ("\n# Why is the **sky** `blue`?\nTell me", "Why is the sky blue?"),

@@ -1,121 +1,141 @@
-//! The title of a new conversation, made of its first exchange by the model that answered.
+//! The title of a new conversation, generated from its first exchange by the model that answered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::so_far::{Ended, SoFar, Step};
-use super::title_text::{behind_thoughts, has_thoughts, title_in, title_of};
-use super::turns::{Turns, charge};
+use super::Connections;
+use super::draft::{ModelEnd, ReplyDraft, Step};
+use super::title_text::{after_reasoning, begins_with_reasoning, title_in, title_of};
+use super::turns::{Turns, charge_of};
 use crate::clock;
 use crate::domain::{
     Content, GenerationParams, Message, Prompt, ReplyPlace, ReplyStatus, Role, Summary, Title,
 };
 use crate::error::Result;
-use crate::models::{Capability, Finish, Models, Provider, Question, Said};
-use crate::sockets::{Push, ServerFrame};
+use crate::models::{Capability, Finish, Models, PromptMessage, Provider, Question};
+use crate::sockets::ServerFrame;
 use crate::store::{FoundReply, Store};
 
-/// How long a title may take, also of a model that thinks first.
-const LONGEST: Duration = Duration::from_secs(20);
-const LONGEST_WITH_THOUGHTS: Duration = Duration::from_secs(60);
-/// So much of each message is shown to the model.
-const SHOWN: usize = 1000;
-/// The most tokens of an answer, also of a model that thinks first.
-const MOST_TOKENS: u32 = 64;
-const MOST_TOKENS_WITH_THOUGHTS: u32 = 1024;
+/// How long a model may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT_WITH_REASONING: Duration = Duration::from_secs(60);
+/// How many characters of each message the model is shown.
+const EXCERPT_CHARS: usize = 1000;
+const MAX_TOKENS: u32 = 64;
+const MAX_TOKENS_WITH_REASONING: u32 = 1024;
 /// Low, so that titles are plain.
 const TEMPERATURE: f64 = 0.2;
+/// Must contain the word "title": fake providers in tests recognise title requests by it.
 const INSTRUCTIONS: &str = "Give the conversation that follows a title of at most six words, in its own language. \
     Answer with the title alone: no quotation marks, no full stop.";
 
-/// Gives conversations their titles.
+/// Generates titles. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Titles {
     store: Store,
     models: Models,
     turns: Turns,
-    push: Push,
+    connections: Connections,
+}
+
+/// A question for a title.
+struct TitleQuestion {
+    /// The title that the conversation has until then, made of its first words.
+    first_words: Title,
+    question: Question,
 }
 
 impl Titles {
-    /// Over these.
+    /// Generates titles with `models`, stores them in `store`, accounts for them through `turns`, and pushes them to
+    /// `connections`.
     #[must_use]
-    pub fn new(store: Store, models: Models, turns: Turns, push: Push) -> Self {
-        Self { store, models, turns, push }
+    pub fn new(store: Store, models: Models, turns: Turns, connections: Connections) -> Self {
+        Self { store, models, turns, connections }
     }
 
-    /// Gives the conversation that began with this reply a title of its first exchange, unless its user has given it one. The offline model gives none:
-    /// the first words stay.
+    /// Generates the title of the conversation that began with the reply at `place`. Keeps a title that the user has given.
+    /// With the offline model, the title made of the first words stays.
     ///
     /// # Errors
-    /// When the budget is spent, the model fails, or DynamoDB is out of reach; the first words stay then, too.
-    pub async fn give(&self, place: &ReplyPlace) -> Result<()> {
+    /// When the user's limit is reached, or DynamoDB cannot be reached. The title made of the first words then stays, too.
+    pub async fn generate(&self, place: &ReplyPlace) -> Result<()> {
         let Some(id) = place.conversation() else { return Ok(()) };
-        let user = place.user;
-        let history = self.store.find_history(place).await?;
-        let reply = self.store.find_reply(user, Some(id), &place.message, clock::now()).await?;
-        let (Some((summary, history)), Some(FoundReply::Ended(_, reply, _))) = (history, reply) else {
+        let Some(TitleQuestion { first_words, question }) = self.find_question(place).await? else {
             return Ok(());
         };
-        let Some((first_words, question)) = self.question(&summary, &history, &reply)? else { return Ok(()) };
-        let Some(user) = self.store.find_user(user).await?.map(std::sync::Arc::new) else { return Ok(()) };
+        let Some(user) = self.store.find_user(place.user).await?.map(Arc::new) else { return Ok(()) };
         let held = self.turns.reserve(&user, &question).await?;
-        let (said, is_whole) = self.ask(&question).await;
-        let model = said.model.as_ref().unwrap_or(&question.model);
-        let charge = charge(self.models.offer(), model, said.usage());
+        let (draft, is_whole) = self.ask(&question).await;
+        let model = draft.model.as_ref().unwrap_or(&question.model);
+        let charge = charge_of(self.models.offer(), model, draft.usage());
         self.turns.settle(user.id, &held, Some(&charge)).await?;
-        // The beginning of something else, a refusal perhaps, is no title.
-        let Some(title) = title_in(&said.text).filter(|_| is_whole) else { return Ok(()) };
+        // An answer that was cut off or filtered is no title.
+        let Some(title) = title_in(&draft.text).filter(|_| is_whole) else { return Ok(()) };
         if self.store.rename_conversation(user.id, id, &first_words, &title).await? {
             let frame = ServerFrame::ChatTitle { conversation_id: id.clone(), title };
-            self.push.to_all(user.id, &frame, clock::now()).await?;
+            self.connections.push_to_all(user.id, &frame, clock::now()).await?;
         }
         Ok(())
     }
 
-    /// What the model is asked, and the title that the conversation has by itself; none when there is nothing to ask.
+    /// What to ask a model. `None` when the conversation needs no other title.
+    async fn find_question(&self, place: &ReplyPlace) -> Result<Option<TitleQuestion>> {
+        let history = self.store.find_history(place).await?;
+        let reply =
+            self.store.find_reply(place.user, place.conversation(), &place.message, clock::now()).await?;
+        let (Some((summary, history)), Some(FoundReply::Ended(_, reply, _))) = (history, reply) else {
+            return Ok(None);
+        };
+        self.question(&summary, &history, &reply)
+    }
+
     fn question(
         &self,
         summary: &Summary,
         history: &[Message],
-        answered: &Message,
-    ) -> Result<Option<(Title, Question)>> {
+        reply: &Message,
+    ) -> Result<Option<TitleQuestion>> {
         let [asked] = history else { return Ok(None) };
-        let is_whole = answered.status == Some(ReplyStatus::Complete);
+        let is_complete = reply.status == Some(ReplyStatus::Complete);
         let prompt = Prompt::try_from(asked.content.as_str().to_owned());
-        let (Ok(prompt), Some(model), true) = (prompt, &answered.model, is_whole) else { return Ok(None) };
+        let (Ok(prompt), Some(model), true) = (prompt, &reply.model, is_complete) else { return Ok(None) };
         let first_words = title_of(&prompt);
         let entry = self.models.offer().find(model)?;
         if entry.provider == Provider::Offline || summary.title != first_words {
             return Ok(None);
         }
-        let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
-        let answer = answered.content.as_str();
-        let spoken = behind_thoughts(answer).unwrap_or(answer);
-        let text = format!("User: {}\n\nAssistant: {}", shown(asked.content.as_str()), shown(spoken));
-        let said = |role, text: &str| Said { role, content: Content::of_reply(text) };
-        let messages = vec![said(Role::System, INSTRUCTIONS), said(Role::User, &text)];
-        let thinks = entry.can(Capability::Reasoning) || has_thoughts(answer);
-        let max_tokens = if thinks { MOST_TOKENS_WITH_THOUGHTS } else { MOST_TOKENS };
+        let answer = reply.content.as_str();
+        let reasons = entry.can(Capability::Reasoning) || begins_with_reasoning(answer);
+        let max_tokens = if reasons { MAX_TOKENS_WITH_REASONING } else { MAX_TOKENS };
         let params = GenerationParams::parse(Some(TEMPERATURE), Some(max_tokens))?;
-        Ok(Some((first_words, Question { model: entry.id, messages, params })))
+        let messages = title_request(asked.content.as_str(), answer);
+        Ok(Some(TitleQuestion { first_words, question: Question { model: entry.id, messages, params } }))
     }
 
-    /// What a model says, and whether it said all it wanted to.
-    async fn ask(&self, question: &Question) -> (SoFar, bool) {
-        let patience =
-            if question.params.max_tokens() > Some(MOST_TOKENS) { LONGEST_WITH_THOUGHTS } else { LONGEST };
-        let deadline = Instant::now() + patience;
-        let mut said = SoFar::default();
-        said.reads(question);
+    /// The model's answer, and whether the model finished it.
+    async fn ask(&self, question: &Question) -> (ReplyDraft, bool) {
+        let reasons = question.params.max_tokens() > Some(MAX_TOKENS);
+        let deadline = Instant::now() + if reasons { TIMEOUT_WITH_REASONING } else { TIMEOUT };
+        let mut draft = ReplyDraft::default();
+        draft.estimate_input(question);
         let mut pieces = self.models.ask(question);
         while let Ok(Some(piece)) = timeout_at(deadline, pieces.next()).await {
-            if let Step::Ended(ended) = said.take(piece) {
-                return (said, ended == Ended::Finished(Finish::Stop));
+            if let Step::Ended(end) = draft.take(piece) {
+                return (draft, end == ModelEnd::Finished(Finish::Stop));
             }
         }
-        (said, false)
+        (draft, false)
     }
+}
+
+/// The instructions, and an excerpt of the first exchange.
+fn title_request(prompt: &str, answer: &str) -> Vec<PromptMessage> {
+    let excerpt = |text: &str| text.chars().take(EXCERPT_CHARS).collect::<String>();
+    let answer = after_reasoning(answer).unwrap_or(answer);
+    let exchange = format!("User: {}\n\nAssistant: {}", excerpt(prompt), excerpt(answer));
+    let message = |role, text: &str| PromptMessage { role, content: Content::of_reply(text) };
+    vec![message(Role::System, INSTRUCTIONS), message(Role::User, &exchange)]
 }

@@ -1,29 +1,29 @@
-//! Anthropic's messages.
+//! Anthropic's Messages API.
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::catalogue::{Capability, Entry};
-use super::settings::Account;
-use super::speech::Voice;
-use super::transport::course::Course;
-use super::transport::loose::Json;
+use super::entry::{Capability, Entry};
+use super::reply_text::TextKind;
+use super::settings::ProviderAccount;
+use super::transport::lenient_json::Json;
 use super::transport::provider_error;
 use super::transport::stream::Protocol;
-use super::{Piece, Question, Said};
+use super::transport::stream_state::StreamState;
+use super::{Piece, PromptMessage, Question};
 use crate::domain::{Role, Usage};
 
-/// Where Anthropic is.
+/// The base URL of Anthropic.
 pub(super) const HOME: &str = "https://api.anthropic.com";
 const VERSION: &str = "2023-06-01";
 
 pub(super) fn request(
     client: &Client,
-    account: &Account,
+    account: &ProviderAccount,
     entry: &Entry,
     question: &Question,
 ) -> RequestBuilder {
-    let request = client.post(account.address("v1/messages")).header("anthropic-version", VERSION);
+    let request = client.post(account.url("v1/messages")).header("anthropic-version", VERSION);
     account.key.header(request, "x-api-key").json(&body(entry, question))
 }
 
@@ -32,34 +32,35 @@ fn body(entry: &Entry, question: &Question) -> Value {
         "model": entry.upstream(),
         "max_tokens": question.max_tokens_of(entry),
         "stream": true,
-        "messages": messages(question.said()),
+        "messages": messages(question.sent_messages()),
     });
     let Some(fields) = body.as_object_mut() else { return body };
-    let instructions: Vec<&str> = of_the_system(question.said()).collect();
-    if !instructions.is_empty() {
-        fields.insert("system".to_owned(), json!([cached(&instructions.join("\n\n"))]));
+    let system: Vec<&str> = system_prompts(question.sent_messages()).collect();
+    if !system.is_empty() {
+        fields.insert("system".to_owned(), json!([cached(&system.join("\n\n"))]));
     }
     if entry.can(Capability::Temperature) {
-        // Its scale ends at 1.
+        // Anthropic accepts temperatures up to 1.
         fields.insert("temperature".to_owned(), json!(question.params.temperature().min(1.0)));
     }
     body
 }
 
-fn of_the_system<'a>(said: impl Iterator<Item = &'a Said>) -> impl Iterator<Item = &'a str> {
-    said.filter(|said| said.role == Role::System).map(|said| said.content.as_str())
+fn system_prompts<'a>(messages: impl Iterator<Item = &'a PromptMessage>) -> impl Iterator<Item = &'a str> {
+    messages.filter(|message| message.role == Role::System).map(|message| message.content.as_str())
 }
 
-/// Messages of one role in a row are one, the user begins, and what the assistant said last does not end in white space:
-/// Anthropic accepts nothing else. What comes next time begins like this, so the provider is asked to remember all of it.
-fn messages<'a>(said: impl Iterator<Item = &'a Said>) -> Vec<Value> {
+/// The messages in the form that Anthropic requires: consecutive messages of one role are merged, the first message is the
+/// user's, and a final assistant's message does not end in white space. The next question begins with the same messages, so the
+/// provider is asked to cache all of them.
+fn messages<'a>(messages: impl Iterator<Item = &'a PromptMessage>) -> Vec<Value> {
     let mut turns: Vec<(Role, Vec<&str>)> = Vec::new();
-    for said in said.filter(|said| said.role != Role::System) {
-        let text = said.content.as_str();
+    for message in messages.filter(|message| message.role != Role::System) {
+        let text = message.content.as_str();
         match turns.last_mut() {
-            Some((role, texts)) if *role == said.role => texts.push(text),
-            None if said.role == Role::Assistant => {}
-            _ => turns.push((said.role, vec![text])),
+            Some((role, texts)) if *role == message.role => texts.push(text),
+            None if message.role == Role::Assistant => {}
+            _ => turns.push((message.role, vec![text])),
         }
     }
     let last = turns.last_mut().and_then(|(role, texts)| Some((*role, texts.pop()?)));
@@ -76,63 +77,63 @@ fn cached(text: &str) -> Value {
     json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral"}})
 }
 
-/// What has been understood of a stream.
+/// Reads the events of a streamed message.
 #[derive(Default)]
-pub(super) struct Messages {
-    course: Course,
+pub(super) struct MessageEvents {
+    state: StreamState,
 }
 
-impl Protocol for Messages {
+impl Protocol for MessageEvents {
     fn event(&mut self, event: Json<'_>) -> Vec<Piece> {
         if let Some(failure) = provider_error::in_event(event) {
-            return self.course.fail(failure);
+            return self.state.fail(failure);
         }
         match event.get("type").and_then(Json::text).as_deref() {
             Some("message_start") => {
                 event.get("message").map(|message| self.message(message)).unwrap_or_default()
             }
-            // All of it at once, from a server that does not stream.
+            // A server that does not stream sends the whole message.
             Some("message") => {
                 let pieces = self.message(event);
-                pieces.into_iter().chain(self.course.done()).collect()
+                pieces.into_iter().chain(self.state.done()).collect()
             }
-            Some("content_block_start") => self.course.take(event.get("content_block"), Voice::Aloud),
-            Some("content_block_delta") => self.course.take(event.get("delta"), Voice::Aloud),
+            Some("content_block_start") => self.state.take(event.get("content_block"), TextKind::Answer),
+            Some("content_block_delta") => self.state.take(event.get("delta"), TextKind::Answer),
             Some("message_delta") => {
-                self.course.finish(event.get("delta").and_then(|delta| delta.get("stop_reason")));
+                self.state.finish(event.get("delta").and_then(|delta| delta.get("stop_reason")));
                 self.count(event).into_iter().collect()
             }
-            Some("message_stop") => self.course.done(),
-            // There may be more types than we know of.
+            Some("message_stop") => self.state.done(),
+            // New types of events may be added at any time.
             Some(_) => Vec::new(),
             None if event.is_empty() => Vec::new(),
             None => {
-                self.course.note_oddity();
+                self.state.note_unknown_event();
                 Vec::new()
             }
         }
     }
 
-    fn course(&mut self) -> &mut Course {
-        &mut self.course
+    fn state(&mut self) -> &mut StreamState {
+        &mut self.state
     }
 }
 
-impl Messages {
-    /// Takes a message as it begins, or all of it.
+impl MessageEvents {
+    /// Reads the beginning of a message, or a whole one.
     fn message(&mut self, message: Json<'_>) -> Vec<Piece> {
-        let mut pieces = self.course.take(message.get("content"), Voice::Aloud);
+        let mut pieces = self.state.take(message.get("content"), TextKind::Answer);
         pieces.extend(self.count(message));
-        self.course.finish(message.get("stop_reason"));
+        self.state.finish(message.get("stop_reason"));
         pieces
     }
 
-    /// Counts are told at the beginning, and again at the end. What was read is known from the beginning, and has to be paid
-    /// even when the stream breaks off.
+    /// Reads the token counts, which come with the first event and again with the last. The input is known from the first event,
+    /// and has to be paid for even if the stream is interrupted.
     fn count(&mut self, event: Json<'_>) -> Option<Piece> {
         let usage = event.get("usage").filter(|usage| usage.is_object())?;
         let count = |name: &str| usage.get(name).and_then(Json::count);
-        let before = self.course.usage();
+        let before = self.state.usage();
         let cached = count("cache_read_input_tokens").unwrap_or_default().max(before.cached);
         let cache_written =
             count("cache_creation_input_tokens").unwrap_or_default().max(before.cache_written);
@@ -140,6 +141,6 @@ impl Messages {
         let plain = count("input_tokens").unwrap_or_default().max(plain_before);
         let output = count("output_tokens").unwrap_or_default();
         let input = plain.saturating_add(cached).saturating_add(cache_written);
-        Some(self.course.count(Usage { input, cached, cache_written, output }))
+        Some(self.state.count(Usage { input, cached, cache_written, output }))
     }
 }

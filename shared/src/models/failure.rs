@@ -1,4 +1,5 @@
-//! Why a model gave no reply, or broke off: for programs, without anything that the provider said.
+//! Why a model failed, in our own terms. Nothing that a provider said gets into an error, since it may repeat the question or
+//! the key.
 
 use std::time::Duration;
 
@@ -7,69 +8,67 @@ use crate::error::{Code, Error};
 /// What went wrong with a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// It has too much to do, or we ask too often (429, 503, 529).
+    /// The provider is overloaded, or limits our requests (429, 503, 529).
     Overloaded,
-    /// It is out of reach, or failed (5xx, resets).
+    /// The provider cannot be reached, or failed (5xx, connection resets).
     Unavailable,
-    /// It stopped responding.
+    /// The provider stopped responding.
     TimedOut,
-    /// It does not accept our key, is not paid, or does not know the model: whoever runs the studio must see to it.
+    /// The provider rejects our key, is not paid, or does not know the model. The operator has to act.
     Misconfigured,
-    /// It rejected the question: too long for the model, for instance.
+    /// The provider rejected the request, for instance because it is too long for the model.
     Refused,
-    /// It broke off, or said what cannot be understood.
+    /// The stream ended early, or could not be parsed.
     BrokeOff,
-    /// It ended without a word.
+    /// The model finished without any text.
     Empty,
-    /// It used up all of its tokens before the first word of the answer.
+    /// The model used up its tokens before the first word of the answer.
     OutOfTokens,
-    /// It says that its rules forbid the answer.
+    /// The provider's content filter withheld the answer.
     Filtered,
 }
 
-/// A provider's failure, and when it may be over.
+/// A failure of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct ModelFailure {
     /// What went wrong.
     pub kind: FailureKind,
-    /// How long the provider asks to be left alone.
+    /// How long the provider asks us to wait before the next request.
     pub retry_after: Option<Duration>,
-    /// Whether the same model may answer the same question a moment later.
-    is_passing: bool,
-    /// Whether the provider had the question when we gave it up, and may charge for it.
+    is_transient: bool,
     may_cost: bool,
 }
 
-impl From<FailureKind> for Failure {
+impl From<FailureKind> for ModelFailure {
     fn from(kind: FailureKind) -> Self {
         use FailureKind::{BrokeOff, Overloaded, Unavailable};
-        let is_passing = matches!(kind, Overloaded | Unavailable | BrokeOff);
-        Self { kind, retry_after: None, is_passing, may_cost: false }
+        let is_transient = matches!(kind, Overloaded | Unavailable | BrokeOff);
+        Self { kind, retry_after: None, is_transient, may_cost: false }
     }
 }
 
-impl Failure {
-    /// The provider did not answer in time.
-    pub(super) fn silence() -> Self {
+impl ModelFailure {
+    /// The provider did not answer in time. It may still charge for the request that we gave up.
+    pub(super) fn timed_out() -> Self {
         Self { may_cost: true, ..Self::from(FailureKind::TimedOut) }
     }
 
-    /// This failure, with the time that the provider asks to wait before the next try.
+    /// This failure, with the time that the provider asks us to wait.
     pub(super) fn after(self, retry_after: Option<Duration>) -> Self {
         Self { retry_after, ..self }
     }
 
-    /// This failure as one that will not pass by itself, so the model is not asked again.
-    pub(super) fn for_good(self) -> Self {
-        Self { is_passing: false, ..self }
+    /// This failure as a permanent one, so that the model is not asked again.
+    pub(super) fn permanent(self) -> Self {
+        Self { is_transient: false, ..self }
     }
 
     /// Whether the same model may answer the same question a moment later.
-    pub(super) fn is_passing(self) -> bool {
-        self.is_passing
+    pub(super) fn is_transient(self) -> bool {
+        self.is_transient
     }
 
-    /// Whether the provider may charge for the question, though nothing came.
+    /// Whether the provider may charge for the request although no answer arrived.
     #[must_use]
     pub fn may_cost(self) -> bool {
         self.may_cost
@@ -81,22 +80,30 @@ impl Failure {
     }
 }
 
-/// For the client: what happened, and nothing of the provider.
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+/// The error for the client.
+impl From<ModelFailure> for Error {
+    fn from(failure: ModelFailure) -> Self {
         let (code, detail) = match failure.kind {
-            FailureKind::Overloaded => (Code::ModelOverloaded, "The model has too much to do at the moment."),
-            FailureKind::Unavailable => (Code::ModelUnavailable, "The model is out of reach."),
+            FailureKind::Overloaded => {
+                (Code::ModelOverloaded, "The model is overloaded at the moment. Please try again later.")
+            }
+            FailureKind::Unavailable => {
+                (Code::ModelUnavailable, "The model cannot be reached at the moment.")
+            }
             FailureKind::TimedOut => (Code::ModelTimeout, "The model stopped responding."),
-            FailureKind::Misconfigured => (Code::ModelMisconfigured, "The model is not set up."),
+            FailureKind::Misconfigured => {
+                (Code::ModelMisconfigured, "The model is not configured correctly on the server.")
+            }
             FailureKind::Refused => (Code::ModelRefused, "The model rejected the request."),
-            FailureKind::BrokeOff => (Code::Interrupted, "The model broke off."),
-            FailureKind::Empty => (Code::EmptyReply, "The model gave no answer."),
+            FailureKind::BrokeOff => (Code::Interrupted, "The model's answer was interrupted."),
+            FailureKind::Empty => (Code::EmptyReply, "The model sent an empty answer."),
             FailureKind::OutOfTokens => {
                 let detail = "The model used up `max_tokens` before the first word of its answer.";
                 (Code::MaxTokensReached, detail)
             }
-            FailureKind::Filtered => (Code::ContentFiltered, "The model may not answer this."),
+            FailureKind::Filtered => {
+                (Code::ContentFiltered, "The provider's content filter withheld the answer.")
+            }
         };
         let seconds = failure.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         Self::new(code, detail).after(seconds)

@@ -1,54 +1,55 @@
-//! What of a conversation a model is sent: as much of the recent past as it has room for.
+//! Cuts a conversation to the context window of a model.
 
-use super::{Entry, Said};
+use super::{Entry, PromptMessage};
 use crate::domain::usage::estimated_tokens;
 use crate::domain::{GenerationParams, Role};
 
-/// What stands around a message, in tokens.
-const AROUND_MESSAGE: u64 = 8;
-/// The past is cut in steps of so many parts of the room there is. Between two cuts a question begins like the one before, so
-/// that a provider's cache knows it.
+/// The tokens that a provider adds around each message.
+const MESSAGE_OVERHEAD: u64 = 8;
+/// History is cut in steps of a quarter of the context window. Between two cuts, each question begins like the previous one, so
+/// that the provider's prompt cache applies.
 const STEPS: u64 = 4;
 
-/// What is sent.
+/// A conversation that fits into the context window of a model.
 #[derive(Debug, PartialEq)]
 pub struct Fitted {
-    /// Instructions first, then the latest messages.
-    pub messages: Vec<Said>,
-    /// How many older ones are not among them.
+    /// The system messages, then the latest other messages.
+    pub messages: Vec<PromptMessage>,
+    /// How many of the oldest messages were left out.
     pub left_out: usize,
-    /// How the reply is generated, within the room that the model has for it.
+    /// The generation parameters, with `max_tokens` limited to what the model can write.
     pub params: GenerationParams,
 }
 
-/// Instructions, and as many of the latest turns as fit the model's window beside the reply. A turn, which is what the user
-/// says and all that follows until the user speaks again, is sent whole or not at all; the last one always is.
+/// Keeps the system messages, and as many of the latest turns as fit into the context window together with the reply. A turn is
+/// a user's message with everything up to the next user's message. It is kept whole or left out whole; the last turn is always
+/// kept.
 #[must_use]
-pub fn fit(messages: Vec<Said>, entry: &Entry, params: GenerationParams) -> Fitted {
+pub fn fit(messages: Vec<PromptMessage>, entry: &Entry, params: GenerationParams) -> Fitted {
     let half = u32::try_from(entry.context_window / 2).unwrap_or(u32::MAX);
     let max_tokens = entry.max_tokens_of_reply(params).min(entry.max_output).min(half);
-    let (instructions, said): (Vec<_>, Vec<_>) =
+    let (system, rest): (Vec<_>, Vec<_>) =
         messages.into_iter().partition(|message| message.role == Role::System);
-    let room = entry.context_window.saturating_sub(u64::from(max_tokens)).saturating_sub(size(&instructions));
-    let first = first_that_fits(&said, room);
-    let kept = said.into_iter().skip(first);
-    let messages = instructions.into_iter().chain(kept).collect();
+    let room = entry.context_window.saturating_sub(u64::from(max_tokens)).saturating_sub(size(&system));
+    let first = first_that_fits(&rest, room);
+    let kept = rest.into_iter().skip(first);
+    let messages = system.into_iter().chain(kept).collect();
     Fitted { messages, left_out: first, params: params.with_max_tokens(max_tokens) }
 }
 
-/// The place of the first message that is sent.
-fn first_that_fits(said: &[Said], room: u64) -> usize {
-    let total = size(said);
+/// The index of the first message that is kept.
+fn first_that_fits(messages: &[PromptMessage], room: u64) -> usize {
+    let total = size(messages);
     if total <= room {
         return 0;
     }
     let step = (room / STEPS).max(1);
-    let must_go = (total - room).div_ceil(step) * step;
+    let must_leave = (total - room).div_ceil(step) * step;
     let (mut first, mut before) = (0, 0);
-    for (place, message) in said.iter().enumerate() {
+    for (index, message) in messages.iter().enumerate() {
         if message.role == Role::User {
-            first = place;
-            if before >= must_go {
+            first = index;
+            if before >= must_leave {
                 break;
             }
         }
@@ -57,9 +58,10 @@ fn first_that_fits(said: &[Said], room: u64) -> usize {
     first
 }
 
-/// How many tokens messages take, rather too many than too few.
-fn size(messages: &[Said]) -> u64 {
-    let tokens = |message: &Said| estimated_tokens(message.content.as_str()) * 6 / 5 + AROUND_MESSAGE;
+/// An estimate of the tokens of messages, with a fifth added to be safe.
+fn size(messages: &[PromptMessage]) -> u64 {
+    let tokens =
+        |message: &PromptMessage| estimated_tokens(message.content.as_str()) * 6 / 5 + MESSAGE_OVERHEAD;
     messages.iter().map(tokens).sum()
 }
 
@@ -67,13 +69,13 @@ fn size(messages: &[Said]) -> u64 {
 mod tests {
     use super::*;
 
-    fn said(role: Role, tokens: usize) -> Said {
-        Said { role, content: "word".repeat(tokens).parse().unwrap() }
+    fn message(role: Role, tokens: usize) -> PromptMessage {
+        PromptMessage { role, content: "word".repeat(tokens).parse().unwrap() }
     }
 
-    fn history(turns: usize) -> Vec<Said> {
-        let turn = || [said(Role::User, 40), said(Role::Assistant, 60)];
-        [said(Role::System, 10)].into_iter().chain((0..turns).flat_map(|_| turn())).collect()
+    fn history(turns: usize) -> Vec<PromptMessage> {
+        let turn = || [message(Role::User, 40), message(Role::Assistant, 60)];
+        [message(Role::System, 10)].into_iter().chain((0..turns).flat_map(|_| turn())).collect()
     }
 
     fn entry(window: u64) -> Entry {
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_one_loses_whole_turns_from_its_beginning_and_fits() {
+    fn a_long_conversation_loses_its_oldest_turns_and_then_fits() {
         for turns in 1..40 {
             let fitted = fit(history(turns), &entry(1500), at_most(500));
             assert_eq!(fitted.messages[0].role, Role::System);
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_stays_the_same_for_several_turns() {
+    fn the_first_message_that_is_kept_stays_the_same_for_several_turns() {
         let cuts: Vec<usize> =
             (10..40).map(|turns| fit(history(turns), &entry(1500), at_most(500)).left_out).collect();
         let changes = cuts.windows(2).filter(|pair| pair[0] != pair[1]).count();
@@ -111,9 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_turn_is_sent_whatever_it_takes() {
+    fn the_last_turn_is_sent_even_if_it_does_not_fit() {
         let fitted = fit(
-            vec![said(Role::User, 5), said(Role::Assistant, 5), said(Role::User, 5000)],
+            vec![message(Role::User, 5), message(Role::Assistant, 5), message(Role::User, 5000)],
             &entry(1000),
             at_most(500),
         );

@@ -1,7 +1,7 @@
-//! A model that needs no key and no network, so that the whole product can be tried, and tested, without either.
+//! The built-in model, which needs no key and no network, so that the product can be tried and tested without either.
 //!
-//! It greets, explains what an assistant can do, or repeats the user's own words; `/tokens 400` asks it for a
-//! reply of that many tokens. Its answers are a part of the contract with existing clients.
+//! It greets, explains what an assistant can do, or repeats the user's message. `/tokens 400` asks for a reply of 400
+//! tokens. Existing clients rely on its answers, so they must not change.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::domain::usage::is_wide;
 use crate::domain::{Role, Usage};
 
 const GREETING: &str = "你好! 我是AI助手，很高兴为你服务!";
-/// Comes before the other one where the user wrote English.
+/// Precedes [`GREETING`] when the user wrote in English.
 const ENGLISH_GREETING: &str = "Hello! I am your AI assistant, glad to help.";
 const HELP: &str = "我可以帮助你：\n1. 回答问题 / answer questions\n2. 写作和修改 / write and edit text\n\
     3. 翻译 / translate\n4. 解释代码 / explain code\n请告诉我你需要什么。Tell me what you need.";
@@ -25,7 +25,7 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// The offline model with this pause between two tokens.
+    /// The offline model, which pauses between two tokens for `pause`.
     #[must_use]
     pub fn new(pause: Duration) -> Self {
         Self { pause }
@@ -33,11 +33,11 @@ impl Offline {
 
     pub(super) fn ask(&self, question: &Question) -> Pieces {
         let read = question.estimated_tokens();
-        let asked = question.messages.iter().rev().find(|said| said.role == Role::User);
-        let text = reply(asked.map_or("", |said| said.content.as_str()));
+        let prompt = question.messages.iter().rev().find(|message| message.role == Role::User);
+        let text = reply_to(prompt.map_or("", |message| message.content.as_str()));
         let max_tokens = question.params.max_tokens().and_then(|most| usize::try_from(most).ok());
         let limit = max_tokens.unwrap_or(usize::MAX);
-        let mut tokens = tokens(&text);
+        let mut tokens = split_into_tokens(&text);
         let finish = if tokens.len() > limit { Finish::Length } else { Finish::Stop };
         tokens.truncate(limit);
         let usage = Usage { input: read, output: tokens.len() as u64, ..Usage::default() };
@@ -46,9 +46,9 @@ impl Offline {
     }
 }
 
-/// Gives the pieces one by one: the first at once, then one each `pause`, and the end with the last.
+/// Yields the first piece at once, then one piece per `pause`, and the end together with the last text.
 fn paced(pieces: impl Iterator<Item = Piece> + Send + 'static, pause: Duration) -> Pieces {
-    // An interval cannot be zero long.
+    // An interval must not be zero.
     let mut ticks = (!pause.is_zero()).then(|| tokio::time::interval_at(Instant::now(), pause));
     if let Some(ticks) = &mut ticks {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,10 +62,10 @@ fn paced(pieces: impl Iterator<Item = Piece> + Send + 'static, pause: Duration) 
     }))
 }
 
-fn reply(asked: &str) -> String {
-    let lower = asked.to_lowercase();
-    if let Some(count) = asked.trim().strip_prefix("/tokens ").and_then(|count| count.trim().parse().ok()) {
-        return counted(count);
+fn reply_to(prompt: &str) -> String {
+    let lower = prompt.to_lowercase();
+    if let Some(count) = prompt.trim().strip_prefix("/tokens ").and_then(|count| count.trim().parse().ok()) {
+        return numbers_up_to(count);
     }
     if lower.contains("hello") {
         format!("{ENGLISH_GREETING} {GREETING}")
@@ -74,18 +74,18 @@ fn reply(asked: &str) -> String {
     } else if lower.contains("帮助") || lower.contains("help") {
         HELP.to_owned()
     } else {
-        format!("你说 / You said: {asked}")
+        format!("你说 / You said: {prompt}")
     }
 }
 
-/// A text of `count` tokens, at most 100,000.
-fn counted(count: usize) -> String {
+/// A text of `count` tokens, at most 100,000: the numbers from 1 up.
+fn numbers_up_to(count: usize) -> String {
     (1..=count.min(100_000)).map(|number| format!("{number} ")).collect()
 }
 
-/// Cuts a text as models do, roughly: a word with the blanks behind it is a token, and so is each character of a
-/// script that writes without blanks. Together they are the text, to the byte.
-fn tokens(text: &str) -> Vec<String> {
+/// Splits a text into tokens, roughly as models do: a token is a word with the blanks after it, or a character of a script that
+/// is written without blanks. The tokens together are exactly the text.
+fn split_into_tokens(text: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut ended = true;
     for c in text.chars() {
@@ -103,13 +103,13 @@ fn tokens(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::domain::GenerationParams;
-    use crate::models::Said;
+    use crate::models::PromptMessage;
     use futures_util::StreamExt as _;
 
     async fn ask(text: &str, max_tokens: u32) -> (String, u64, Finish) {
-        let said = Said { role: Role::User, content: text.parse().unwrap() };
+        let message = PromptMessage { role: Role::User, content: text.parse().unwrap() };
         let params = GenerationParams::parse(None, Some(max_tokens)).unwrap();
-        let question = Question { model: "any".parse().unwrap(), messages: vec![said], params };
+        let question = Question { model: "any".parse().unwrap(), messages: vec![message], params };
         let mut pieces = Offline::new(Duration::ZERO).ask(&question);
         let (mut reply, mut count) = (String::new(), 0);
         while let Some(piece) = pieces.next().await {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_greets_helps_and_repeats_in_both_languages() {
+    async fn the_offline_model_greets_helps_and_repeats_in_both_languages() {
         assert_eq!(ask("你好吗", 100).await.0, GREETING);
         for hello in ["HELLO there", "你好, Hello"] {
             assert_eq!(ask(hello, 100).await.0, format!("{ENGLISH_GREETING} {GREETING}"));
@@ -151,10 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn tokens_together_are_the_text() {
+    fn the_tokens_of_a_text_together_are_the_text() {
         for text in ["", " ", " a  b ", "你好, world 再见\n", "a\u{301}b 👩‍👩‍👧 x"] {
-            assert_eq!(tokens(text).concat(), text);
+            assert_eq!(split_into_tokens(text).concat(), text);
         }
-        assert_eq!(tokens("ab  cd你好x"), ["ab  ", "cd", "你", "好", "x"]);
+        assert_eq!(split_into_tokens("ab  cd你好x"), ["ab  ", "cd", "你", "好", "x"]);
     }
 }

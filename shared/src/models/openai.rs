@@ -1,35 +1,36 @@
-//! OpenAI's chat completions, as OpenAI, Ollama, vLLM, llama.cpp, OpenRouter, DeepSeek and others serve them.
+//! OpenAI's Chat Completions API, which OpenAI, Ollama, vLLM, llama.cpp, OpenRouter, DeepSeek and others serve.
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::catalogue::{Capability, Entry};
-use super::settings::Account;
-use super::speech::Voice;
-use super::transport::course::Course;
-use super::transport::loose::Json;
+use super::entry::{Capability, Entry};
+use super::reply_text::TextKind;
+use super::settings::ProviderAccount;
+use super::transport::lenient_json::Json;
 use super::transport::provider_error;
 use super::transport::stream::Protocol;
-use super::{Piece, Question};
+use super::transport::stream_state::StreamState;
+use super::{Piece, PromptMessage, Question};
 use crate::domain::Usage;
 
-/// Where OpenAI itself is.
+/// The base URL of OpenAI.
 pub(super) const HOME: &str = "https://api.openai.com/v1";
 
 pub(super) fn request(
     client: &Client,
-    account: &Account,
+    account: &ProviderAccount,
     entry: &Entry,
     question: &Question,
 ) -> RequestBuilder {
-    let request = client.post(account.address("chat/completions"));
+    let request = client.post(account.url("chat/completions"));
     account.key.bearer(request).json(&body(entry, question))
 }
 
 fn body(entry: &Entry, question: &Question) -> Value {
-    let messages: Vec<Value> =
-        question.said().map(|said| json!({"role": said.role, "content": said.content.as_str()})).collect();
-    // Those that reason count that too, and so have another name for it.
+    let message =
+        |message: &PromptMessage| json!({"role": message.role, "content": message.content.as_str()});
+    let messages: Vec<Value> = question.sent_messages().map(message).collect();
+    // The limit of models that reason includes reasoning, and so has another name.
     let limit = if entry.can(Capability::Reasoning) { "max_completion_tokens" } else { "max_tokens" };
     let mut body = json!({
         "model": entry.upstream(),
@@ -46,21 +47,21 @@ fn body(entry: &Entry, question: &Question) -> Value {
     body
 }
 
-/// What has been understood of a stream.
+/// Reads the chunks of a streamed completion.
 #[derive(Default)]
 pub(super) struct Chunks {
-    course: Course,
-    /// Whether text came in a delta.
-    has_spoken: bool,
+    state: StreamState,
+    /// Whether a delta contained text.
+    has_delta_text: bool,
 }
 
 impl Protocol for Chunks {
     fn event(&mut self, event: Json<'_>) -> Vec<Piece> {
         if let Some(failure) = provider_error::in_event(event) {
-            return self.course.fail(failure);
+            return self.state.fail(failure);
         }
         if !is_chunk(event) {
-            self.course.note_oddity();
+            self.state.note_unknown_event();
             return Vec::new();
         }
         let choices = event.get("choices").map(Json::items).unwrap_or_default();
@@ -73,8 +74,8 @@ impl Protocol for Chunks {
         pieces
     }
 
-    fn course(&mut self) -> &mut Course {
-        &mut self.course
+    fn state(&mut self) -> &mut StreamState {
+        &mut self.state
     }
 }
 
@@ -83,35 +84,35 @@ impl Chunks {
         let delta = choice.get("delta").filter(|delta| !delta.is_empty());
         if let Some(failure) = [Some(choice), delta].into_iter().flatten().find_map(provider_error::in_event)
         {
-            return self.course.fail(failure);
+            return self.state.fail(failure);
         }
         let message = choice.get("message").filter(|message| !message.is_empty());
         let mut pieces = match (delta, message) {
             (Some(delta), _) => {
                 let pieces = self.message(delta);
-                self.has_spoken |= pieces.iter().any(|piece| matches!(piece, Piece::Text { .. }));
+                self.has_delta_text |= pieces.iter().any(|piece| matches!(piece, Piece::Text { .. }));
                 pieces
             }
-            // At the end of a stream of deltas, some servers repeat the whole text.
-            (None, _) if self.has_spoken => Vec::new(),
+            // Some servers repeat the whole text after the deltas.
+            (None, _) if self.has_delta_text => Vec::new(),
             (None, Some(message)) => self.message(message),
-            // Servers that send text beside a delta or a message say the same in both.
-            (None, None) => self.course.take(choice.get("text"), Voice::Aloud),
+            // A text beside a delta or a message is the same text.
+            (None, None) => self.state.take(choice.get("text"), TextKind::Answer),
         };
-        self.course.finish(choice.get("finish_reason"));
+        self.state.finish(choice.get("finish_reason"));
         pieces.extend(choice.get("usage").filter(|usage| usage.is_object()).map(|usage| self.count(usage)));
         pieces
     }
 
     fn message(&mut self, message: Json<'_>) -> Vec<Piece> {
         let names = ["reasoning_content", "reasoning", "thinking", "reasoning_details"];
-        let thoughts = names.into_iter().filter_map(|name| message.get(name)).find(|said| !said.is_nothing());
-        let mut pieces = self.course.take(thoughts, Voice::Thought);
+        let reasoning = names.into_iter().filter_map(|name| message.get(name)).find(|text| !text.is_blank());
+        let mut pieces = self.state.take(reasoning, TextKind::Reasoning);
         let is_thought = message.get("thought").is_some_and(Json::is_true);
-        let voice = if is_thought { Voice::Thought } else { Voice::Aloud };
-        pieces.extend(self.course.take(message.get("content"), voice));
-        // What the model refuses with is its answer.
-        pieces.extend(self.course.take(message.get("refusal"), Voice::Aloud));
+        let kind = if is_thought { TextKind::Reasoning } else { TextKind::Answer };
+        pieces.extend(self.state.take(message.get("content"), kind));
+        // A refusal is the answer to show.
+        pieces.extend(self.state.take(message.get("refusal"), TextKind::Answer));
         pieces
     }
 
@@ -123,7 +124,7 @@ impl Chunks {
         let details =
             usage.get("prompt_tokens_details").and_then(|details| details.get("cached_tokens")?.count());
         let cached = details.unwrap_or_default().min(input);
-        self.course.count(Usage { input, cached, cache_written: 0, output })
+        self.state.count(Usage { input, cached, cache_written: 0, output })
     }
 }
 
@@ -131,7 +132,7 @@ fn index(choice: Json<'_>) -> u64 {
     choice.get("index").and_then(Json::count).unwrap_or_default()
 }
 
-/// Whether an event is one that the protocol knows, or says nothing at all.
+/// Whether an event is a chunk of the protocol, a ping, or empty.
 fn is_chunk(event: Json<'_>) -> bool {
     let is_named =
         |name: &str, value: &str| event.get(name).and_then(Json::text).is_some_and(|text| text == value);
@@ -149,12 +150,12 @@ mod tests {
     use super::super::transport::sse::Event;
     use super::*;
 
-    /// The text of a stream, and how it ends when the connection closes.
+    /// The text, the end and the usage of a stream whose connection closes after `events`.
     fn read(events: &[&str]) -> (String, Option<Finish>, Option<Usage>) {
         let mut chunks = Chunks::default();
         let mut pieces: Vec<Piece> =
             events.iter().flat_map(|data| chunks.take(&Event::of((*data).to_owned()))).collect();
-        pieces.extend(chunks.course().end());
+        pieces.extend(chunks.state().end());
         let mut text = String::new();
         for piece in pieces {
             match piece {
@@ -172,7 +173,7 @@ mod tests {
     const STOP: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
 
     #[test]
-    fn text_is_taken_once_wherever_it_stands() {
+    fn text_is_taken_once_whichever_field_holds_it() {
         let both = r#"{"choices":[{"index":0,"text":"a","delta":{"content":"a"}}]}"#;
         let messages =
             [r#"{"choices":[{"message":{"content":"a"}}]}"#, r#"{"choices":[{"message":{"content":"b"}}]}"#];
@@ -187,7 +188,7 @@ mod tests {
             vec![early, B],
             vec![A, "ping", ": heartbeat", "[{\"choices\":null}]", B, STOP, "\"[DONE]\""],
             vec!["\u{feff}\u{feff}{}", A, B, "\"[DONE]\""],
-            // Without blank lines between them.
+            // Events without blank lines between them.
             vec![[A, B, "[DONE]"].join("\n").as_str()],
         ] {
             let (text, finish, _) = read(&events);
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_text_is_not_complete() {
+    fn an_interrupted_text_is_not_complete() {
         let no_reason = |name: &str| format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{name}"}}]}}"#);
         for more in [
             "keep-alive",
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_before_the_text_is_not_all_of_it() {
+    fn tokens_counted_before_the_last_text_are_not_final() {
         let usage = |output: u64| {
             format!(r#"{{"choices":[],"usage":{{"prompt_tokens":9,"completion_tokens":{output}}}}}"#)
         };

@@ -1,8 +1,8 @@
-//! The WebSocket protocol: its frames, and pushing them to the connections of a user.
+//! The WebSocket protocol: its frames, how long texts are split into frames, and the client that pushes them.
 
 pub mod frame;
-pub mod parts;
 mod push;
+pub mod split;
 
 pub use frame::ServerFrame;
-pub use push::{Closing, Delivery, Push};
+pub use push::{Closing, Push};

@@ -146,7 +146,8 @@ async fn without_an_address_to_send_from_nothing_is_sent_and_everything_works() 
         .await
         .expect(200);
     eventually("two mails were not sent", || async {
-        let off = studio.logs("TasksFunction").iter().filter(|line| line.contains("mail is off")).count();
+        let off =
+            studio.logs("TasksFunction").iter().filter(|line| line.contains("mail is switched off")).count();
         (off == 2).then_some(())
     })
     .await;

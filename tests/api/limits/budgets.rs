@@ -75,7 +75,8 @@ async fn quiet_studio() -> TestStudio {
 /// Waits until what so many registrations handed over is done.
 async fn after_registrations(studio: &TestStudio, registrations: usize) {
     eventually("no mail is sent", || async {
-        let done = studio.logs("TasksFunction").iter().filter(|line| line.contains("mail is off")).count();
+        let done =
+            studio.logs("TasksFunction").iter().filter(|line| line.contains("mail is switched off")).count();
         (done == registrations).then_some(())
     })
     .await;

@@ -1,11 +1,11 @@
-//! What names and words in providers' errors mean.
+//! The meaning of names and words in providers' errors.
 
 use crate::models::failure::FailureKind;
 
-/// What a name means that an error has: its code or its type, without what is neither a letter nor a digit. The first part that
-/// is found in the name counts.
+/// The meaning of an error's name, which is its code or its type reduced to lower-case letters and digits. The first group with a
+/// part that the name contains decides.
 pub(in crate::models) const NAMES: [(FailureKind, &[&str]); 8] = [
-    // What has to do with money, keys and names of models is for the operator, whatever else the error is called.
+    // Errors about money, keys and names of models need the operator, whatever else the name contains.
     (
         FailureKind::Misconfigured,
         &[
@@ -64,7 +64,7 @@ pub(in crate::models) const NAMES: [(FailureKind, &[&str]); 8] = [
     (FailureKind::Misconfigured, &["notfound"]),
 ];
 
-/// What words in a message mean.
+/// The meaning of words in an error's message. The first group with words that the message contains decides.
 pub(in crate::models) const WORDS: [(FailureKind, &[&str]); 5] = [
     (
         FailureKind::Misconfigured,
@@ -119,10 +119,10 @@ pub(in crate::models) const WORDS: [(FailureKind, &[&str]); 5] = [
     (FailureKind::Unavailable, &["server error", "internal error", "out of memory", "unavailable"]),
 ];
 
-/// What a mere limit by the minute may mention too.
-pub(in crate::models) const OF_A_RATE_LIMIT: [&str; 5] =
+/// Words that a message about a rate limit may contain as well.
+pub(in crate::models) const RATE_LIMIT_WORDS: [&str; 5] =
     ["billing", "api key", "api_key", "apikey", "usage limit"];
 
-/// What is said of a model that a server does not have.
+/// Words about a model that a server does not have.
 pub(in crate::models) const MISSING: [&str; 6] =
     ["not found", "does not exist", "doesn't exist", "not exist", "not available", "decommissioned"];

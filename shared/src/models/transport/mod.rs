@@ -1,11 +1,12 @@
-//! How answers of providers arrive: requests, their retries, server-sent events, and what failures mean.
+//! Requests to providers: their retries, the streams of their answers, and the meaning of their errors.
 
-pub(super) mod body;
-pub(super) mod course;
-pub(super) mod cut_text;
+pub(super) mod error_report;
 pub(super) mod error_words;
-pub(super) mod loose;
+pub(super) mod lenient_json;
 pub(super) mod provider_error;
+pub(super) mod response_body;
 pub(super) mod retry_policy;
 pub(super) mod sse;
 pub(super) mod stream;
+pub(super) mod stream_state;
+pub(super) mod text_joiner;

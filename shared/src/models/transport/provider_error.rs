@@ -1,85 +1,67 @@
-//! Errors as providers word them: what kind each is. What they say stays here, since it may repeat the question, or the key.
+//! Finds the errors in providers' events and responses, and what kind of failure each is. Their texts are not kept, since they may
+//! repeat the question or the key.
 
-use super::error_words::{MISSING, NAMES, OF_A_RATE_LIMIT, WORDS};
-use super::loose::Json;
-use crate::models::failure::{Failure, FailureKind};
+use super::error_report::{ErrorReport, kind_of_status};
+use super::lenient_json::Json;
+use crate::models::failure::{FailureKind, ModelFailure};
 
-/// What an error says of itself.
-#[derive(Debug, Default)]
-struct Told {
-    names: Vec<String>,
-    message: String,
-    status: Option<u16>,
-}
-
-/// The error that an event is, or that stands in it.
-pub(in crate::models) fn in_event(event: Json<'_>) -> Option<Failure> {
-    let told = told_in(event)?;
+/// The failure that an event reports, if it reports one.
+pub(in crate::models) fn in_event(event: Json<'_>) -> Option<ModelFailure> {
+    let report = report_in(event)?;
     Some(
-        told.kind(told.status)
-            .map_or_else(|| Failure::from(FailureKind::Unavailable).for_good(), Failure::from),
+        report
+            .kind(report.status)
+            .map_or_else(|| ModelFailure::from(FailureKind::Unavailable).permanent(), ModelFailure::from),
     )
 }
 
-/// What an answer with this status means, whose body is no stream.
-pub(in crate::models) fn of_answer(status: u16, body: &str) -> FailureKind {
-    let told = match Json::parse(body) {
+/// What an error response with this status and body means.
+pub(in crate::models) fn of_response(status: u16, body: &str) -> FailureKind {
+    let report = match Json::parse(body) {
         Ok(Some(body)) => {
-            body.items().into_iter().find_map(|body| told_in(body).or_else(|| Some(Told::of(body))))
+            body.items().into_iter().find_map(|body| report_in(body).or_else(|| Some(ErrorReport::of(body))))
         }
         Ok(None) => None,
-        // Some say it in plain words; pages say many.
-        Err(_no_json) => (!body.trim_start().starts_with('<'))
-            .then(|| Told { message: body.to_lowercase(), ..Told::default() }),
+        // A plain text is an error message. A web page is not.
+        Err(_no_json) => (!body.trim_start().starts_with('<')).then(|| ErrorReport::of_message(body)),
     };
-    told.unwrap_or_default().kind(Some(status)).unwrap_or_else(|| of_status(status))
+    report.unwrap_or_default().kind(Some(status)).unwrap_or_else(|| kind_of_status(status))
 }
 
-/// What a status means where nothing more is known.
-pub(in crate::models) fn of_status(status: u16) -> FailureKind {
-    match status {
-        429 | 503 | 529 => FailureKind::Overloaded,
-        // Money, keys, addresses, and models that are not there.
-        300..=399 | 401..=405 | 410 | 412 => FailureKind::Misconfigured,
-        408 => FailureKind::TimedOut,
-        409 | 425 => FailureKind::Unavailable,
-        400..=499 => FailureKind::Refused,
-        _ => FailureKind::Unavailable,
+/// The error in an event: in the field `error` or `errors`, or in the event itself under various names.
+fn report_in(event: Json<'_>) -> Option<ErrorReport> {
+    let present = |name: &str| event.get(name).filter(|value| !value.is_blank());
+    if let Some(error) = event.get("error").filter(|error| !error.is_blank() || error.is_object()) {
+        return Some(ErrorReport::of(error).with_message_of(event));
     }
-}
-
-/// The error in an event: as `error`, as `errors`, or as the event itself, by whatever name.
-fn told_in(event: Json<'_>) -> Option<Told> {
-    let said = |name: &str| event.get(name).filter(|value| !value.is_nothing());
-    if let Some(error) = event.get("error").filter(|error| !error.is_nothing() || error.is_object()) {
-        return Some(Told::of(error).beside(event));
+    if let Some(error) = present("errors") {
+        return error.items().into_iter().next().map(ErrorReport::of);
     }
-    if let Some(error) = said("errors") {
-        return error.items().into_iter().next().map(Told::of);
-    }
-    if let Some(error) = error_of_a_vendor(event) {
-        return Some(Told::of(error));
+    if let Some(error) = vendor_error(event) {
+        return Some(ErrorReport::of(error));
     }
     let has_text = |name: &str| event.get(name).and_then(Json::text).is_some();
     let is_chunk = event.get("choices").is_some_and(|choices| !choices.is_empty())
         || event.get("usage").is_some_and(|usage| !usage.is_empty());
-    let is_bad = |name: &str| said(name).is_some_and(|code| !means_success(code));
+    let is_bad = |name: &str| present(name).is_some_and(|code| !means_success(code));
     let is_bare = !is_chunk && has_text("message") && (is_bad("code") || is_bad("status"));
-    let is_detail = !is_chunk && said("detail").is_some();
-    let by_name = said("error_code").or_else(|| said("error_message")).or_else(|| said("error_msg"));
+    let is_detail = !is_chunk && present("detail").is_some();
+    let by_name = present("error_code").or_else(|| present("error_message")).or_else(|| present("error_msg"));
     let is_error = is_error_name(event, "object") || is_error_name(event, "type");
-    (by_name.is_some() || is_error || is_bare || is_detail).then(|| Told::of(event))
+    (by_name.is_some() || is_error || is_bare || is_detail).then(|| ErrorReport::of(event))
 }
 
-/// The error in a field of one vendor's own: Groq's and MiniMax's chunks look good otherwise.
-fn error_of_a_vendor(event: Json<'_>) -> Option<Json<'_>> {
-    let groq = event.get("x_groq").and_then(|more| more.get("error")).filter(|error| !error.is_nothing());
+/// The error in a vendor's own field: an error of Groq or MiniMax otherwise looks like a normal chunk.
+fn vendor_error(event: Json<'_>) -> Option<Json<'_>> {
+    let groq = event.get("x_groq").and_then(|more| more.get("error")).filter(|error| !error.is_blank());
     groq.or_else(|| {
-        event.get("base_resp").filter(|told| told.get("status_code").is_some_and(|code| !means_success(code)))
+        event
+            .get("base_resp")
+            .filter(|status| status.get("status_code").is_some_and(|code| !means_success(code)))
     })
 }
 
-/// Whether a code or a status says that all is well.
+/// Whether a code or a status means success.
 fn means_success(code: Json<'_>) -> bool {
     let code = code.as_str().trim_matches('"').to_ascii_lowercase();
     matches!(code.as_str(), "" | "0" | "200" | "ok" | "success" | "completed" | "in_progress")
@@ -91,95 +73,13 @@ fn is_error_name(event: Json<'_>, field: &str) -> bool {
     name.ends_with("error") || name.ends_with("exception")
 }
 
-impl Told {
-    fn of(error: Json<'_>) -> Self {
-        if let Some(text) = error.text() {
-            return Self { names: vec![plain(&text)], message: text.to_lowercase(), status: None };
-        }
-        let fields =
-            |names: &[&str]| -> Vec<Json<'_>> { names.iter().filter_map(|name| error.get(name)).collect() };
-        let codes = fields(&["code", "type", "status", "error_code", "status_code", "reason", "error"]);
-        let texts = fields(&[
-            "message",
-            "detail",
-            "error_message",
-            "error_msg",
-            "status_msg",
-            "msg",
-            "text",
-            "error",
-        ]);
-        let texts: Vec<String> = texts.into_iter().filter_map(Json::text).collect();
-        // The code is a name, or a status.
-        let statuses = codes.iter().filter_map(|code| u16::try_from(code.count()?).ok());
-        Self {
-            status: statuses.into_iter().find(|status| (400..600).contains(status)),
-            names: codes.iter().filter_map(|code| code.text()).map(|name| plain(&name)).collect(),
-            message: texts.join(" ").to_lowercase(),
-        }
-    }
-
-    /// This error, with the message of the event around it where the error itself has none.
-    fn beside(mut self, event: Json<'_>) -> Self {
-        if self.message.is_empty() {
-            self.message = Self::of(event).message;
-        }
-        self
-    }
-
-    /// What kind of error it is: names count before words, and either before the status where the operator must act.
-    fn kind(&self, status: Option<u16>) -> Option<FailureKind> {
-        let named = |kinds: &[(FailureKind, &[&str])]| {
-            let found =
-                |parts: &[&str]| parts.iter().any(|part| self.names.iter().any(|name| name.contains(part)));
-            kinds.iter().find(|(_, parts)| found(parts)).map(|(kind, _)| *kind)
-        };
-        let (certain, likely) = NAMES.split_at(3);
-        if let Some(kind) = named(certain) {
-            return Some(kind);
-        }
-        let worded = self.worded();
-        match (worded, status) {
-            (Some(FailureKind::Misconfigured), _) if self.is_rate_limit(status) => {}
-            (Some(FailureKind::Misconfigured | FailureKind::Refused), _) => return worded,
-            _ => {}
-        }
-        match status {
-            Some(status) if !matches!(status, 400 | 422) => Some(of_status(status)),
-            _ => named(likely).or(worded).or(status.map(of_status)),
-        }
-    }
-
-    /// Whether it is a limit by the minute, of which some say to look at the plan and its billing. Where money is missing, it is
-    /// none, whatever its status.
-    fn is_rate_limit(&self, status: Option<u16>) -> bool {
-        let is_called = self.names.iter().any(|name| name.contains("ratelimit"));
-        let of_the_operator = WORDS.iter().take(1).flat_map(|(_, parts)| parts.iter());
-        let mut found = of_the_operator.filter(|part| self.message.contains(**part));
-        (status == Some(429) || is_called) && found.all(|part| OF_A_RATE_LIMIT.contains(part))
-    }
-
-    fn worded(&self) -> Option<FailureKind> {
-        let says = |parts: &[&str]| parts.iter().any(|part| self.message.contains(part));
-        if self.message.contains("model") && says(&MISSING) {
-            return Some(FailureKind::Misconfigured);
-        }
-        WORDS.iter().find(|(_, parts)| says(parts)).map(|(kind, _)| *kind)
-    }
-}
-
-/// A name without its case and what joins its words.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::FailureKind::{Filtered, Misconfigured, Overloaded, Refused, TimedOut, Unavailable};
     use super::*;
 
     #[test]
-    fn an_answer_is_what_its_error_says_it_is() {
+    fn an_error_response_is_classified_by_its_error() {
         for (status, body, kind) in [
             (
                 400,
@@ -223,12 +123,12 @@ mod tests {
             (504, "", Unavailable),
             (408, "", TimedOut),
         ] {
-            assert_eq!(of_answer(status, body), kind, "{status}: {body}");
+            assert_eq!(of_response(status, body), kind, "{status}: {body}");
         }
     }
 
     #[test]
-    fn what_only_the_operator_can_mend_is_known_by_its_words() {
+    fn errors_for_the_operator_are_recognised_by_their_words() {
         for (status, body, kind) in [
             (
                 429,
@@ -262,14 +162,14 @@ mod tests {
                 Misconfigured,
             ),
         ] {
-            assert_eq!(of_answer(status, body), kind, "{status}: {body}");
+            assert_eq!(of_response(status, body), kind, "{status}: {body}");
         }
     }
 
     #[test]
-    fn an_event_is_an_error_by_whatever_name() {
-        let failure = |text: &str| in_event(Json::parse(text).unwrap().unwrap());
-        for (text, kind, is_passing) in [
+    fn an_error_event_is_recognised_under_various_names() {
+        let failure_in = |text: &str| in_event(Json::parse(text).unwrap().unwrap());
+        for (text, kind, is_transient) in [
             (r#"{"error": {"type": "overloaded_error"}}"#, Overloaded, true),
             (r#"{"error": {"code": "503"}, "choices": []}"#, Overloaded, true),
             (r#"{"error": {}}"#, Unavailable, false),
@@ -295,8 +195,8 @@ mod tests {
             ),
             (r#"{"choices": [], "code": 500, "message": "Internal error"}"#, Unavailable, true),
         ] {
-            let failure = failure(text).unwrap_or_else(|| panic!("{text}"));
-            assert_eq!((failure.kind, failure.is_passing()), (kind, is_passing), "{text}");
+            let failure = failure_in(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((failure.kind, failure.is_transient()), (kind, is_transient), "{text}");
         }
         for text in [
             r#"{"error": null, "choices": null}"#,
@@ -310,7 +210,7 @@ mod tests {
             r#"{"choices": [], "x_groq": {"id": "1", "usage": {}}}"#,
             "{}",
         ] {
-            assert!(failure(text).is_none(), "{text}");
+            assert!(failure_in(text).is_none(), "{text}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Asking until a model begins: a failure that passes is tried again, and then another model may answer. Once the first
-//! word is there, nothing is asked a second time.
+//! Retries: a transient failure is retried, and then the fallback model is asked. After the first word of a reply, nothing is
+//! retried.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,41 +9,43 @@ use futures_util::stream;
 use tokio::time::sleep;
 
 use crate::clock;
-use crate::models::failure::Failure;
+use crate::models::failure::ModelFailure;
 use crate::models::{Piece, Pieces};
 
-/// How often one model is asked.
-const MOST_TRIES: u32 = 3;
-/// A provider that wants to be left alone for longer is not waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// How many requests one model gets.
+const MAX_TRIES: u32 = 3;
+/// The longest wait that a provider may ask for. If it asks for more, the model is not asked again.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+const MAX_PAUSE: Duration = Duration::from_secs(8);
 
-/// The pieces of the first of `models` that begins, each asked by calling it.
-pub(in crate::models) fn first_to_begin<A>(models: Vec<A>) -> Pieces
+/// The stream of the first of `models` that sends text. Each call of a model is one request to it.
+pub(in crate::models) fn first_to_answer<A>(models: Vec<A>) -> Pieces
 where
     A: Fn() -> Pieces + Send + Sync + 'static,
 {
     let attempts =
-        Attempts { models: models.into(), tries: 0, wait: Duration::ZERO, asked: None, begun: None };
+        ModelAttempts { models: models.into(), tries: 0, wait: Duration::ZERO, asked: None, begun: None };
     Box::pin(stream::unfold(attempts, |mut attempts| async {
         let piece = attempts.next().await?;
         Some((piece, attempts))
     }))
 }
 
-struct Attempts<A> {
-    /// Those that have not failed yet; the first is the one to ask.
+struct ModelAttempts<A> {
+    /// The models that have not failed yet. The first is asked next.
     models: VecDeque<A>,
-    /// How often it was asked.
+    /// How many requests the first model has got.
     tries: u32,
-    /// How long it is left alone first.
+    /// How long to wait before the next request.
     wait: Duration,
+    /// The stream of the last request, which has sent no text yet.
     asked: Option<Pieces>,
+    /// The stream that has sent text.
     begun: Option<Pieces>,
 }
 
-impl<A: Fn() -> Pieces> Attempts<A> {
+impl<A: Fn() -> Pieces> ModelAttempts<A> {
     async fn next(&mut self) -> Option<Piece> {
         if let Some(pieces) = self.asked.take() {
             match until_first_word(pieces).await {
@@ -60,12 +62,12 @@ impl<A: Fn() -> Pieces> Attempts<A> {
         Some(Piece::Asked)
     }
 
-    /// Decides who is asked next, if anybody is.
-    fn failed(&mut self, failure: Failure) -> Piece {
+    /// Decides which model is asked next, if any.
+    fn failed(&mut self, failure: ModelFailure) -> Piece {
         self.tries += 1;
         let wait = pause(failure, self.tries);
-        if let Some(wait) = wait.filter(|_| failure.is_passing() && self.tries < MOST_TRIES) {
-            tracing::warn!(kind = ?failure.kind, attempt = self.tries, "a model is asked again");
+        if let Some(wait) = wait.filter(|_| failure.is_transient() && self.tries < MAX_TRIES) {
+            tracing::warn!(kind = ?failure.kind, attempt = self.tries, "retrying a request to a model");
             self.wait = wait;
             return Piece::Refused;
         }
@@ -79,8 +81,11 @@ impl<A: Fn() -> Pieces> Attempts<A> {
     }
 }
 
-/// The whole stream, once something has come that cannot be taken back.
-async fn until_first_word(mut pieces: Pieces) -> Result<Pieces, Failure> {
+/// The whole stream, as soon as it has sent text or ended.
+///
+/// # Errors
+/// The failure of a stream that has sent no text.
+async fn until_first_word(mut pieces: Pieces) -> Result<Pieces, ModelFailure> {
     let mut first = Vec::new();
     while let Some(piece) = pieces.next().await {
         if let Piece::Failed(failure) = piece {
@@ -95,13 +100,13 @@ async fn until_first_word(mut pieces: Pieces) -> Result<Pieces, Failure> {
     Ok(Box::pin(stream::iter(first).chain(pieces)))
 }
 
-/// Full jitter, which spreads those who failed together; none when the provider asks for too much patience.
-fn pause(failure: Failure, attempt: u32) -> Option<Duration> {
-    let most = FIRST_PAUSE.saturating_mul(1 << attempt.min(8)).min(LONGEST_PAUSE);
+/// How long to wait before the next request, with full jitter. `None` when the provider asks for a wait that is too long.
+fn pause(failure: ModelFailure, attempt: u32) -> Option<Duration> {
+    let most = FIRST_PAUSE.saturating_mul(1 << attempt.min(8)).min(MAX_PAUSE);
     let jitter = clock::jitter(most);
     match failure.retry_after {
-        Some(wanted) if wanted > LONGEST_WAIT => None,
-        // Asked to wait, all wait; a little jitter keeps them apart after that.
+        Some(wanted) if wanted > MAX_RETRY_AFTER => None,
+        // All clients wait as asked. A little jitter spreads them after that.
         Some(wanted) => Some(wanted + jitter / 8),
         None => Some(jitter),
     }

@@ -1,18 +1,18 @@
-//! Server-sent events out of bytes that come in pieces, cut anywhere: within a line, within a line end, within a character.
+//! Parses server-sent events from bytes that may be split anywhere: within a line, a line end, or a character.
 
-use super::cut_text::marked;
+use super::text_joiner::marked;
 
-/// No provider's event is nearly as long; what is, is not ours to keep in memory.
-const LONGEST_EVENT: usize = 1024 * 1024;
+/// The longest event. It limits the memory that a stream takes; no provider sends events of this length.
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
-/// What some servers put before the first event, a line, or the data.
+/// Some servers put byte order marks before the first event, a line, or the data.
 pub(in crate::models) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An event of a stream.
 #[derive(Debug)]
 pub(in crate::models) struct Event {
     pub(in crate::models) data: String,
-    /// Whether its name says that it is an error. Other names are left aside: the data say what they are.
+    /// Whether the event is named `error`. Other names are ignored, since the data tell the type.
     pub(in crate::models) is_error: bool,
 }
 
@@ -23,22 +23,22 @@ impl Event {
     }
 }
 
-/// What a stream of events may not be.
+/// The stream contains an event that is too long, or is not a stream of events.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::models) struct Malformed;
 
-/// The next event, as far as it has come.
+/// A parser that holds the incomplete last event.
 #[derive(Debug, Default)]
 pub(in crate::models) struct Events {
     line: Vec<u8>,
-    /// Whether the last byte was a CR, which ends a line with the LF behind it or without one.
+    /// Whether the last byte was a CR, which ends a line with or without an LF after it.
     after_return: bool,
     data: Vec<u8>,
     is_error: bool,
 }
 
 impl Events {
-    /// Takes the next bytes, and gives the events that they complete.
+    /// Adds the next bytes, and returns the events that they complete.
     pub(in crate::models) fn take(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Malformed> {
         let mut complete = Vec::new();
         let mut rest = bytes;
@@ -55,10 +55,10 @@ impl Events {
         }
         self.after_return &= rest.is_empty();
         self.line.extend_from_slice(rest);
-        if self.line.len() + self.data.len() > LONGEST_EVENT { Err(Malformed) } else { Ok(complete) }
+        if self.line.len() + self.data.len() > MAX_EVENT_BYTES { Err(Malformed) } else { Ok(complete) }
     }
 
-    /// What stands behind the last line end, when no more bytes come: some servers leave out the last blank line.
+    /// The event after the last line end, when the stream has ended: some servers omit the last blank line.
     pub(in crate::models) fn end(mut self) -> Result<Vec<Event>, Malformed> {
         let last = self.end_line()?;
         Ok(last.into_iter().chain(self.event()).collect())
@@ -71,7 +71,7 @@ impl Events {
             return Ok(self.event());
         }
         let mut complete = None;
-        if let Some(data) = data(line) {
+        if let Some(data) = data_of(line) {
             if is_complete_before(&self.data, data) {
                 complete = self.event();
             }
@@ -80,8 +80,8 @@ impl Events {
             }
             self.data.extend_from_slice(data);
         }
-        self.is_error |= name(line).is_some_and(|name| name.eq_ignore_ascii_case(b"error"));
-        if self.data.len() > LONGEST_EVENT { Err(Malformed) } else { Ok(complete) }
+        self.is_error |= name_of(line).is_some_and(|name| name.eq_ignore_ascii_case(b"error"));
+        if self.data.len() > MAX_EVENT_BYTES { Err(Malformed) } else { Ok(complete) }
     }
 
     fn event(&mut self) -> Option<Event> {
@@ -90,13 +90,13 @@ impl Events {
     }
 }
 
-/// Whether `next` belongs to another event though no blank line stands between: no JSON goes on with an object behind an object.
+/// Whether `next` starts another event although no blank line precedes it: an object never directly follows an object in JSON.
 fn is_complete_before(data: &[u8], next: &[u8]) -> bool {
     let next = next.trim_ascii_start();
     data.trim_ascii_end().ends_with(b"}") && (next.starts_with(b"{") || next.starts_with(b"[DONE]"))
 }
 
-/// The bytes behind all byte order marks that they begin with.
+/// The bytes without leading byte order marks.
 pub(in crate::models) fn without_marks(mut bytes: &[u8]) -> &[u8] {
     while let Some(rest) = bytes.strip_prefix(BYTE_ORDER_MARK) {
         bytes = rest;
@@ -104,13 +104,13 @@ pub(in crate::models) fn without_marks(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The name that a line gives to its event.
-fn name(line: &[u8]) -> Option<&[u8]> {
+/// The event name in a line.
+fn name_of(line: &[u8]) -> Option<&[u8]> {
     line.strip_prefix(b"event:").map(<[u8]>::trim_ascii)
 }
 
-/// The data in a line. Some servers put an error into a field of that name, or send it without any.
-fn data(line: &[u8]) -> Option<&[u8]> {
+/// The data in a line. Some servers send an error in a field named `error`, or without a field name.
+fn data_of(line: &[u8]) -> Option<&[u8]> {
     if line.starts_with(b"{") {
         return Some(line);
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_the_same_however_the_bytes_are_cut_and_whatever_ends_a_line() {
+    fn events_are_the_same_however_bytes_are_split_and_lines_end() {
         let expected = ["{\"a\":\n\"好\"}", "b", "[DONE]"];
         let plain = STREAM.replace("\r\n", "\n");
         for stream in [STREAM.to_owned(), plain.replace('\n', "\r"), plain.replace('\n', "\r\n"), plain] {
@@ -145,33 +145,33 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_the_name_of_data_is_an_event() {
+    fn an_error_outside_of_a_data_field_is_an_event() {
         let stream = b"error: {\"code\":500}\n\n{\"error\":1}\n\n".to_vec();
         assert_eq!(read(std::iter::once(stream)), ["{\"code\":500}", "{\"error\":1}"]);
     }
 
     #[test]
-    fn events_need_no_blank_line_between_them_and_no_clean_beginning() {
+    fn blank_lines_are_optional_and_byte_order_marks_are_skipped() {
         let stream = "event: a\ndata: {\"a\":\ndata: {}}\n\u{feff}data: {\"b\":1}\r\ndata: \u{feff}\u{feff}{}\ndata: [DONE]\n";
         for size in [1, 2, 5, 1000] {
             let seen = read(stream.as_bytes().chunks(size).map(<[u8]>::to_vec));
             assert_eq!(seen, ["{\"a\":\n{}}", "{\"b\":1}", "{}", "[DONE]"], "{size}");
         }
-        // All of the stream may be much longer than an event.
+        // A stream may be much longer than the longest event.
         let mut events = Events::default();
         let line = [b"data: {\"a\":\"".to_vec(), vec![b'x'; 100_000], b"\"}\n".to_vec()].concat();
         assert!((0..20).all(|_| events.take(&line).is_ok()));
     }
 
     #[test]
-    fn an_event_named_error_is_known_as_one() {
+    fn an_event_named_error_is_recognised() {
         let mut events = Events::default();
         let seen = events.take(b"event: error\ndata: x\n\nevent: ping\ndata: y\n\ndata: z\n\n").unwrap();
         assert_eq!(seen.iter().map(|event| event.is_error).collect::<Vec<_>>(), [true, false, false]);
     }
 
     #[test]
-    fn what_never_ends_is_refused() {
+    fn an_endless_line_or_event_is_malformed() {
         let mut events = Events::default();
         let endless = vec![b'x'; 100_000];
         assert!((0..20).any(|_| events.take(&endless).is_err()));

@@ -1,4 +1,4 @@
-//! One request to a provider, and its answer as it streams in.
+//! One request to a provider, and the stream of its response.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,135 +8,135 @@ use futures_util::stream::{self, BoxStream};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::body::Body;
-use super::course::Course;
-use super::loose::Json;
+use super::lenient_json::Json;
 use super::provider_error;
+use super::response_body::ResponseBody;
 use super::sse::{Event, Malformed};
-use crate::models::failure::{Failure, FailureKind};
+use super::stream_state::StreamState;
+use crate::models::failure::{FailureKind, ModelFailure};
 use crate::models::{Piece, Pieces};
 
-/// How long the usage may take that some send behind the reason to finish. Some never close the connection.
+/// How long to wait for the usage after the finish reason. Some servers never close the connection.
 const AFTER_FINISH: Duration = Duration::from_secs(1);
-/// How long more text may take where text came after the reason to finish: the server gives the reason too early.
+/// How long to wait for more text from a server that has already sent text after the finish reason.
 const AFTER_EARLY_FINISH: Duration = Duration::from_secs(5);
-/// How long the rest of an answer may take that is an error.
-const REST_OF_AN_ERROR: Duration = Duration::from_secs(5);
-/// More of an answer that is an error is not read.
-const MOST_OF_AN_ERROR: usize = 64 * 1024;
+/// How long to wait for the body of an error response.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A longer body of an error response is ignored.
+const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 
-/// Understands the events of one provider's stream.
+/// The protocol of a provider's stream: turns its events into pieces.
 pub(in crate::models) trait Protocol: Send + 'static {
-    /// The pieces in an event. After [`Piece::End`] or [`Piece::Failed`] nothing counts.
+    /// The pieces in the JSON data of an event. Pieces after [`Piece::End`] or [`Piece::Failed`] are ignored.
     fn event(&mut self, event: Json<'_>) -> Vec<Piece>;
 
-    /// How far the stream has come.
-    fn course(&mut self) -> &mut Course;
+    /// The state of the stream.
+    fn state(&mut self) -> &mut StreamState;
 
-    /// The pieces in an event of the stream.
+    /// The pieces in an event.
     fn take(&mut self, event: &Event) -> Vec<Piece> {
         if event.is_error {
-            self.course().note_oddity();
+            self.state().note_unknown_event();
         }
         self.data(&event.data)
     }
 
-    /// The pieces in the data of an event.
+    /// The pieces in the data of an event, which may be several JSON values or no JSON at all.
     fn data(&mut self, data: &str) -> Vec<Piece> {
         let data = data.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if data.trim_matches('"').eq_ignore_ascii_case("[DONE]") {
-            return self.course().done();
+            return self.state().done();
         }
         if data.is_empty() {
             return Vec::new();
         }
         match Json::parse(data) {
             Ok(None) => Vec::new(),
-            // Some send several in one event.
+            // Some servers send a list of values in one event.
             Ok(Some(events)) => events.items().into_iter().flat_map(|event| self.event(event)).collect(),
-            // Some leave out the blank lines between events.
+            // Some servers omit the blank lines between events.
             Err(_no_json) if data.contains('\n') => data.lines().flat_map(|line| self.data(line)).collect(),
-            Err(_no_json) if self.course().is_finished() => Vec::new(),
-            // Some keep the connection alive with words.
+            Err(_no_json) if self.state().is_finished() => Vec::new(),
+            // Some servers keep the connection alive with text that is not JSON.
             Err(_no_json) if !data.starts_with(['{', '[']) => {
-                self.course().note_oddity();
+                self.state().note_unknown_event();
                 Vec::new()
             }
-            Err(_no_json) => self.course().fail(FailureKind::BrokeOff.into()),
+            Err(_no_json) => self.state().fail(FailureKind::BrokeOff.into()),
         }
     }
 }
 
-/// How long a model may be silent.
+/// How long a model may send nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::models) struct Patience {
-    /// Before the first byte of its answer.
+pub(in crate::models) struct StreamTimeouts {
+    /// Before the first byte of the response.
     pub(in crate::models) first: Duration,
-    /// After that.
+    /// Between two bytes after that.
     pub(in crate::models) between: Duration,
 }
 
-type Bytes = BoxStream<'static, reqwest::Result<Vec<u8>>>;
+type ByteStream = BoxStream<'static, reqwest::Result<Vec<u8>>>;
 
-/// Sends `request` and reads the stream of its answer as `protocol` understands it. The last piece is always
-/// [`Piece::End`] or [`Piece::Failed`]; dropping the stream ends the request.
+/// Sends `request` and reads the stream of the response through `protocol`. The last piece is always [`Piece::End`] or
+/// [`Piece::Failed`]. Dropping the stream ends the request.
 pub(in crate::models) fn read(
     request: RequestBuilder,
     protocol: impl Protocol,
-    patience: Patience,
+    timeouts: StreamTimeouts,
 ) -> Pieces {
     let begun = async move {
-        let deadline = Instant::now() + patience.first;
+        let deadline = Instant::now() + timeouts.first;
         match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) if response.status().is_success() => {
-                reading(response, protocol, patience, deadline)
+                reading(response, protocol, timeouts, deadline)
             }
-            Ok(Ok(response)) => failed(refusal(response).await),
-            Ok(Err(error)) => failed(failure(&error)),
-            Err(_late) => failed(Failure::silence()),
+            Ok(Ok(response)) => failed(failure_of_response(response).await),
+            Ok(Err(error)) => failed(failure_of_request(&error)),
+            Err(_late) => failed(ModelFailure::timed_out()),
         }
     };
     Box::pin(stream::once(begun).flatten())
 }
 
-fn failed(failure: Failure) -> Pieces {
+fn failed(failure: ModelFailure) -> Pieces {
     Box::pin(stream::iter([Piece::Failed(failure)]))
 }
 
-/// A provider that does not answer in time is silent, however far the connection got.
-fn failure(error: &reqwest::Error) -> Failure {
+/// The failure of a request that got no response. A connection that cannot be established in time is unavailable.
+fn failure_of_request(error: &reqwest::Error) -> ModelFailure {
     if error.is_timeout() && !error.is_connect() {
-        Failure::silence()
+        ModelFailure::timed_out()
     } else {
         FailureKind::Unavailable.into()
     }
 }
 
-/// What an answer means that is no stream. Its text stays here: it may repeat the question, or the key.
-async fn refusal(response: Response) -> Failure {
+/// The failure that an error response reports. Its text is not kept, since it may repeat the question or the key.
+async fn failure_of_response(response: Response) -> ModelFailure {
     let status = response.status().as_u16();
-    let retry_after = retry_after(&response);
-    let body = timeout(REST_OF_AN_ERROR, beginning(response)).await.unwrap_or_default();
-    let kind = provider_error::of_answer(status, &body);
-    tracing::warn!(status, ?kind, "a provider refused");
-    Failure::from(kind).after(retry_after)
+    let retry_after = retry_after_of(&response);
+    let body = timeout(ERROR_BODY_TIMEOUT, error_body(response)).await.unwrap_or_default();
+    let kind = provider_error::of_response(status, &body);
+    tracing::warn!(status, ?kind, "a provider answered with an error");
+    ModelFailure::from(kind).after(retry_after)
 }
 
-/// The text of an answer, as much of it as matters.
-async fn beginning(response: Response) -> String {
+/// The text of an error response. Empty when it is too long.
+async fn error_body(response: Response) -> String {
     let mut bytes = response.bytes_stream();
     let mut text = Vec::new();
     while let Some(Ok(more)) = bytes.next().await {
         text.extend_from_slice(&more);
-        if text.len() > MOST_OF_AN_ERROR {
+        if text.len() > MAX_ERROR_BODY_BYTES {
             return String::new();
         }
     }
     String::from_utf8_lossy(&text).trim_start_matches('\u{feff}').to_owned()
 }
 
-/// How long the provider asks to be left alone, when it says it in seconds or milliseconds.
-fn retry_after(response: &Response) -> Option<Duration> {
+/// How long the provider asks us to wait, in the headers `retry-after-ms` or `retry-after` (in seconds).
+fn retry_after_of(response: &Response) -> Option<Duration> {
     let number = |name: &str| -> Option<f64> {
         response.headers().get(name)?.to_str().ok()?.trim().parse().ok().filter(|n| *n >= 0.0 && *n < 1e6)
     };
@@ -144,23 +144,28 @@ fn retry_after(response: &Response) -> Option<Duration> {
     millis.or_else(|| number("retry-after")).map(Duration::from_secs_f64)
 }
 
-/// A stream that is being read.
+/// A response while it is read.
 struct Reading<P> {
-    bytes: Bytes,
-    body: Body,
+    bytes: ByteStream,
+    body: ResponseBody,
     protocol: P,
     ready: VecDeque<Piece>,
-    patience: Patience,
+    timeouts: StreamTimeouts,
     deadline: Instant,
-    /// Whether all of the text seems to be there.
+    /// Whether the text seems to be complete.
     is_finished: bool,
     done: bool,
 }
 
-fn reading(response: Response, protocol: impl Protocol, patience: Patience, deadline: Instant) -> Pieces {
+fn reading(
+    response: Response,
+    protocol: impl Protocol,
+    timeouts: StreamTimeouts,
+    deadline: Instant,
+) -> Pieces {
     let bytes = response.bytes_stream().map(|bytes| bytes.map(Vec::from)).boxed();
-    let (body, ready, is_finished, done) = (Body::default(), VecDeque::new(), false, false);
-    let reading = Reading { bytes, body, protocol, ready, patience, deadline, is_finished, done };
+    let (body, ready, is_finished, done) = (ResponseBody::default(), VecDeque::new(), false, false);
+    let reading = Reading { bytes, body, protocol, ready, timeouts, deadline, is_finished, done };
     Box::pin(stream::unfold(reading, |mut reading| async {
         let piece = reading.next().await?;
         Some((piece, reading))
@@ -179,7 +184,7 @@ impl<P: Protocol> Reading<P> {
         None
     }
 
-    /// Waits for more bytes, and makes pieces of them.
+    /// Waits for more bytes, and turns them into pieces.
     async fn read(&mut self) {
         if self.is_finished && Instant::now() >= self.deadline {
             return self.end();
@@ -188,42 +193,43 @@ impl<P: Protocol> Reading<P> {
             Ok(Some(Ok(bytes))) => {
                 let events = self.body.take(&bytes);
                 self.take(events);
-                self.wait_for_more();
+                self.set_deadline();
             }
             Ok(None) => self.end(),
-            // All of the text is there, and nobody needs to know why nothing follows it.
+            // The text is complete, so it does not matter why nothing follows.
             _ if self.is_finished => self.end(),
-            Err(_late) => self.fail(Failure::silence()),
-            Ok(Some(Err(error))) if error.is_timeout() => self.fail(Failure::silence()),
+            Err(_late) => self.fail(ModelFailure::timed_out()),
+            Ok(Some(Err(error))) if error.is_timeout() => self.fail(ModelFailure::timed_out()),
             Ok(Some(Err(_gone))) => self.fail(FailureKind::BrokeOff.into()),
         }
     }
 
-    fn wait_for_more(&mut self) {
-        let went_on = self.protocol.course().went_on();
+    /// Decides how long to wait for more bytes.
+    fn set_deadline(&mut self) {
+        let went_on = self.protocol.state().take_went_on();
         if self.is_finished && !went_on {
             return;
         }
-        self.is_finished = self.protocol.course().is_finished() || self.body.is_whole();
-        let patience = match self.is_finished {
-            true if went_on => AFTER_EARLY_FINISH.min(self.patience.between),
+        self.is_finished = self.protocol.state().is_finished() || self.body.is_whole();
+        let wait = match self.is_finished {
+            true if went_on => AFTER_EARLY_FINISH.min(self.timeouts.between),
             true => AFTER_FINISH,
-            false => self.patience.between,
+            false => self.timeouts.between,
         };
-        self.deadline = Instant::now() + patience;
+        self.deadline = Instant::now() + wait;
     }
 
     fn end(&mut self) {
         let body = std::mem::take(&mut self.body);
         let is_document = body.is_document();
         self.take(body.end());
-        self.ready.extend(self.protocol.course().end());
-        // A page, or JSON of something else, would be the same the next time.
+        self.ready.extend(self.protocol.state().end());
+        // A second request would get the same web page or unknown JSON.
         let failures = self.ready.iter_mut().filter_map(|piece| match piece {
             Piece::Failed(failure) if is_document && failure.kind == FailureKind::BrokeOff => Some(failure),
             _ => None,
         });
-        failures.for_each(|failure| *failure = failure.for_good());
+        failures.for_each(|failure| *failure = failure.permanent());
     }
 
     fn take(&mut self, events: Result<Vec<Event>, Malformed>) {
@@ -237,7 +243,7 @@ impl<P: Protocol> Reading<P> {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: ModelFailure) {
         self.ready.push_back(Piece::Failed(failure));
     }
 }

@@ -1,36 +1,36 @@
-//! The body of a provider's answer: events as they come, or one JSON document from a server that does not stream.
+//! The body of a provider's response: server-sent events, or one JSON document from a server that does not stream.
 
-use super::cut_text::marked;
-use super::loose::Json;
+use super::lenient_json::Json;
 use super::sse::{BYTE_ORDER_MARK, Event, Events, Malformed, without_marks};
+use super::text_joiner::marked;
 
-/// A whole answer may be longer than an event, and not without end.
-const LONGEST_DOCUMENT: usize = 4 * 1024 * 1024;
+/// The longest document. A whole answer may be longer than one event.
+const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// A body, as far as it has come.
+/// A response body while it is received.
 #[derive(Debug)]
-pub(in crate::models) enum Body {
-    /// Not enough has come to tell.
+pub(in crate::models) enum ResponseBody {
+    /// Too few bytes to know the format.
     Unknown(Vec<u8>),
     /// Server-sent events.
     Events(Events),
-    /// JSON, or something that is neither.
+    /// JSON, or an unknown format.
     Document(Vec<u8>),
 }
 
-impl Default for Body {
+impl Default for ResponseBody {
     fn default() -> Self {
         Self::Unknown(Vec::new())
     }
 }
 
-impl Body {
-    /// Takes the next bytes, and gives the events that they complete.
+impl ResponseBody {
+    /// Adds the next bytes, and returns the events that they complete.
     pub(in crate::models) fn take(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Malformed> {
         match self {
             Self::Events(events) => events.take(bytes),
             Self::Unknown(before) | Self::Document(before)
-                if before.len() + bytes.len() > LONGEST_DOCUMENT =>
+                if before.len() + bytes.len() > MAX_DOCUMENT_BYTES =>
             {
                 Err(Malformed)
             }
@@ -41,12 +41,13 @@ impl Body {
             Self::Unknown(before) => {
                 before.extend_from_slice(bytes);
                 let all = std::mem::take(before);
-                self.tell(all)
+                self.detect(all)
             }
         }
     }
 
-    fn tell(&mut self, all: Vec<u8>) -> Result<Vec<Event>, Malformed> {
+    /// Detects the format by the first byte.
+    fn detect(&mut self, all: Vec<u8>) -> Result<Vec<Event>, Malformed> {
         let text = without_marks(&all);
         let is_mark_cut = BYTE_ORDER_MARK.starts_with(text);
         match text.trim_ascii_start().first() {
@@ -67,27 +68,27 @@ impl Body {
         }
     }
 
-    /// Whether it is an answer of which nothing is missing, though the connection may stay open.
+    /// Whether the body is a complete document, although the connection may still be open.
     pub(in crate::models) fn is_whole(&self) -> bool {
         let Self::Document(document) = self else { return false };
         matches!(document.trim_ascii_end().last(), Some(b'}' | b']'))
-            && Json::several(&marked(document)).is_ok_and(|values| is_answer(&values))
+            && Json::parse_all(&marked(document)).is_ok_and(|values| is_whole_answer(&values))
     }
 
-    /// Whether it is a document: to ask for it again would bring the same.
+    /// Whether the body is a document. A second request would get the same document.
     pub(in crate::models) fn is_document(&self) -> bool {
         matches!(self, Self::Document(_))
     }
 
-    /// The events in what is left, when no more bytes come.
+    /// The events in the remaining bytes, after the last byte was received.
     pub(in crate::models) fn end(self) -> Result<Vec<Event>, Malformed> {
         match self {
             Self::Unknown(_) => Ok(Vec::new()),
             Self::Events(events) => events.end(),
             Self::Document(document) => {
                 let text = marked(&document);
-                let values = Json::several(&text).map_err(|_not_json| Malformed)?;
-                let done = is_answer(&values).then(|| "[DONE]".to_owned());
+                let values = Json::parse_all(&text).map_err(|_not_json| Malformed)?;
+                let done = is_whole_answer(&values).then(|| "[DONE]".to_owned());
                 Ok(values
                     .into_iter()
                     .map(|value| value.as_str().to_owned())
@@ -99,8 +100,8 @@ impl Body {
     }
 }
 
-/// Whether JSON is a whole answer, or an error, and not the events of a stream without their names.
-fn is_answer(values: &[Json<'_>]) -> bool {
+/// Whether JSON values are one whole answer or error, rather than the data of several events.
+fn is_whole_answer(values: &[Json<'_>]) -> bool {
     let [value] = values else { return false };
     let choices = value.get("choices").map(Json::items).unwrap_or_default();
     match value.get("type").and_then(Json::text).as_deref() {
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, size: usize) -> Result<Vec<String>, Malformed> {
-        let mut body = Body::default();
+        let mut body = ResponseBody::default();
         let mut seen = Vec::new();
         for piece in text.as_bytes().chunks(size) {
             seen.extend(body.take(piece)?);
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn events_and_documents_are_told_apart_by_how_they_begin() {
+    fn events_and_documents_are_distinguished_by_their_first_byte() {
         for size in [1, 2, 3, 5, 100] {
             assert_eq!(read("\u{feff}data: 1\n\ndata: 2\n\n", size).unwrap(), ["1", "2"]);
             assert_eq!(read("\u{feff}\u{feff}data: 1\n\n", size).unwrap(), ["1"]);
@@ -137,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_whole_when_nothing_is_missing() {
-        let mut body = Body::default();
+    fn a_document_is_whole_once_its_json_is_complete() {
+        let mut body = ResponseBody::default();
         for (piece, is_whole) in [("{\"a\":", false), ("{}", false), ("}", true), ("\n", true)] {
             body.take(piece.as_bytes()).unwrap();
             assert_eq!(body.is_whole(), is_whole, "{piece}");

@@ -1,23 +1,22 @@
-//! Frames that carry a whole reply: one as long as it is short, else several, each small enough for API Gateway to carry,
-//! and to cost, as one message.
+//! Splits long texts into several frames. Each frame is small enough for API Gateway to carry, and to bill, as one message.
 
-use super::frame::{Part, Reply, ServerFrame};
+use super::frame::{FramePart, Reply, ServerFrame};
 use crate::domain::{Ending, Message, ModelName, ReplyStatus, TokenCount};
 use crate::error::{Code, Error};
 
-/// How long the content of a frame may be, in bytes of JSON; the rest of a frame is a kilobyte at most.
-const MOST_BYTES: usize = 23 * 1024;
+/// The most bytes of a frame's text in JSON. The rest of a frame takes at most a kilobyte.
+const MAX_TEXT_BYTES: usize = 23 * 1024;
 
-/// `text` cut into pieces that each fit a frame; at least one.
+/// Splits `text` into pieces that each fit one frame. Returns at least one piece.
 #[must_use]
 pub fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut size) = (0, 0);
-    for (place, c) in text.char_indices() {
-        let bytes = in_json(c);
-        if size + bytes > MOST_BYTES {
-            pieces.push(text.get(start..place).unwrap_or_default());
-            (start, size) = (place, 0);
+    for (index, c) in text.char_indices() {
+        let bytes = json_bytes(c);
+        if size + bytes > MAX_TEXT_BYTES {
+            pieces.push(text.get(start..index).unwrap_or_default());
+            (start, size) = (index, 0);
         }
         size += bytes;
     }
@@ -25,8 +24,8 @@ pub fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// How many bytes a character takes in a JSON string.
-fn in_json(c: char) -> usize {
+/// The number of bytes of a character in a JSON string.
+fn json_bytes(c: char) -> usize {
     match c {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
         '\0'..='\u{1f}' => 6,
@@ -34,7 +33,7 @@ fn in_json(c: char) -> usize {
     }
 }
 
-/// All the text so far.
+/// The frames of a snapshot: the whole text so far.
 #[must_use]
 pub fn snapshot(reply: &Reply, seq: Option<u64>, text: &str) -> Vec<ServerFrame> {
     in_parts(reply, seq, text, |content, part| ServerFrame::ChatSnapshot {
@@ -45,7 +44,7 @@ pub fn snapshot(reply: &Reply, seq: Option<u64>, text: &str) -> Vec<ServerFrame>
     })
 }
 
-/// The end of a reply.
+/// What the last frames of a reply tell.
 struct Finished<'a> {
     status: ReplyStatus,
     content: &'a str,
@@ -55,8 +54,8 @@ struct Finished<'a> {
     left_out: usize,
 }
 
-/// The end of a reply, with all of its text, what went wrong if something did, and how many of the oldest messages the model
-/// was not sent.
+/// The last frames of a reply that has just ended: its whole text, the failure if there was one, and how many of the oldest
+/// messages did not fit into the model's context window.
 #[must_use]
 pub fn whole(reply: &Reply, ending: &Ending, failure: Option<&Error>, left_out: usize) -> Vec<ServerFrame> {
     let Ending { status, content, model, seq, .. } = ending;
@@ -64,7 +63,7 @@ pub fn whole(reply: &Reply, ending: &Ending, failure: Option<&Error>, left_out: 
     frames(reply, &Finished { status: *status, content, tokens, model, seq: *seq, left_out }, failure)
 }
 
-/// The end of a reply as it is stored; none while more will come.
+/// The last frames of a stored reply. Empty while the reply has not ended.
 #[must_use]
 pub fn stored(reply: &Reply, message: &Message, seq: Option<u64>) -> Vec<ServerFrame> {
     let Some(status) = message.status.filter(|status| status.is_end()) else { return Vec::new() };
@@ -81,38 +80,38 @@ fn frames(reply: &Reply, finished: &Finished<'_>, failure: Option<&Error>) -> Ve
             let (tokens, model, left_out) = (tokens.get(), model.clone(), (left_out > 0).then_some(left_out));
             return ServerFrame::ChatComplete { reply, seq, content, part, tokens, model, left_out, status };
         }
-        let unknown = why(status);
-        ServerFrame::broke_off(reply, seq, content, part, status, failure.unwrap_or(&unknown))
+        let stored = stored_failure(status);
+        ServerFrame::broke_off(reply, seq, content, part, status, failure.unwrap_or(&stored))
     })
 }
 
-/// Why a reply that is read again ended early: its own reason was told when it did.
-fn why(status: ReplyStatus) -> Error {
+/// The error of a stored reply that ended early. The original error was sent when the reply ended, and is not stored.
+fn stored_failure(status: ReplyStatus) -> Error {
     if status == ReplyStatus::Failed {
-        return Error::new(Code::Unavailable, "The reply could not be made.");
+        return Error::new(Code::Unavailable, "The reply failed.");
     }
-    Error::new(Code::Interrupted, "The reply broke off; what had come is kept.")
+    Error::new(Code::Interrupted, "The reply was interrupted. The text so far is kept.")
 }
 
-/// All pieces but the last as snapshots, and the last as the frame that `last` makes: who knows nothing of parts sees one
-/// end.
+/// Frames for all pieces of a text: snapshots, and the frame of `last` for the last piece. A client that ignores the numbers of
+/// parts still sees exactly one end.
 fn in_parts(
     reply: &Reply,
     seq: Option<u64>,
     text: &str,
-    last: impl Fn(String, Part) -> ServerFrame,
+    last: impl Fn(String, FramePart) -> ServerFrame,
 ) -> Vec<ServerFrame> {
-    let pieces = pieces(text);
-    let count = pieces.len();
-    let frame = |(place, piece): (usize, &str)| {
+    let texts = pieces(text);
+    let count = texts.len();
+    let frame = |(index, piece): (usize, &str)| {
         let content = piece.to_owned();
-        let part = if count == 1 { Part::default() } else { Part::of(place, count) };
-        if place + 1 == count {
+        let part = if count == 1 { FramePart::default() } else { FramePart::of(index, count) };
+        if index + 1 == count {
             return last(content, part);
         }
         ServerFrame::ChatSnapshot { reply: reply.clone(), seq, content, part }
     };
-    pieces.into_iter().enumerate().map(frame).collect()
+    texts.into_iter().enumerate().map(frame).collect()
 }
 
 #[cfg(test)]
@@ -120,11 +119,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_the_text_and_each_fits_a_frame() {
+    fn pieces_together_are_the_text_and_each_fits_a_frame() {
         for text in [String::new(), "x".repeat(100_000), "\u{1}好\"🎉\n".repeat(20_000)] {
-            let pieces = pieces(&text);
-            assert_eq!(pieces.concat(), text);
-            assert!(pieces.iter().all(|piece| serde_json::to_string(piece).unwrap().len() <= 24 * 1024));
+            let split = pieces(&text);
+            assert_eq!(split.concat(), text);
+            assert!(split.iter().all(|piece| serde_json::to_string(piece).unwrap().len() <= 24 * 1024));
         }
         assert_eq!(pieces(""), [""]);
     }

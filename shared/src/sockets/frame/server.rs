@@ -1,236 +1,165 @@
-//! The frames of the WebSocket protocol, both ways, as they are on the wire. Unknown fields are ignored.
+//! The frames that the server sends.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    ConversationId, Credential, MessageId, ModelName, Prompt, ReplyPlace, ReplyStatus, Title, UserId,
+    ConversationId, Credential, MessageId, ModelName, ReplyPlace, ReplyStatus, Title, UserId,
 };
 use crate::error::{Code, Error};
-use crate::json::given;
-
-/// `{"type": "auth", "token"}`.
-#[derive(Deserialize, ToSchema)]
-pub struct Auth {
-    /// An access token.
-    pub token: String,
-}
-
-/// `{"type": "chat", "content", …}`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Chat {
-    /// What the user says.
-    pub content: Prompt,
-    /// The id that the client made for the user's message.
-    pub id: Option<MessageId>,
-    /// Where the turn is stored; nowhere without it.
-    pub conversation_id: Option<ConversationId>,
-    /// The message that the user's follows: a second one behind the same message begins another branch, and null another
-    /// beginning. Left out, it is the last message of the current branch.
-    #[serde(default, deserialize_with = "given")]
-    pub parent_id: Option<Option<MessageId>>,
-    /// The model to ask.
-    pub model: Option<ModelName>,
-    /// From 0 to 2.
-    #[schema(minimum = 0, maximum = 2)]
-    pub temperature: Option<f64>,
-    /// The most tokens of the reply.
-    #[serde(rename = "max_tokens")]
-    #[schema(minimum = 1, maximum = 131_072)]
-    pub max_tokens: Option<u32>,
-}
-
-/// `{"type": "stop", …}` and `{"type": "resume", …}`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AboutReply {
-    /// The conversation; none for a reply that belongs to none.
-    pub conversation_id: Option<ConversationId>,
-    /// The id of the assistant's message.
-    pub message_id: MessageId,
-}
-
-/// `{"type": "regenerate", …}`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Regenerate {
-    /// The conversation.
-    #[schema(required = true, nullable = false)]
-    pub conversation_id: Option<ConversationId>,
-    /// The id of the assistant's message.
-    pub message_id: MessageId,
-    /// The model to ask; without one, the model that made the reply.
-    pub model: Option<ModelName>,
-    /// From 0 to 2.
-    #[schema(minimum = 0, maximum = 2)]
-    pub temperature: Option<f64>,
-    /// The most tokens of the new reply.
-    #[serde(rename = "max_tokens")]
-    #[schema(minimum = 1, maximum = 131_072)]
-    pub max_tokens: Option<u32>,
-}
-
-/// `{"type": "typing", …}`.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Typing {
-    /// Where the user is typing.
-    pub conversation_id: Option<ConversationId>,
-}
 
 /// A frame that the server sends.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
-    /// The connection belongs to a user from now on.
+    /// The connection is authenticated.
     AuthSuccess {
-        /// For people.
+        /// A sentence for people.
         message: &'static str,
-        /// Whose it is.
+        /// The user and the session of the connection.
         data: Authenticated,
     },
-    /// The token does not count; the connection is closed.
+    /// The token is not valid. The server closes the connection.
     AuthFailed {
-        /// For people.
+        /// The reason, as a sentence for people.
         message: String,
     },
-    /// A frame was refused.
+    /// The server refused a frame.
     Error {
-        /// For programs.
+        /// The reason, as a code for programs.
         #[schema(value_type = Code)]
         code: &'static str,
-        /// For people.
+        /// The reason, as a sentence for people.
         message: String,
     },
     /// The answer to `ping`.
     Pong,
-    /// A turn is stored, and its reply will come.
+    /// The turn is stored, and its reply will follow.
     ChatAccepted {
-        /// The id that the client made for the user's message.
+        /// The id that the client chose for the user's message.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<MessageId>,
-        /// Which reply.
+        /// The reply.
         #[serde(flatten)]
         reply: Reply,
     },
-    /// More of a reply.
+    /// The next part of a reply's text.
     ChatChunk {
-        /// Which reply.
+        /// The reply.
         #[serde(flatten)]
         reply: Reply,
-        /// 0 for the first chunk of a reply, and 1 more for each.
+        /// The number of the chunk: 0 for the first chunk of a reply, then 1, 2, and so on.
         seq: u64,
-        /// The next text.
+        /// Text to append.
         content: String,
     },
-    /// More of what a model thinks before it answers, no part of the reply.
+    /// The next part of the model's reasoning. Reasoning is not part of the reply and is not stored.
     ChatReasoning {
-        /// Which reply.
+        /// The reply.
         #[serde(flatten)]
         reply: Reply,
-        /// 0 for the first of a reply, and 1 more for each.
+        /// The number of the frame: 0 for the first `chat_reasoning` of a reply, then 1, 2, and so on.
         seq: u64,
-        /// The next text.
+        /// Text to append.
         content: String,
     },
-    /// All the text of a reply that came so far, for windows that were away or missed some.
+    /// The whole text of a reply so far, for a connection that resumes or has missed chunks. It replaces what the client has.
     ChatSnapshot {
-        /// Which reply.
+        /// The reply.
         #[serde(flatten)]
         reply: Reply,
-        /// That of the last chunk in it; absent before the first.
+        /// The number of the last chunk that the text contains. Absent before the first chunk.
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
-        /// The text, or a part of it.
+        /// The text, or one part of it.
         content: String,
-        /// Which part.
+        /// Which part of the text it is.
         #[serde(flatten)]
-        part: Part,
+        part: FramePart,
     },
-    /// A reply is whole, or was stopped.
+    /// The reply is complete, or was stopped.
     ChatComplete {
-        /// Which reply.
+        /// The reply.
         #[serde(flatten)]
         reply: Reply,
-        /// That of the last chunk; absent when there was none, or it is long ago.
+        /// The number of the last chunk. Absent when there was no chunk, or when the reply ended more than a day ago.
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
-        /// All of its text, as stored, or the last part.
+        /// The whole text of the reply as stored, or the last part of it.
         content: String,
-        /// Which part.
+        /// Which part of the text it is.
         #[serde(flatten)]
-        part: Part,
-        /// How many tokens it took.
+        part: FramePart,
+        /// The number of tokens of the reply.
         tokens: u64,
-        /// The model that made it.
+        /// The model that made the reply.
         model: ModelName,
-        /// How many of the oldest messages the model was not sent, for lack of room.
+        /// How many of the conversation's oldest messages did not fit into the model's context window. Absent when all fitted.
         #[serde(rename = "leftOut", skip_serializing_if = "Option::is_none")]
         left_out: Option<usize>,
         /// `complete` or `stopped`.
         status: ReplyStatus,
     },
-    /// A turn was refused, or its reply broke off.
+    /// The server refused a turn, or its reply failed or was interrupted.
     ChatError {
-        /// Which reply, once there is one.
+        /// The reply. Absent when the turn was refused.
         #[serde(flatten, skip_serializing_if = "Option::is_none")]
         reply: Option<Reply>,
-        /// The id that the client made for the user's message.
+        /// The id that the client chose for the user's message.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<MessageId>,
-        /// For programs.
+        /// The reason, as a code for programs.
         #[schema(value_type = Code)]
         code: &'static str,
-        /// For people.
+        /// The reason, as a sentence for people.
         detail: String,
-        /// Whether it may succeed later.
+        /// Whether a retry may succeed.
         retryable: bool,
-        /// How: `same`, by this very frame again, since nothing was stored; or `new`, by one with another `id`, since the
-        /// reply of this one has ended.
+        /// How to retry. `same`: send the same frame again, since nothing was stored. `new`: send the frame with another `id`,
+        /// since the reply to this one has ended.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry: Option<&'static str>,
-        /// In how many seconds, when that is known.
+        /// How many seconds to wait before a retry, when that is known.
         #[serde(rename = "retry_after", skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
-        /// That of the last chunk of the reply.
+        /// The number of the reply's last chunk.
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
-        /// All of the reply's text, as stored, or the last part.
+        /// The whole text of the reply as stored, or the last part of it.
         #[serde(skip_serializing_if = "Option::is_none")]
         content: Option<String>,
-        /// Which part.
+        /// Which part of the text it is.
         #[serde(flatten)]
-        part: Part,
+        part: FramePart,
         /// `failed` or `interrupted`.
         status: ReplyStatus,
     },
-    /// A new conversation has got a title.
+    /// A new conversation has a title.
     ChatTitle {
-        /// Which conversation.
+        /// The conversation.
         #[serde(rename = "conversationId")]
         conversation_id: ConversationId,
-        /// What it is called from now on.
+        /// The title.
         title: Title,
     },
-    /// The user is typing in another window.
+    /// The user is typing on another connection.
     UserTyping {
-        /// Who.
+        /// The user.
         #[serde(rename = "user_id")]
         user_id: UserId,
-        /// Where.
+        /// The conversation in which the user is typing.
         #[serde(rename = "conversationId", skip_serializing_if = "Option::is_none")]
         conversation_id: Option<ConversationId>,
     },
-    /// Another window of the user was closed.
+    /// Another connection of the user was closed.
     UserDisconnected {
-        /// Who.
+        /// The user.
         #[serde(rename = "user_id")]
         user_id: UserId,
     },
 }
 
-/// Whose a connection is, as `auth_success` tells.
+/// The user and the session of a connection.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Authenticated {
     /// The session of the token.
@@ -239,38 +168,38 @@ pub struct Authenticated {
     pub user_id: UserId,
 }
 
-/// Which reply a frame is about.
+/// The reply that a frame is about.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     /// The id of the assistant's message.
     pub message_id: MessageId,
-    /// The conversation, if the turn is stored in one.
+    /// The conversation. Absent for a reply outside of any conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
 }
 
 impl Reply {
-    /// The reply that stands here.
+    /// The reply at `place`.
     #[must_use]
     pub fn at(place: &ReplyPlace) -> Self {
         Self { message_id: place.message.clone(), conversation_id: place.conversation().cloned() }
     }
 }
 
-/// Which part of a text a frame carries, when the text is too long for one: all parts but the last come as `chat_snapshot`.
+/// Which part of a text a frame carries when the text is too long for one frame. All parts but the last are `chat_snapshot`.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
-pub struct Part {
-    /// 0 for the first.
+pub struct FramePart {
+    /// The number of the part: 0 for the first. Absent when the text fits one frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<usize>,
-    /// How many there are.
+    /// The number of parts. Absent when the text fits one frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<usize>,
 }
 
-impl Part {
-    /// One of several.
+impl FramePart {
+    /// Part `part` of `parts`, counted from 0.
     #[must_use]
     pub fn of(part: usize, parts: usize) -> Self {
         Self { part: Some(part), parts: Some(parts) }
@@ -278,19 +207,19 @@ impl Part {
 }
 
 impl ServerFrame {
-    /// Tells that a connection is authenticated.
+    /// An `auth_success`.
     #[must_use]
     pub fn authenticated(user_id: UserId, session_id: Credential) -> Self {
         Self::AuthSuccess { message: "Authenticated", data: Authenticated { session_id, user_id } }
     }
 
-    /// Tells what was wrong with a frame.
+    /// An `error` that says why a frame was refused.
     #[must_use]
     pub fn refusal(error: &Error) -> Self {
         Self::Error { code: error.code().as_str(), message: error.detail().to_owned() }
     }
 
-    /// Tells why a turn was refused, of which nothing is stored.
+    /// A `chat_error` that says why a turn was refused. Nothing of the turn is stored.
     #[must_use]
     pub fn turn_refused(id: Option<MessageId>, error: &Error) -> Self {
         let retryable = error.code().is_retryable();
@@ -304,18 +233,18 @@ impl ServerFrame {
             retry_after: error.seconds_to_wait(),
             seq: None,
             content: None,
-            part: Part::default(),
+            part: FramePart::default(),
             status: ReplyStatus::Failed,
         }
     }
 
-    /// The last frame of a reply that failed or broke off, and why.
+    /// A `chat_error` that says why a reply failed or was interrupted. It is the last frame of the reply.
     #[must_use]
     pub fn broke_off(
         reply: Reply,
         seq: Option<u64>,
         content: String,
-        part: Part,
+        part: FramePart,
         status: ReplyStatus,
         error: &Error,
     ) -> Self {
@@ -335,10 +264,10 @@ impl ServerFrame {
         }
     }
 
-    /// The frame as text.
+    /// The frame as JSON.
     ///
     /// # Errors
-    /// None that can be thought of: all parts have text for keys.
+    /// Never in practice: every map of a frame has text keys.
     pub fn text(&self) -> crate::Result<String> {
         serde_json::to_string(self).map_err(Error::internal)
     }
@@ -355,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_named_as_the_contract_names_them() {
+    fn frames_have_the_documented_field_names() {
         let reply = Reply { message_id: "m".parse().unwrap(), conversation_id: Some("c".parse().unwrap()) };
         let chunk = ServerFrame::ChatChunk { reply, seq: 3, content: "hi".to_owned() };
         assert_eq!(
@@ -371,13 +300,5 @@ mod tests {
             wire(&refused),
             json!({"type": "chat_error", "code": "invalid", "detail": "x", "retryable": false, "status": "failed"})
         );
-    }
-
-    #[test]
-    fn an_old_clients_frame_with_fields_of_its_own_is_understood() {
-        let frame = json!({"type": "chat", "content": "hello", "data": {"x": [1]}, "max_tokens": 5});
-        let chat: Chat = serde_json::from_value(frame).unwrap();
-        assert_eq!((chat.content.as_str(), chat.max_tokens), ("hello", Some(5)));
-        assert!(chat.conversation_id.is_none());
     }
 }
