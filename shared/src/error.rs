@@ -1,97 +1,97 @@
-//! One error for everything that can go wrong. It knows no HTTP: `http::problem` gives each [`Code`] its status.
+//! The error type of the studio. It knows no HTTP: `http::problem` maps each [`Code`] to a status.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The result of whatever can fail.
+/// A result whose error is [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, for programs. The names on the wire are stable.
+/// What went wrong, for programs. The serialized names are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The input is JSON, but breaks a rule.
+    /// The input breaks a rule.
     Invalid,
-    /// The input is not JSON at all.
+    /// The input is not valid JSON.
     MalformedJson,
     /// The body is not declared as `application/json`.
     UnsupportedMediaType,
-    /// The body is larger than its route allows.
+    /// The body is larger than the route allows.
     BodyTooLarge,
-    /// No token, or none that counts.
+    /// The token is missing or not valid.
     Unauthenticated,
-    /// The name or the password is wrong; which of them is not told.
+    /// The username or the password is wrong.
     WrongCredentials,
-    /// The password is right, and a code of the second factor is asked for.
+    /// The password is right, but the code of the second factor is missing.
     TotpRequired,
-    /// The password is right, and the code of the second factor is wrong or was used.
+    /// The password is right, but the code of the second factor is wrong or was used.
     WrongTotp,
-    /// The caller is known, but may not do this.
+    /// The caller is authenticated, but not allowed to do this.
     Forbidden,
-    /// There is no such thing, or it is somebody else's.
+    /// The resource does not exist, or belongs to another user.
     NotFound,
-    /// The username belongs to somebody.
+    /// Another account has the username.
     UsernameTaken,
-    /// The email address belongs to somebody.
+    /// Another account has the email address.
     EmailTaken,
-    /// The caller has a conversation with this id already.
+    /// The caller has a conversation with this id.
     ConversationExists,
-    /// The caller deleted the conversation with this id.
+    /// The caller deleted a conversation with this id in the last 24 h.
     ConversationDeleted,
     /// Another message of the conversation has this id.
     MessageExists,
-    /// The conversation is not as the client saw it.
+    /// The conversation has changed since the version in `If-Match`.
     PreconditionFailed,
     /// The `Idempotency-Key` was used for another request.
     IdempotencyKeyReused,
     /// A reply is being made in this conversation.
     ReplyRunning,
-    /// More requests than the limit allows; the next window brings new ones.
+    /// The caller has made too many requests in this window of time.
     RateLimited,
-    /// The connection gave way to another one of its user.
+    /// The connection was closed because its user opened too many others.
     TooManyConnections,
-    /// Too many wrong guesses; after a wait, another may be made.
+    /// There were too many wrong passwords or codes.
     TooManyAttempts,
-    /// Somebody else changed the same thing again and again; trying later may succeed.
+    /// Other requests changed the resource at the same time, or its state does not allow the change.
     Conflict,
-    /// What may be spent in a day is spent.
+    /// The daily limit is reached.
     LimitReached,
-    /// What a user may store is stored.
+    /// The user's storage is full.
     QuotaExceeded,
-    /// As many replies as are allowed at a time are being made.
+    /// The user has too many replies that are being made.
     TooManyReplies,
-    /// Models are switched off.
+    /// The models are switched off.
     ModelsOff,
-    /// There is no such model here.
+    /// The studio does not offer the model.
     UnknownModel,
-    /// The provider of the model has too much to do.
+    /// The provider of the model is overloaded.
     ModelOverloaded,
-    /// The provider of the model is out of reach.
+    /// The provider of the model is unavailable.
     ModelUnavailable,
-    /// The provider of the model fell silent.
+    /// The model stopped responding.
     ModelTimeout,
-    /// The provider does not take our key, or does not know the model.
+    /// The provider refused the studio's key, or does not know the model.
     ModelMisconfigured,
-    /// The provider does not take the question.
+    /// The model rejected the request.
     ModelRefused,
-    /// The model ended without a word.
+    /// The model ended without any text.
     EmptyReply,
-    /// The model used up its tokens before the first word of its answer, on thoughts as a rule.
+    /// The model used up `max_tokens` before any text, usually by reasoning.
     MaxTokensReached,
-    /// The provider's rules forbid the answer.
+    /// The provider's content filter blocked the reply.
     ContentFiltered,
-    /// A reply broke off; what had come is kept.
+    /// The reply was interrupted. Its text so far is kept.
     Interrupted,
-    /// A service behind us is overloaded or out of reach; trying later may succeed.
+    /// A service that the studio depends on is overloaded or unavailable.
     Unavailable,
-    /// Our fault.
+    /// The studio failed.
     Internal,
 }
 
 impl Code {
-    /// The name of this code on the wire.
+    /// The serialized name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -136,7 +136,7 @@ impl Code {
         }
     }
 
-    /// Whether whoever runs the studio should hear of it.
+    /// Whether the studio or its configuration is at fault, so that its operator must be told.
     #[must_use]
     pub fn is_our_fault(self) -> bool {
         matches!(self, Self::Internal | Self::Unavailable | Self::ModelMisconfigured)
@@ -165,18 +165,18 @@ impl Code {
     }
 }
 
-/// A rule that one field breaks. Neither part repeats what the client sent.
+/// A field that breaks a rule. It never contains input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where in the body, as `messages[3].role`; or a parameter's name.
+    /// The path of the field in the body, such as `messages[3].role`, or the name of a parameter or header.
     #[schema(example = "messages[3].role")]
     pub field: String,
-    /// The rule.
+    /// The rule that the field breaks.
     #[schema(example = "must be one of `user`, `assistant`, `system`")]
     pub detail: String,
 }
 
-/// Something that went wrong: a code for programs, a sentence for people, a cause for the log.
+/// An error: a code for programs, a sentence for people, and a cause for the log.
 pub struct Error {
     code: Code,
     detail: String,
@@ -186,17 +186,17 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with a sentence for the client. The sentence must not repeat input or tell internals.
+    /// Creates an error with a sentence for the client, which must contain neither input nor internals.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, source: None }
     }
 
-    /// Input that breaks a rule.
+    /// Creates an error for input that breaks a rule.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Code::Invalid, detail)
     }
 
-    /// Input of which one field breaks a rule.
+    /// Creates an error for input of which one field breaks a rule.
     pub fn invalid_field(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let (field, detail) = (field.into(), detail.into());
         let mut error = Self::new(Code::Invalid, format!("{field}: {detail}"));
@@ -204,44 +204,44 @@ impl Error {
         error
     }
 
-    /// Something that may be tried again after so many seconds.
+    /// Creates an error for a client that may try again after so many seconds.
     #[must_use]
     pub fn retry_after(code: Code, seconds: u64) -> Self {
         let detail = format!("Too many requests. Please try again in {seconds} s.");
         Self { retry_after: Some(seconds), ..Self::new(code, detail) }
     }
 
-    /// Our own failure. The client learns nothing of `source`; the log does.
+    /// Creates an error for a failure of the studio. Only the log shows `source`.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let detail = "Something went wrong on our side. Please try again.";
         Self { source: Some(source.into()), ..Self::new(Code::Internal, detail) }
     }
 
-    /// A service behind us is overloaded or out of reach. The log learns `source`.
+    /// Creates an error for a service that is overloaded or unavailable. Only the log shows `source`.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let detail = "The service is busy. Please try again in a moment.";
         Self { source: Some(source.into()), ..Self::new(Code::Unavailable, detail) }
     }
 
-    /// The same under another code.
+    /// Replaces the code.
     #[must_use]
     pub fn with_code(self, code: Code) -> Self {
         Self { code, ..self }
     }
 
-    /// The same, to be tried again after so many seconds.
+    /// Sets the number of seconds after which the client may try again.
     #[must_use]
     pub fn after(self, retry_after: Option<u64>) -> Self {
         Self { retry_after, ..self }
     }
 
-    /// There is no such conversation, or it is somebody else's: the answer is the same.
+    /// Creates the error for a conversation that does not exist or belongs to another user.
     #[must_use]
     pub fn no_conversation() -> Self {
         Self::new(Code::NotFound, "Conversation not found")
     }
 
-    /// The limits of a day allow no more; the next one begins in so many seconds.
+    /// Creates the error for a reached daily limit. The next day begins in so many seconds.
     #[must_use]
     pub fn over_the_day(seconds: u64) -> Self {
         Self::new(Code::LimitReached, "Today's limit is reached").after(Some(seconds))
@@ -266,13 +266,13 @@ impl Error {
         &self.detail
     }
 
-    /// After how many seconds it may be tried again, if that is known.
+    /// After how many seconds the client may try again, if that is known.
     #[must_use]
     pub fn seconds_to_wait(&self) -> Option<u64> {
         self.retry_after
     }
 
-    /// The fields that break rules.
+    /// The fields that break a rule.
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.fields
@@ -285,7 +285,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// For the log: the code, and the chain of causes.
+/// Writes the code and the chain of causes, for the log.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code.as_str())?;

@@ -1,4 +1,4 @@
-//! Answers of handlers.
+//! The answer of a handler, and the headers that every answer carries.
 
 use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// An answer: a status, headers and, mostly, JSON.
+/// An answer: a status, headers and a body, which is usually JSON.
 #[derive(Debug)]
 pub struct Answer {
     pub(super) status: StatusCode,
@@ -21,10 +21,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// 200 with `value` as JSON. It is personal until something else is said, so nobody may keep it.
+    /// Answers 200 with `value` as JSON, which caches must not store.
     ///
     /// # Errors
-    /// None that can be thought of: all our types have text for keys.
+    /// When `value` cannot be JSON, which no type of this crate causes.
     pub fn ok(value: &impl Serialize) -> Result<Self> {
         Ok(Self::json(
             StatusCode::OK,
@@ -33,7 +33,7 @@ impl Answer {
         ))
     }
 
-    /// 200 with a text for people to keep.
+    /// Answers 200 with a Markdown file for download.
     #[must_use]
     pub fn markdown(text: String) -> Self {
         Self::json(StatusCode::OK, "text/markdown; charset=utf-8", text)
@@ -44,7 +44,7 @@ impl Answer {
         Self::of(status, content_type, Body::Text(body))
     }
 
-    /// Whatever it is, nobody may keep it until something else is said.
+    /// Answers with any body, which caches must not store unless another header replaces this one.
     pub(super) fn of(status: StatusCode, content_type: &'static str, body: Body) -> Self {
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static(content_type)),
@@ -53,7 +53,7 @@ impl Answer {
         Self { status, headers: headers.into_iter().collect(), body }
     }
 
-    /// The same as 202: it is begun, and `path` is where to look for what becomes of it.
+    /// Turns the answer into a 202: the work has begun, and its result will be found at `path`.
     #[must_use]
     pub fn accepted(self, path: &str) -> Self {
         Self { status: StatusCode::ACCEPTED, ..self }
@@ -61,25 +61,25 @@ impl Answer {
             .with(HeaderName::from_static("preference-applied"), "respond-async")
     }
 
-    /// The same with a `Link` to the next page.
+    /// Adds a `Link` to the next page.
     #[must_use]
     pub fn with_next_page(self, path_and_query: &str) -> Self {
         self.with(http::header::LINK, &format!("<{path_and_query}>; rel=\"next\""))
     }
 
-    /// The same with what is left of the caller's requests; the reset is in seconds since the epoch.
+    /// Adds the headers that say how many requests are left. The reset is in seconds since 1970.
     pub(super) fn with_allowance(self, allowance: &Allowance) -> Self {
         self.with(HeaderName::from_static("x-ratelimit-limit"), &allowance.limit.to_string())
             .with(HeaderName::from_static("x-ratelimit-remaining"), &allowance.remaining.to_string())
             .with(HeaderName::from_static("x-ratelimit-reset"), &allowance.resets_at.seconds().to_string())
     }
 
-    /// This answer without its body, for a `HEAD` request.
+    /// Removes the body, for a `HEAD` request.
     pub(super) fn without_body(self) -> Self {
         Self { body: Body::Empty, ..self }
     }
 
-    /// The same with this header, unless the value cannot be one.
+    /// Sets a header. A value that is not valid in a header is ignored.
     pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
@@ -87,8 +87,8 @@ impl Answer {
         self
     }
 
-    /// As lambda_http wants it, with the headers that every answer carries. What has no policy of its own is data, and may
-    /// load nothing.
+    /// The response for `lambda_http`, with the headers that every answer carries. An answer without a content
+    /// security policy gets that of data, which must not load anything.
     pub(super) fn into_response(self, request_id: &str, seconds: f64) -> Response<Body> {
         let has_policy = self.headers.contains_key(CONTENT_SECURITY_POLICY);
         let answer = if has_policy { self } else { self.with(CONTENT_SECURITY_POLICY, DATA_POLICY) };

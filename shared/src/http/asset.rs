@@ -1,5 +1,4 @@
-//! What is the same for everyone: pages and documents, compressed when the function was built, since an HTTP API
-//! compresses nothing.
+//! Static files: pages and documents. They are compressed at build time, because an HTTP API does not compress.
 
 use std::io::Read as _;
 
@@ -13,12 +12,12 @@ use lambda_http::http::header::{
 use super::{Answer, Request, fingerprint};
 use crate::error::{Error, Result};
 
-/// For those whose address stays when they change.
+/// For a file whose URL stays the same when the file changes.
 const FOR_MINUTES: &str = "public, max-age=300";
-/// For those whose address names a version.
+/// For a file whose URL contains its version.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// A file that a function carries.
+/// A file that is part of a function's binary.
 #[derive(Clone, Copy)]
 pub struct Asset {
     content_type: &'static str,
@@ -28,19 +27,19 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// A file by its type, compressed with gzip. It may be kept for five minutes.
+    /// Creates an asset from a file that is compressed with gzip. Caches may store it for five minutes.
     #[must_use]
     pub const fn new(content_type: &'static str, gzip: &'static [u8]) -> Self {
         Self { content_type, gzip, caching: FOR_MINUTES, policy: None }
     }
 
-    /// The same, at an address that will never lead to anything else.
+    /// Lets caches store the file for ever, because its URL never leads to another one.
     #[must_use]
     pub const fn for_ever(self) -> Self {
         Self { caching: FOR_EVER, ..self }
     }
 
-    /// The same with a `Content-Security-Policy` of its own, in the place of that of data.
+    /// Sets the `Content-Security-Policy`.
     #[must_use]
     pub const fn with_policy(self, policy: &'static str) -> Self {
         Self { policy: Some(policy), ..self }
@@ -54,15 +53,14 @@ impl Asset {
 }
 
 impl Request {
-    /// The answer that gives `asset`: as it is, if its client takes gzip, and inflated otherwise; 304 when the client has
-    /// it.
+    /// Answers with `asset`, compressed if the client accepts gzip; 304 if the client has it already.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when `If-None-Match` is no text.
+    /// [`crate::error::Code::Invalid`] if `If-None-Match` is not text.
     pub fn give(&self, asset: &Asset) -> Result<Answer> {
         let zipped = takes_gzip(self.members(ACCEPT_ENCODING));
         let hash = fingerprint(asset.gzip);
-        // Two forms of one file differ byte by byte, so each has a strong tag of its own.
+        // The compressed and the plain form differ, so each has a strong tag of its own.
         let tag = if zipped { format!("{hash}-gzip") } else { hash };
         let has = self.known()?.is_some_and(|tags| tags.contains(&tag));
         let answer = if has {
@@ -84,7 +82,7 @@ impl Request {
     }
 }
 
-/// Whether a client that names these codings takes gzip (RFC 9110, section 12.5.3).
+/// Whether a client that names these codings accepts gzip (RFC 9110, section 12.5.3).
 fn takes_gzip<'a>(codings: impl Iterator<Item = &'a str>) -> bool {
     let mut any = false;
     for coding in codings {
@@ -105,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_sent_to_who_takes_it() {
+    fn gzip_is_sent_to_clients_that_accept_it() {
         let takes = |header: &'static str| takes_gzip(header.split(','));
         for header in ["gzip", "br, gzip;q=0.5", "deflate,*", " x-gzip ; q=1", "*;q=0, gzip"] {
             assert!(takes(header), "{header}");

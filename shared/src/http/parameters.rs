@@ -1,5 +1,4 @@
-//! What the query of a request may hold. A route takes those parameters alone that are declared for it, and a handler can read no
-//! others.
+//! Query parameters. Each route declares its parameters, and a handler can read no others.
 
 use std::str::FromStr;
 
@@ -9,36 +8,36 @@ use super::Request;
 use crate::domain::RuleBroken;
 use crate::error::{Error, Result};
 
-/// The parameters of the query of a route.
+/// The query parameters of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     names: &'static [&'static str],
-    ignores_others: bool,
+    is_lenient: bool,
 }
 
 impl Parameters {
-    /// Those of a route that refuses others.
+    /// The parameters of a route that refuses others.
     #[must_use]
-    pub const fn only(names: &'static [&'static str]) -> Self {
-        Self { names, ignores_others: false }
+    pub const fn strict(names: &'static [&'static str]) -> Self {
+        Self { names, is_lenient: false }
     }
 
-    /// Those of a route that ignores others, for clients of the old contract.
+    /// The parameters of a route of the original contract, which ignores others.
     #[must_use]
-    pub const fn among_others(names: &'static [&'static str]) -> Self {
-        Self { names, ignores_others: true }
+    pub const fn lenient(names: &'static [&'static str]) -> Self {
+        Self { names, is_lenient: true }
     }
 
-    /// Their names.
+    /// The names of the parameters.
     #[must_use]
     pub fn names(&self) -> &'static [&'static str] {
         self.names
     }
 
-    /// Whether others are refused.
+    /// Whether the route refuses other parameters.
     #[must_use]
     pub fn refuses_others(&self) -> bool {
-        !self.ignores_others
+        !self.is_lenient
     }
 
     fn rule(&self) -> String {
@@ -50,34 +49,34 @@ impl Parameters {
 }
 
 impl Request {
-    /// Declares what the query may hold.
+    /// Declares the parameters of the route.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it holds something else.
+    /// [`crate::error::Code::Invalid`] if the query has another parameter, and the route refuses others.
     pub(super) fn declare(&self, parameters: Parameters) -> Result<()> {
         self.declared.get_or_init(|| parameters);
-        let there = self.inner.query_string_parameters();
+        let present = self.inner.query_string_parameters();
         let is_known = |name: &str| parameters.names.contains(&name);
-        if parameters.ignores_others || there.iter().all(|(name, _)| is_known(name)) {
+        if parameters.is_lenient || present.iter().all(|(name, _)| is_known(name)) {
             return Ok(());
         }
         Err(Error::invalid(parameters.rule()))
     }
 
-    /// A parameter of the query.
+    /// A parameter of the query, parsed.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it breaks its type's rule; [`crate::error::Code::Internal`] when it is not declared
-    /// for the route.
+    /// [`crate::error::Code::Invalid`] if it breaks the rule of its type; [`crate::error::Code::Internal`] if the route does
+    /// not declare it.
     pub fn query<T: FromStr<Err = RuleBroken>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.parameter(name)?.map(str::parse::<T>).transpose();
         value.map_err(|rule| Error::invalid_field(name, rule.to_string()))
     }
 
-    /// A parameter of the query as it is, percent-decoded.
+    /// A parameter of the query as text, percent-decoded.
     ///
     /// # Errors
-    /// [`crate::error::Code::Internal`] when it is not declared for the route.
+    /// [`crate::error::Code::Internal`] if the route does not declare it.
     pub fn parameter(&self, name: &str) -> Result<Option<&str>> {
         if !self.declared.get().is_some_and(|declared| declared.names.contains(&name)) {
             return Err(Error::internal(format!(

@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Request {
-    /// What the client expects to change. A header that is no list of entity tags matches nothing.
+    /// The version that the client expects to change (`If-Match`). A header without entity tags matches no version.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the header is no text.
+    /// [`crate::error::Code::Invalid`] if the header is not text.
     pub fn expected(&self) -> Result<Expected> {
         Ok(match self.header(&IF_MATCH)? {
             None => Expected::Anything,
@@ -25,10 +25,10 @@ impl Request {
         })
     }
 
-    /// The tags of what the client has already, if it says so.
+    /// The versions that the client has already (`If-None-Match`).
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the header is no text.
+    /// [`crate::error::Code::Invalid`] if the header is not text.
     pub fn known(&self) -> Result<Option<Vec<String>>> {
         let tags = self.header(&IF_NONE_MATCH)?;
         Ok(tags.map(|tags| {
@@ -37,10 +37,10 @@ impl Request {
         }))
     }
 
-    /// This request as one that has an effect only once, if its client asks for that.
+    /// The idempotency key of the request, with a hash of the request (`Idempotency-Key`).
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the key breaks its rule.
+    /// [`crate::error::Code::Invalid`] if the key breaks its rule.
     pub fn once(&self) -> Result<Option<Once>> {
         let Some(key) = self.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
         let key = key.parse().map_err(|rule| Error::invalid_field("Idempotency-Key", format!("{rule}")))?;
@@ -50,13 +50,13 @@ impl Request {
 }
 
 impl Answer {
-    /// The same with the version of what it shows.
+    /// Sets the version of the content (`ETag`).
     #[must_use]
     pub fn with_version(self, version: &Version) -> Self {
         self.with(ETAG, &format!("\"{}\"", version.as_str()))
     }
 
-    /// 304: what the client has is this version.
+    /// Answers 304: the client has this version already.
     #[must_use]
     pub fn not_modified(version: &Version) -> Self {
         Self::json(StatusCode::NOT_MODIFIED, "application/json", String::new()).with_version(version)
@@ -72,7 +72,7 @@ fn tags_of(header: &str) -> impl Iterator<Item = &str> {
     header.split(',').map(str::trim)
 }
 
-/// What stands between the quotes of a strong tag. Ours hold no commas.
+/// The text between the quotes of a strong tag. The studio's own tags contain no commas.
 fn strong(tag: &str) -> Option<&str> {
     tag.strip_prefix('"')?.strip_suffix('"')
 }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_read_from_their_quotes() {
+    fn only_quoted_strong_tags_are_read() {
         let tags: Vec<_> = tags_of("\"1.a\", W/\"2.b\" ,3.c,\"\"").map(strong).collect();
         assert_eq!(tags, [Some("1.a"), None, None, Some("")]);
     }

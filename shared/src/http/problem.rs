@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem documents, and the one place that gives each error its status.
+//! Errors as problem documents (RFC 9457), and the only place that maps errors to status codes.
 
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -9,7 +9,7 @@ use super::Answer;
 use crate::error::{Code, Error, FieldError};
 
 /// The status of an error.
-pub(super) fn status(code: Code) -> StatusCode {
+fn http_status(code: Code) -> StatusCode {
     match code {
         // Existing clients expect 400 for these two.
         Code::UsernameTaken | Code::EmailTaken => StatusCode::BAD_REQUEST,
@@ -48,48 +48,48 @@ pub(super) fn status(code: Code) -> StatusCode {
     }
 }
 
-/// The status of an error and its name, for the document of the API.
+/// The status of an error and its name, for the OpenAPI document.
 #[must_use]
 pub fn status_of(code: Code) -> (u16, &'static str) {
-    let status = status(code);
+    let status = http_status(code);
     (status.as_u16(), status.canonical_reason().unwrap_or_default())
 }
 
-/// What a client is told of an error (RFC 9457).
+/// An error (RFC 9457).
 #[derive(Serialize, ToSchema)]
 pub struct Problem<'a> {
-    /// Always `about:blank`: `code` tells problems apart.
+    /// Always `about:blank`. Use `code` to tell errors apart.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
     kind: &'static str,
     /// The name of the status.
     #[schema(example = "Not Found")]
     title: &'static str,
-    /// As in the head of the answer.
+    /// The status code of the answer.
     #[schema(example = 404)]
     status: u16,
-    /// What went wrong, for people. It never repeats what was sent.
+    /// What went wrong, for people. It never contains input.
     #[schema(example = "Conversation not found")]
     detail: &'a str,
     /// What went wrong, for programs.
     #[schema(example = "not_found")]
     code: &'static str,
-    /// As `X-Request-Id`.
+    /// The id of the request, as in `X-Request-Id`.
     #[schema(example = "UkWtJi5qIAMEPfQ=")]
     request_id: &'a str,
-    /// The fields that break rules.
+    /// The fields that break a rule.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],
-    /// After how many seconds it may be tried again; in the head too, as `Retry-After`.
+    /// After how many seconds to try again, as in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     retry_after: Option<u64>,
 }
 
-/// The answer that tells a client of `error`. Our own failures are logged here, once.
+/// The answer for an error. Errors of the studio itself are logged here.
 pub(super) fn answer(error: &Error, request_id: &str) -> Answer {
-    let status = status(error.code());
+    let status = http_status(error.code());
     if status.is_server_error() {
         tracing::error!(?error, "a request failed");
     }
@@ -103,7 +103,7 @@ pub(super) fn answer(error: &Error, request_id: &str) -> Answer {
         errors: error.fields(),
         retry_after: error.seconds_to_wait(),
     };
-    // It is all text and numbers, which are JSON in any case.
+    // Serializing texts and numbers cannot fail.
     let body = serde_json::to_string(&problem).unwrap_or_default();
     let answer = Answer::json(status, "application/problem+json", body);
     let answer = match error.seconds_to_wait() {

@@ -1,4 +1,4 @@
-//! A request that API Gateway has routed, and what handlers read from it.
+//! A request as API Gateway routed it, and what handlers read from it.
 
 use std::str::FromStr;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -13,10 +13,11 @@ use crate::domain::Allowance;
 use crate::error::{Code, Error, Result};
 use crate::json;
 
-/// What most routes take.
+/// The most bytes of a body on most routes.
 const SMALL_BODY: usize = 256 * 1024;
-/// What routes take that carry whole conversations.
+/// The most bytes of a body on routes that receive whole conversations.
 const LARGE_BODY: usize = 4 * 1024 * 1024;
+/// Some programs begin UTF-8 files with it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const PREFER: http::HeaderName = http::HeaderName::from_static("prefer");
@@ -32,7 +33,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request of an event of an HTTP API.
+    /// Creates the request from an event of an HTTP API.
     #[must_use]
     pub fn new(inner: lambda_http::Request) -> Self {
         let RequestContext::ApiGatewayV2(context) = inner.request_context() else {
@@ -40,7 +41,7 @@ impl Request {
             return Self::routed(inner, nothing(), nothing(), nothing());
         };
         let (route_key, id) = (context.route_key.unwrap_or_default(), context.request_id.unwrap_or_default());
-        // A `HEAD` is answered as the `GET` would be, without the body.
+        // `HEAD` is handled as `GET`; the body is removed in the end.
         let route_key = match route_key.strip_prefix("HEAD ") {
             Some(path) => format!("GET {path}"),
             None => route_key,
@@ -64,7 +65,7 @@ impl Request {
         &self.id
     }
 
-    /// The address that the gateway saw; what a client says of itself in headers is not it.
+    /// The client's IP address as API Gateway saw it. Headers of the client do not matter.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -75,16 +76,15 @@ impl Request {
         self.inner.method() == http::Method::HEAD
     }
 
-    /// Whether its method changes something.
+    /// Whether the method may change something.
     #[must_use]
     pub fn is_write(&self) -> bool {
         !self.inner.method().is_safe()
     }
 
-    /// Says what is left of the caller's requests, for the head of the answer, which shows the least that was noted.
+    /// Notes how many requests are left, for the headers of the answer. If it is called again, the lower number counts.
     pub fn note_allowance(&self, allowance: Allowance) {
         let mut noted = self.allowance.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was counted later may leave less.
         if noted.is_none_or(|noted| allowance.remaining <= noted.remaining) {
             *noted = Some(allowance);
         }
@@ -94,14 +94,14 @@ impl Request {
         *self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the client says of itself, at most 256 characters.
+    /// The `User-Agent`, up to 256 characters of it.
     #[must_use]
     pub fn user_agent(&self) -> String {
         let value = self.inner.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().chars().take(256).collect()
     }
 
-    /// Whether the client has this preference, as `Prefer` tells them.
+    /// Whether the header `Prefer` has this preference.
     #[must_use]
     pub fn prefers(&self, preference: &str) -> bool {
         let members = self.members(PREFER);
@@ -111,7 +111,7 @@ impl Request {
     /// The bearer token.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`] without exactly one.
+    /// [`Code::Unauthenticated`] if there is none.
     pub fn bearer(&self) -> Result<&str> {
         let missing = || Error::new(Code::Unauthenticated, "Not authenticated");
         let value = self.inner.headers().get(http::header::AUTHORIZATION).ok_or_else(missing)?;
@@ -123,7 +123,8 @@ impl Request {
         Ok(token)
     }
 
-    /// A parameter of the path. One that breaks its type's rule names nothing that exists, so it reads as `absent`.
+    /// A parameter of the path, parsed. A parameter that breaks the rule of its type cannot name anything that
+    /// exists, so the error is the same as for something that does not exist.
     ///
     /// # Errors
     /// `absent`.
@@ -132,32 +133,32 @@ impl Request {
         parameters.first(name).and_then(|value| value.parse().ok()).ok_or_else(absent)
     }
 
-    /// A header that is there.
+    /// The value of a header; `None` if it is missing.
     ///
     /// # Errors
-    /// [`Code::Invalid`] when it is no visible ASCII text.
+    /// [`Code::Invalid`] if it is not visible ASCII text.
     pub(super) fn header(&self, name: &http::HeaderName) -> Result<Option<&str>> {
         let refused = |_| Error::invalid_field(name.as_str(), "must be visible ASCII text");
         self.inner.headers().get(name).map(|value| value.to_str().map_err(refused)).transpose()
     }
 
-    /// The members of a header that is a list. What is no text is none.
+    /// The members of a header that is a list. Values that are not text are skipped.
     pub(super) fn members(&self, name: http::HeaderName) -> impl Iterator<Item = &str> {
         let values = self.inner.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(','))
     }
 
-    /// The path as it came.
+    /// The path, not decoded.
     pub(super) fn raw_path(&self) -> &str {
         self.inner.uri().path()
     }
 
-    /// The body as it came.
+    /// The body.
     pub(super) fn body(&self) -> &[u8] {
         self.inner.body()
     }
 
-    /// The body, up to 256 KB.
+    /// Parses a body of up to 256 KB.
     ///
     /// # Errors
     /// [`Code::UnsupportedMediaType`], [`Code::BodyTooLarge`], [`Code::MalformedJson`], [`Code::Invalid`].
@@ -165,16 +166,16 @@ impl Request {
         json::parse(self.json_up_to(SMALL_BODY)?)
     }
 
-    /// The body, up to 4 MB, for routes that carry whole conversations.
+    /// Parses a body of up to 4 MB, for routes that receive whole conversations.
     ///
     /// # Errors
-    /// As [`Self::json`].
+    /// Those of [`Self::json`].
     pub fn large_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         json::parse(self.json_up_to(LARGE_BODY)?)
     }
 
-    /// The text of a file, up to 4 MB and 300,000 values, without the mark that some programs write before UTF-8. Whether it is JSON
-    /// is not checked.
+    /// The body as the text of a file of up to 4 MB and 300,000 values, without its byte order mark. It need not be
+    /// valid JSON.
     ///
     /// # Errors
     /// [`Code::UnsupportedMediaType`], [`Code::BodyTooLarge`], [`Code::Invalid`].
@@ -203,13 +204,4 @@ impl Request {
         let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/json")
     }
-}
-
-/// The characters that RFC 3986 calls reserved, and all that are not ASCII.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Encodes `text` for one segment of a path, or for a value in a query.
-#[must_use]
-pub fn percent_encoded(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -1,4 +1,4 @@
-//! Serves a group of routes as a Lambda function.
+//! Runs a group of routes as a Lambda function.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,19 +11,19 @@ use tracing::Instrument as _;
 use super::{Answer, Parameters, Request, problem};
 use crate::error::{Code, Error, Result};
 
-/// The routes that one function serves, and what their handlers share.
+/// The routes of one function, and what their handlers share.
 pub trait Group: Send + Sync + 'static {
-    /// What the query of the route with this key may hold.
+    /// The query parameters of the route with this key.
     fn parameters(&self, route_key: &str) -> Parameters;
 
-    /// Finds the handler by the request's route key, and answers.
+    /// Passes the request to the handler of its route key.
     fn route(&self, request: &Request) -> impl Future<Output = Result<Answer>> + Send;
 }
 
 /// Answers requests until the runtime ends the process.
 ///
 /// # Errors
-/// When the Lambda Runtime API is out of reach.
+/// When the Lambda Runtime API is unavailable.
 pub async fn serve(group: impl Group) -> Result<(), lambda_http::Error> {
     let group = Arc::new(group);
     lambda_http::run(service_fn(move |event| {
@@ -55,7 +55,7 @@ async fn respond(group: &impl Group, request: Request) -> Response<Body> {
 }
 
 impl Request {
-    /// What to answer when a route reaches a function that has no handler for it.
+    /// The error for a route that the function has no handler for.
     #[must_use]
     pub fn unrouted(&self) -> Error {
         tracing::error!("a route reached a function that has no handler for it");
