@@ -1,4 +1,4 @@
-//! Compresses the files that the function `site` embeds.
+//! Compresses the files that the function `site` serves.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -8,22 +8,23 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 const SITE: &str = "functions/site";
-/// The embedded files and folders.
+/// Files and whole folders of the function `site`.
 const CARRIED: [&str; 4] = ["asyncapi.json", "openapi.json", "pages", "vendor"];
 
 fn main() -> io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "Cargo passes the output folder in a variable")]
+    #[expect(clippy::disallowed_methods, reason = "Cargo passes the output folder this way")]
     let to = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(io::ErrorKind::NotFound)?;
     for name in CARRIED {
         let from = Path::new(SITE).join(name);
-        // Cargo also watches the files in a folder.
+        // Cargo watches folders with their content.
         writeln!(io::stdout(), "cargo::rerun-if-changed={}", from.display())?;
         compress(&from, &to.join(name))?;
     }
     Ok(())
 }
 
-/// Compresses `from`, a file or a folder, to `to`, and appends `.gz` to file names. Equal content gives equal bytes.
+/// Compresses a file, or all files of a folder, and appends `.gz` to their names. The output depends only on the
+/// content.
 fn compress(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
         fs::create_dir_all(to)?;

@@ -1,5 +1,5 @@
-//! The functions of AI Chat Studio, one module a deployed Lambda function. In each, `mod.rs` leads from route keys
-//! to handlers, spelled as in `template.yaml`; each handler is a file; `main.rs` is the cold start.
+//! The Lambda functions of AI Chat Studio, one module each. `main.rs` starts the function, `mod.rs` maps the route
+//! keys of `template.yaml` to handlers, and each handler has a file.
 
 #[cfg(test)]
 mod asyncapi;
@@ -7,6 +7,7 @@ pub mod auth;
 pub mod chat;
 pub mod conversations;
 mod costs;
+mod done;
 pub mod openapi;
 mod queries;
 pub mod replies;

@@ -1,10 +1,10 @@
-//! What the query of each route may hold, for its handler, for the check of unknown parameters, and for the document of the API,
-//! which a test holds against it. A route that is not named here takes no query.
+//! The query parameters of each route. A route that is not listed here has none. Handlers can read no others, and a
+//! test compares the list with the OpenAPI document.
 
 use shared::http::Parameters;
 
-/// Routes of the old contract, whose clients may send what they like.
-const OF_THE_OLD_CONTRACT: [(&str, &[&str]); 17] = [
+/// Routes of the original contract. They ignore unknown parameters, because existing clients may send some.
+const LENIENT: [(&str, &[&str]); 17] = [
     ("GET /", &[]),
     ("GET /health", &[]),
     ("GET /docs", &[]),
@@ -21,25 +21,26 @@ const OF_THE_OLD_CONTRACT: [(&str, &[&str]); 17] = [
     ("POST /api/chat", &[]),
     ("GET /api/stats", &[]),
     ("GET /api/stats/detailed", &[]),
-    // What the pages load.
+    // The scripts and styles that the pages load.
     ("GET /docs/{folder}/{file}", &[]),
 ];
 
-const OTHERS: [(&str, &[&str]); 4] = [
+/// Routes that refuse unknown parameters.
+const STRICT: [(&str, &[&str]); 4] = [
     ("GET /api/conversations/{id}/messages", &["limit", "order", "branch", "cursor"]),
     ("GET /api/conversations/{id}/export", &["format", "cursor"]),
     ("GET /api/export", &["cursor"]),
     ("GET /api/auth/me/export", &["cursor"]),
 ];
 
-/// The parameters of a route.
+/// The query parameters of a route.
 #[must_use]
 pub(crate) fn of(route_key: &str) -> Parameters {
     let find = |routes: &[(&str, &'static [&'static str])]| {
         routes.iter().find(|(key, _)| *key == route_key).map(|(_, names)| *names)
     };
-    if let Some(names) = find(&OF_THE_OLD_CONTRACT) {
-        return Parameters::among_others(names);
+    if let Some(names) = find(&LENIENT) {
+        return Parameters::lenient(names);
     }
-    Parameters::only(find(&OTHERS).unwrap_or_default())
+    Parameters::strict(find(&STRICT).unwrap_or_default())
 }
