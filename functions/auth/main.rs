@@ -1,4 +1,4 @@
-//! Cold start of the function `auth`.
+//! Starts the function `auth`.
 
 use functions::auth::Auth;
 use functions::start::StartError;

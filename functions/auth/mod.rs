@@ -1,18 +1,16 @@
-//! Accounts: registration, login, sessions, the caller's own profile.
+//! The function `auth`: registration, login, sessions, API keys, the second factor and the profile.
 
 mod account;
 mod api_keys;
-mod guess;
 mod password;
 mod sessions;
 mod totp;
 
 use serde::Serialize;
 use shared::Result;
-use shared::accounts::{AccountTask, MAIL_TOKEN_PREFIX};
-use shared::auth::{AuthError, Claim, Passwords, RefreshToken, UserSecret};
-use shared::aws::async_invoke::AsyncInvoker;
-use shared::chat::Connections;
+use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
+use shared::auth::{AuthError, Claim, LoginGuard, Passwords, RefreshToken, UserSecret};
+use shared::aws::async_invoke::Handover;
 use shared::clock;
 use shared::domain::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
@@ -24,7 +22,7 @@ use crate::queries;
 use crate::start::{self, AppContext, StartError};
 use utoipa::{OpenApi, ToSchema};
 
-/// What this group says of its routes.
+/// The OpenAPI document of this function's routes.
 #[derive(OpenApi)]
 #[openapi(paths(
     account::register::handle,
@@ -51,29 +49,30 @@ use utoipa::{OpenApi, ToSchema};
 ))]
 pub(crate) struct AuthApi;
 
-/// What the handlers of this group share.
+/// What the handlers of this function share.
 pub struct Auth {
     app: AppContext,
+    guard: LoginGuard,
     passwords: Passwords,
-    push: Connections,
-    /// To the function `tasks`.
-    invoker: AsyncInvoker,
+    push: Push,
+    /// Invokes the function `tasks`.
+    handover: Handover,
 }
 
 impl Auth {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (connections, endpoint) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
         let tasks = variables.text("TASKS_FUNCTION");
         let app = AppContext::connect(variables, connections).await?;
-        let invoker = AsyncInvoker::connect(&app.aws, tasks);
-        let push = Connections::connect(&app.aws, endpoint, app.store.clone());
-        Ok(Self { app, passwords: Passwords, push, invoker })
+        let handover = Handover::connect(&app.aws.sdk, tasks);
+        let push = Push::connect(&app.aws.sdk, endpoint, app.store.clone());
+        Ok(Self { guard: app.login_guard(), app, passwords: Passwords, push, handover })
     }
 }
 
@@ -82,7 +81,7 @@ impl Group for Auth {
         queries::of(route_key)
     }
 
-    #[expect(clippy::cognitive_complexity, reason = "it is a list")]
+    #[expect(clippy::cognitive_complexity, reason = "it is a table of routes")]
     async fn route(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "POST /api/auth/register" => account::register::handle(self, request).await,
@@ -111,41 +110,33 @@ impl Group for Auth {
     }
 }
 
-/// What registration, login and refresh answer.
+/// The tokens of a session: the answer to registration, login and refresh.
 #[derive(Serialize, ToSchema)]
 struct SignedIn {
-    /// Goes into `Authorization: Bearer …`.
+    /// The access token, to be sent as `Authorization: Bearer …`.
     #[schema(example = "eyJhbGciOiJIUzI1NiIs…")]
     access_token: String,
     /// Always `bearer`.
     #[schema(example = "bearer")]
     token_type: &'static str,
-    /// In how many seconds the access token ends.
+    /// The number of seconds that the access token is valid for.
     #[schema(example = 1800)]
     expires_in: u64,
-    /// Gets the next access token, once.
+    /// The refresh token, which can be exchanged once for new tokens.
     #[schema(example = "rt_…")]
     refresh_token: String,
     session_id: SessionId,
 }
 
-/// What routes answer that have nothing to tell.
-#[derive(Serialize, ToSchema)]
-struct Done {
-    /// What was done, for people.
-    #[schema(example = "Done")]
-    message: &'static str,
-}
-
-/// A token from a mail that somebody presents, found by its hash.
+/// A token from a mail that a request presented, as stored under its hash.
 struct PresentedMailToken {
     hash: String,
     token: MailToken,
 }
 
 impl Auth {
-    /// The caller, who must be logged in now: an API key does not manage credentials, and a session that was revoked a
-    /// moment ago does not, either.
+    /// The caller, who must have a session: an API key must not manage credentials. The user is read for this request,
+    /// so a session that was just revoked is refused.
     async fn require_session(&self, request: &Request) -> Result<LoggedIn> {
         let (caller, user) = self.app.admit_now(request).await?;
         let Credential::Session(session) = caller.credential else {
@@ -155,21 +146,23 @@ impl Auth {
         logged_in.ok_or_else(|| Error::from(AuthError::BadToken))
     }
 
-    /// Has a mail sent by which the user verifies the address. Without it the account is as good: the user can ask again.
+    /// Requests a mail to verify the user's address. A failure is only logged, because the user can ask for another
+    /// mail.
     async fn send_verification(&self, user: UserId) {
-        if let Err(error) = self.invoker.invoke(&AccountTask::VerifyAddress { user }).await {
-            tracing::warn!(?error, "a verification mail was not handed over");
+        if let Err(error) = self.handover.hand_over(&Task::VerifyAddress { user }).await {
+            tracing::warn!(?error, "could not invoke `tasks` to send a verification mail");
         }
     }
 
-    /// Has a mail sent to an address that is the user's no more. Without it the change stands all the same.
-    async fn tell_old_address(&self, email: Email, was_verified: bool) {
-        if let Err(error) = self.invoker.invoke(&AccountTask::AddressChanged { email, was_verified }).await {
-            tracing::warn!(?error, "a mail to an old address was not handed over");
+    /// Requests a mail to the user's previous address. A failure is only logged, because the address is already
+    /// changed.
+    async fn notify_old_address(&self, email: Email, was_verified: bool) {
+        if let Err(error) = self.handover.hand_over(&Task::AddressChanged { email, was_verified }).await {
+            tracing::warn!(?error, "could not invoke `tasks` to notify a previous address");
         }
     }
 
-    /// The mailed token that `text` is, if it is good for `purpose` now.
+    /// The stored token that `text` presents, if it is valid for `purpose` now.
     async fn mail_token(&self, text: &str, purpose: Purpose) -> Result<PresentedMailToken> {
         let UserSecret { user, hash } =
             UserSecret::parse(MAIL_TOKEN_PREFIX, text).ok_or_else(MailToken::refused)?;
@@ -177,12 +170,12 @@ impl Auth {
         Ok(PresentedMailToken { hash, token })
     }
 
-    /// Closes the windows of a session that ended.
+    /// Closes the connections of a session that has ended.
     async fn close_session(&self, user: UserId, ended: SessionId) -> Result<()> {
         self.push.close_where(user, |credential| credential == Credential::Session(ended)).await
     }
 
-    /// A new session of `user`, as the request shows it, and its first refresh token.
+    /// Creates a session of `user` from what the request says about the client, and its first refresh token.
     fn new_session(&self, user: UserId, request: &Request) -> Result<(NewSession, RefreshToken)> {
         let now = clock::now();
         let session = Session {
@@ -196,7 +189,7 @@ impl Auth {
         Ok((NewSession { session, refresh_hash: refresh.hash() }, refresh))
     }
 
-    /// The answer that carries a new access token of a session, and the refresh token to come back with.
+    /// Answers with a new access token and the refresh token of a session.
     fn signed_in(&self, refresh: &RefreshToken, token_version: u64) -> Result<Answer> {
         let (tokens, session_id) = (&self.app.tokens, refresh.session());
         let claim = Claim { user: refresh.user(), session: session_id, token_version };

@@ -1,17 +1,18 @@
-//! `DELETE /api/auth/me`: deletes the caller's account. It is gone at once; all it owns follows.
+//! `DELETE /api/auth/me`: deletes the caller's account at once, and its data within minutes.
 
 use shared::Result;
 use shared::accounts::AccountTask;
 use shared::error::Code;
 use shared::http::{Answer, Request};
 
-use crate::auth::guess::confirm;
+use crate::auth::Auth;
 use crate::auth::totp::enrol::WithPassword;
-use crate::auth::{Auth, Done};
+use crate::done::Done;
 
 /// Delete the account
 ///
-/// It is gone at once; all it owns follows within minutes.
+/// The account is deleted at once: its tokens and API keys stop working and its connections close. Its conversations
+/// and all other data are deleted within minutes.
 #[utoipa::path(
     delete,
     path = "/api/auth/me",
@@ -26,10 +27,10 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let logged_in = auth.require_session(request).await?;
     let body: WithPassword = request.json()?;
     let user = logged_in.user();
-    confirm(auth, user, body.password).await?;
-    // First of all, so that the account cannot be nobody's with nobody to clear it away. The task waits for it.
-    auth.invoker.invoke(&AccountTask::DeleteAccount { user: user.id }).await?;
+    auth.guard.confirm_password(user, body.password).await?;
+    // Before the account is marked as deleted, so that its data is always cleaned up. The task waits for the mark.
+    auth.handover.hand_over(&Task::DeleteAccount { user: user.id }).await?;
     auth.app.store.begin_account_deletion(&logged_in).await?;
     auth.push.close_where(user.id, |_| true).await?;
-    Answer::ok(&Done { message: "The account is deleted" })
+    Done::answer("The account is deleted")
 }

@@ -1,4 +1,4 @@
-//! `GET /api/auth/me`: the caller's own profile, as it is now.
+//! `GET /api/auth/me`: returns the caller's profile as it is now.
 
 use serde::Serialize;
 use shared::Result;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Auth;
 
-/// A user, as the user gets it.
+/// The profile of a user, as shown to that user.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Profile<'a> {
     id: UserId,
@@ -21,9 +21,9 @@ pub(super) struct Profile<'a> {
     display_name: Option<&'a DisplayName>,
     #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     created_at: String,
-    /// Whether the user has shown to read what is sent to the address.
+    /// Whether the user has verified the address.
     email_verified: bool,
-    /// Whether there is a second factor.
+    /// Whether a login needs a code of the second factor.
     totp_enabled: bool,
 }
 
@@ -41,9 +41,9 @@ impl<'a> From<&'a User> for Profile<'a> {
     }
 }
 
-/// Read the own profile
+/// Read your profile
 ///
-/// The profile is read for this request, so it shows every change that was answered before.
+/// Includes every change that was acknowledged before this request.
 #[utoipa::path(
     get,
     path = "/api/auth/me",
@@ -55,7 +55,7 @@ impl<'a> From<&'a User> for Profile<'a> {
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let admitted = auth.app.admit_now(request).await;
     let (_, user) = admitted.map_err(|refusal| match refusal {
-        // Existing clients expect this one route to tell the two apart.
+        // On this route alone, existing clients expect 404 for a deleted user and 401 for a bad token.
         AuthError::UserGone => Error::new(Code::NotFound, "User not found"),
         other => other.into(),
     })?;

@@ -1,4 +1,4 @@
-//! The account of the caller: registration, profile, address, deletion.
+//! Accounts: registration, profile, email address, deletion.
 
 pub(super) mod delete;
 pub(super) mod me;

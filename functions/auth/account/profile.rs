@@ -1,5 +1,5 @@
-//! `PATCH /api/auth/me`: changes what the caller is called and written to. Who reads the address can set a new password, so
-//! another one takes the password, and the old address is told.
+//! `PATCH /api/auth/me`: changes the caller's display name and email address. Mail to the address can reset the
+//! password, so a new address requires the password, and the old address is notified.
 
 use serde::{Deserialize, Deserializer};
 use shared::Result;
@@ -10,23 +10,22 @@ use utoipa::ToSchema;
 
 use super::me::Profile;
 use crate::auth::Auth;
-use crate::auth::guess::confirm;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ProfileChange, example = json!({"display_name": "Alice"}))]
 #[serde(deny_unknown_fields)]
 struct ProfileChange {
     email: Option<Email>,
-    /// `null` takes the name away; without the field, it stays.
+    /// `null` removes the name.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DisplayName>)]
     display_name: Option<Option<Visible<DisplayName>>>,
-    /// Another address takes it.
+    /// Required to change the address.
     #[schema(format = Password)]
     password: Option<String>,
 }
 
-/// Tells `null` from a field that is not there.
+/// Reads a field that is there, so that `null` differs from a missing field.
 fn present<'de, D, T>(field: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -35,17 +34,17 @@ where
     T::deserialize(field).map(Some)
 }
 
-/// Change the own profile
+/// Change your profile
 ///
-/// What is left out stays. Another address, or another spelling of the address, takes the password. A mail goes to it, by which
-/// it is verified, and the old one is told.
+/// Omitted fields keep their values. A new address, or a new spelling of the address, requires the password. The new
+/// address receives a mail to verify it, and the old address is notified.
 #[utoipa::path(
     patch,
     path = "/api/auth/me",
     operation_id = "change_profile",
     tag = "accounts",
     request_body = ProfileChange,
-    responses((status = 200, description = "The profile as it is now.", body = Profile<'_>)),
+    responses((status = 200, description = "The changed profile.", body = Profile<'_>)),
     security(("session" = [])),
     extensions(("x-codes" = json!([Code::EmailTaken, Code::TooManyAttempts, Code::Conflict]))),
 )]
@@ -58,17 +57,17 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     if let Some(name) = change.display_name {
         user.display_name = name.map(Visible::into_inner);
     }
-    // Compared by bytes: who reads one spelling need not read another that only looks like it.
+    // Compared byte by byte: two spellings that look alike can be mailboxes of different people.
     let moved = user.email != old.email;
     if moved || change.password.is_some() {
-        let missing = || Error::new(Code::Forbidden, "Another address takes the password");
-        confirm(auth, old, change.password.ok_or_else(missing)?).await?;
+        let missing = || Error::new(Code::Forbidden, "Changing the address requires the password");
+        auth.guard.confirm_password(old, change.password.ok_or_else(missing)?).await?;
     }
     user.email_verified &= !moved;
     auth.app.store.change_profile(&logged_in, &user).await?;
     if moved {
         auth.send_verification(user.id).await;
-        auth.tell_old_address(old.email.clone(), old.email_verified).await;
+        auth.notify_old_address(old.email.clone(), old.email_verified).await;
     }
     Answer::ok(&Profile::from(&user))
 }

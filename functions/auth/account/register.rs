@@ -1,4 +1,4 @@
-//! `POST /api/auth/register`: makes an account and begins its first session.
+//! `POST /api/auth/register`: creates an account and its first session.
 
 use serde::Deserialize;
 use shared::Result;
@@ -22,21 +22,21 @@ struct Registration {
 
 /// Register
 ///
-/// Makes an account and begins its first session. A mail goes to the address, by which the user verifies it; the account is as good without.
+/// Creates an account and its first session. The address receives a mail to verify it. The account works without
+/// verification.
 #[utoipa::path(
     post,
     path = "/api/auth/register",
     operation_id = "register",
     tag = "accounts",
     request_body = Registration,
-    responses((status = 200, description = "The account is there, and its first session.", body = SignedIn)),
+    responses((status = 200, description = "The tokens of the first session.", body = SignedIn)),
     security(),
     extensions(("x-codes" = json!([Code::UsernameTaken, Code::EmailTaken]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.app.visitor(request).await?;
-    let registration: Registration = request.json()?;
-    let Registration { username, email, password } = registration;
+    auth.app.count_anonymous(request).await?;
+    let Registration { username, email, password } = request.json()?;
     let password = password.of_user(&username, &email, "password")?;
     let password_hash = auth.passwords.hash(password).await?;
     let id = UserId::new(clock::new_ulid());

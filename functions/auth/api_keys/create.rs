@@ -1,4 +1,4 @@
-//! `POST /api/auth/keys`: makes an API key for a program of the caller's. It is shown here and never again.
+//! `POST /api/auth/keys`: creates an API key for the caller, and shows it this once.
 
 use serde::{Deserialize, Serialize};
 use shared::Result;
@@ -12,9 +12,8 @@ use utoipa::ToSchema;
 
 use super::list::KeyAnswer;
 use crate::auth::Auth;
-use crate::auth::guess::confirm_unless_fresh;
 
-/// Ten years.
+/// The longest life of a key with an end: ten years.
 const MOST_DAYS: u64 = 3650;
 
 #[derive(Deserialize, ToSchema)]
@@ -23,10 +22,10 @@ const MOST_DAYS: u64 = 3650;
 struct KeyRequest {
     #[schema(value_type = KeyName)]
     name: Visible<KeyName>,
-    /// Without it, the key does not end by itself.
+    /// Without it, the key does not expire.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_in_days: Option<u64>,
-    /// Needed unless the session began within a quarter of an hour: a key outlives it.
+    /// Required if the session began more than 15 minutes ago.
     #[schema(format = Password)]
     password: Option<String>,
 }
@@ -34,24 +33,24 @@ struct KeyRequest {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeKey)]
 struct CreatedKey {
-    /// The key itself.
+    /// The key itself, which is never shown again.
     #[schema(example = "sk-studio-…")]
     key: String,
     #[serde(flatten)]
     shown: KeyAnswer,
 }
 
-/// Make an API key
+/// Create an API key
 ///
-/// For a program of the caller's. It is shown here and never again. There are at most 50. It takes the password, unless the
-/// session began within a quarter of an hour.
+/// A program uses the key in place of an access token. The key is shown only in this answer. A user has at most 50
+/// keys. The password is required if the session began more than 15 minutes ago.
 #[utoipa::path(
     post,
     path = "/api/auth/keys",
     operation_id = "make_key",
     tag = "accounts",
     request_body = KeyRequest,
-    responses((status = 200, description = "The key.", body = CreatedKey)),
+    responses((status = 200, description = "The new key.", body = CreatedKey)),
     security(("session" = [])),
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
@@ -61,7 +60,8 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     if wanted.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
         return Err(Error::invalid_field("expires_in_days", format!("must be from 1 to {MOST_DAYS}")));
     }
-    confirm_unless_fresh(auth, &logged_in, wanted.password).await?;
+    // A key outlives the session, so a stolen session alone must not create one.
+    auth.guard.confirm_recent_login(&logged_in, wanted.password).await?;
     let (secret, now) = (new_opaque(API_KEY_PREFIX)?, clock::now());
     let key = ApiKey {
         id: KeyId::new(clock::new_ulid()),

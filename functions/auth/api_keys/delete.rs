@@ -1,22 +1,23 @@
-//! `DELETE /api/auth/keys/{id}`: ends an API key of the caller's, and closes its windows.
+//! `DELETE /api/auth/keys/{id}`: deletes an API key of the caller, and closes its connections.
 
 use shared::Result;
 use shared::domain::{Credential, KeyId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 
-use crate::auth::{Auth, Done};
+use crate::auth::Auth;
+use crate::done::Done;
 
 /// Delete an API key
 ///
-/// It ends at once, and its windows are closed.
+/// The key stops working at once, and its connections are closed.
 #[utoipa::path(
     delete,
     path = "/api/auth/keys/{id}",
     operation_id = "delete_key",
     tag = "accounts",
-    params(("id" = KeyId, Path, description = "The key's id.")),
-    responses((status = 200, description = "The key has ended.", body = Done)),
+    params(("id" = KeyId, Path, description = "The id of the key.")),
+    responses((status = 200, description = "The key is deleted.", body = Done)),
     security(("session" = [])),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
@@ -24,5 +25,5 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let key: KeyId = request.path("id", || Error::new(Code::NotFound, "Key not found"))?;
     auth.app.store.delete_key(&logged_in, key).await?;
     auth.push.close_where(logged_in.user().id, |credential| credential == Credential::Key(key)).await?;
-    Answer::ok(&Done { message: "Key deleted" })
+    Done::answer("Key deleted")
 }

@@ -1,4 +1,4 @@
-//! `GET /api/auth/keys`: the caller's API keys, the last made first; never the keys themselves.
+//! `GET /api/auth/keys`: lists the caller's API keys, newest first, without the secrets.
 
 use serde::Serialize;
 use shared::Result;
@@ -8,21 +8,21 @@ use utoipa::ToSchema;
 
 use crate::auth::Auth;
 
-/// An API key, as its owner sees it after it was made.
+/// An API key without its secret.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Key)]
 pub(super) struct KeyAnswer {
     id: KeyId,
     name: KeyName,
-    /// Its last characters.
+    /// The last four characters of the key.
     #[schema(example = "x7Qk")]
     ending: String,
     #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     created_at: String,
-    /// Null, when it does not end by itself.
+    /// When the key expires; null if it does not expire.
     #[schema(required = true, format = DateTime)]
     expires_at: Option<String>,
-    /// Null, when it was not used yet; to a few minutes.
+    /// When the key was last used, accurate to a few minutes; null if it was never used.
     #[schema(required = true, format = DateTime)]
     last_used_at: Option<String>,
 }
@@ -42,7 +42,7 @@ impl From<ApiKey> for KeyAnswer {
 
 /// List API keys
 ///
-/// The caller's API keys, the last made first; never the keys themselves.
+/// Lists the caller's API keys, newest first, without the secrets.
 #[utoipa::path(
     get,
     path = "/api/auth/keys",

@@ -1,4 +1,4 @@
-//! API keys: for programs that act as a user.
+//! API keys, with which programs act as a user.
 
 pub(super) mod create;
 pub(super) mod delete;

@@ -1,4 +1,4 @@
-//! `PUT /api/auth/password`: changes the password, which takes the old one, and ends all other sessions.
+//! `PUT /api/auth/password`: changes the password and ends all other sessions.
 
 use serde::Deserialize;
 use shared::Result;
@@ -8,8 +8,8 @@ use shared::error::Code;
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
-use crate::auth::guess::confirm;
-use crate::auth::{Auth, Done};
+use crate::auth::Auth;
+use crate::done::Done;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PasswordChange, example = json!({"old_password": "a long enough passphrase", "new_password": "another long passphrase"}))]
@@ -22,7 +22,7 @@ struct PasswordChange {
 
 /// Change the password
 ///
-/// Takes the old one, and ends all other sessions.
+/// Requires the old password. All other sessions of the user end; API keys keep working.
 #[utoipa::path(
     put,
     path = "/api/auth/password",
@@ -37,11 +37,11 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let logged_in = auth.require_session(request).await?;
     let change: PasswordChange = request.json()?;
     let (user, kept) = (logged_in.user(), logged_in.session());
-    confirm(auth, user, change.old_password).await?;
+    auth.guard.confirm_password(user, change.old_password).await?;
     let password = change.new_password.of_user(&user.username, &user.email, "new_password")?;
     let hash = auth.passwords.hash(password).await?;
     auth.app.store.change_password(&logged_in, &hash).await?;
     let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
     auth.push.close_where(user.id, others).await?;
-    Answer::ok(&Done { message: "Password changed" })
+    Done::answer("Password changed")
 }

@@ -1,5 +1,5 @@
-//! `POST /api/auth/password/forgot`: sends a token for a new password to an address, if it is somebody's. The answer
-//! and the work are the same either way.
+//! `POST /api/auth/password/forgot`: mails a token to reset the password to an address that belongs to an account.
+//! Answer and duration do not reveal whether it does.
 
 use serde::Deserialize;
 use shared::Result;
@@ -8,7 +8,8 @@ use shared::domain::Email;
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
-use crate::auth::{Auth, Done};
+use crate::auth::Auth;
+use crate::done::Done;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -16,21 +17,21 @@ struct Forgot {
     email: Email,
 }
 
-/// Ask for a mail to set a new password
+/// Request a mail to reset the password
 ///
-/// A token is mailed to the address, if it is somebody's. The answer is the same either way.
+/// If the address belongs to an account, it receives a mail with a token. The answer does not reveal whether it does.
 #[utoipa::path(
     post,
     path = "/api/auth/password/forgot",
     operation_id = "forgot_password",
     tag = "accounts",
     request_body = Forgot,
-    responses((status = 200, description = "Heard.", body = Done)),
+    responses((status = 200, description = "The request is accepted.", body = Done)),
     security(),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.app.visitor(request).await?;
+    auth.app.count_anonymous(request).await?;
     let forgot: Forgot = request.json()?;
-    auth.invoker.invoke(&AccountTask::ForgotPassword { email: forgot.email }).await?;
-    Answer::ok(&Done { message: "If the address is known, a mail is on its way" })
+    auth.handover.hand_over(&Task::ForgotPassword { email: forgot.email }).await?;
+    Done::answer("If the address is known, a mail is on its way")
 }

@@ -1,4 +1,4 @@
-//! Passwords: changed, forgotten, reset.
+//! Changing and resetting the password.
 
 pub(super) mod change;
 pub(super) mod forgot;

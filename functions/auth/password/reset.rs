@@ -1,4 +1,4 @@
-//! `POST /api/auth/password/reset`: sets a new password with a token that was mailed. All sessions and API keys end.
+//! `POST /api/auth/password/reset`: sets a new password with the token from a mail, and ends all sessions and API keys.
 
 use serde::Deserialize;
 use shared::Result;
@@ -8,19 +8,21 @@ use shared::http::{Answer, Request};
 use shared::store::Purpose;
 use utoipa::ToSchema;
 
-use crate::auth::{Auth, Done, PresentedMailToken};
+use crate::auth::{Auth, PresentedMailToken};
+use crate::done::Done;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reset {
+    /// The token from the mail.
     #[schema(example = "mt_…")]
     token: String,
     new_password: NewPassword,
 }
 
-/// Set a new password
+/// Reset the password
 ///
-/// With a token that was mailed. All sessions and API keys end.
+/// Sets a new password with the token from a mail. All sessions and API keys of the user end.
 #[utoipa::path(
     post,
     path = "/api/auth/password/reset",
@@ -32,7 +34,7 @@ struct Reset {
     extensions(("x-codes" = json!([Code::Unauthenticated]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.app.visitor(request).await?;
+    auth.app.count_anonymous(request).await?;
     let reset: Reset = request.json()?;
     let PresentedMailToken { hash, token } = auth.mail_token(&reset.token, Purpose::ResetPassword).await?;
     let user = auth.app.store.find_user(token.user).await?.ok_or_else(|| Error::from(AuthError::UserGone))?;
@@ -41,5 +43,5 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let password_hash = auth.passwords.hash(password).await?;
     auth.app.store.reset_password(&hash, &token, &user, &password_hash).await?;
     auth.push.close_where(user.id, |_| true).await?;
-    Answer::ok(&Done { message: "Password changed; please log in" })
+    Done::answer("Password changed; please log in")
 }

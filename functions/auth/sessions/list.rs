@@ -1,4 +1,4 @@
-//! `GET /api/auth/sessions`: the caller's live sessions, the last begun first.
+//! `GET /api/auth/sessions`: lists the caller's sessions, newest first.
 
 use serde::Serialize;
 use shared::Result;
@@ -17,19 +17,19 @@ struct SessionAnswer {
     created_at: String,
     #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     last_used_at: String,
-    /// From where it began, as the gateway saw it.
+    /// The IP address that the user logged in from.
     #[schema(example = "203.0.113.7")]
     address: String,
-    /// What the client said of itself.
+    /// The `User-Agent` that the client sent at login.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     user_agent: String,
-    /// Whether it is the one of the token.
+    /// Whether the access token of this request belongs to this session.
     current: bool,
 }
 
 /// List sessions
 ///
-/// The caller's live sessions, the last begun first.
+/// Lists the caller's sessions that have not ended, newest first.
 #[utoipa::path(
     get,
     path = "/api/auth/sessions",

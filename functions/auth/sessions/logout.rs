@@ -1,13 +1,14 @@
-//! `POST /api/auth/logout`: ends the session of the token.
+//! `POST /api/auth/logout`: ends the session of the access token.
 
 use shared::Result;
 use shared::http::{Answer, Request};
 
-use crate::auth::{Auth, Done};
+use crate::auth::Auth;
+use crate::done::Done;
 
 /// Log out
 ///
-/// Ends the session of the token, and closes its windows.
+/// Ends the session that the access token belongs to, and closes its connections.
 #[utoipa::path(
     post,
     path = "/api/auth/logout",
@@ -20,5 +21,5 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let logged_in = auth.require_session(request).await?;
     auth.app.store.end_own_session(&logged_in, logged_in.session()).await?;
     auth.close_session(logged_in.user().id, logged_in.session()).await?;
-    Answer::ok(&Done { message: "Logged out" })
+    Done::answer("Logged out")
 }

@@ -1,14 +1,15 @@
-//! `POST /api/auth/logout-all`: ends all sessions of the caller, this one too.
+//! `POST /api/auth/logout-all`: ends all sessions of the caller.
 
 use shared::Result;
 use shared::domain::Credential;
 use shared::http::{Answer, Request};
 
-use crate::auth::{Auth, Done};
+use crate::auth::Auth;
+use crate::done::Done;
 
 /// Log out everywhere
 ///
-/// Ends all sessions of the caller, this one too. API keys stay.
+/// Ends all sessions of the caller, including the current one. API keys keep working.
 #[utoipa::path(
     post,
     path = "/api/auth/logout-all",
@@ -22,5 +23,5 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     auth.app.store.end_all_sessions(&logged_in).await?;
     let of_session = |credential| matches!(credential, Credential::Session(_));
     auth.push.close_where(logged_in.user().id, of_session).await?;
-    Answer::ok(&Done { message: "Logged out everywhere" })
+    Done::answer("Logged out everywhere")
 }

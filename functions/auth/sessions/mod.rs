@@ -1,4 +1,4 @@
-//! Sessions: begun by a login, kept by refresh tokens, ended by their user.
+//! Sessions: a login begins one, refresh tokens continue it, and its user ends it.
 
 pub(super) mod delete;
 pub(super) mod list;

@@ -1,5 +1,5 @@
-//! `POST /api/auth/refresh`: takes a refresh token and gives its successor with a new access token. A token that was
-//! used before ends its session, since two have it.
+//! `POST /api/auth/refresh`: exchanges a refresh token for its successor and a new access token. A token that was used
+//! before ends its session, because two clients have it.
 
 use serde::Deserialize;
 use shared::Result;
@@ -21,20 +21,20 @@ struct Refresh {
 
 /// Refresh the session
 ///
-/// Takes a refresh token and gives its successor with a new access token. Sent again within 10 s, it gets the same answer; sent again
-/// later, it ends its session, since then two have it.
+/// Exchanges a refresh token for a new access token and a new refresh token. A refresh token sent again within 10 s
+/// gets the same new refresh token. Sent again later, it ends its session, because it may have been stolen.
 #[utoipa::path(
     post,
     path = "/api/auth/refresh",
     operation_id = "refresh",
     tag = "accounts",
     request_body = Refresh,
-    responses((status = 200, description = "The session goes on.", body = SignedIn)),
+    responses((status = 200, description = "The new tokens.", body = SignedIn)),
     security(),
     extensions(("x-codes" = json!([Code::Unauthenticated]))),
 )]
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
-    auth.app.visitor(request).await?;
+    auth.app.count_anonymous(request).await?;
     let refresh: Refresh = request.json()?;
     let key_id = RefreshToken::key_id(&refresh.refresh_token).ok_or_else(refused)?;
     let keys = auth.app.keyring.keys_with(key_id).await;
@@ -47,21 +47,21 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     auth.signed_in(&successor, user.token_version)
 }
 
-/// The token that takes the place of `presented`. A session whose token was used before ends.
+/// Replaces `presented` by its successor. A token that was used before ends its session.
 async fn rotate(auth: &Auth, presented: &RefreshToken, keys: &SigningKeys) -> Result<RefreshToken> {
     let (store, user, session) = (&auth.app.store, presented.user(), presented.session());
     let successor = presented.successor(&keys.current);
     let (hash, next) = (presented.hash(), successor.hash());
     match store.rotate_refresh_token(user, session, &hash, &next, clock::now()).await? {
         Rotation::Rotated => Ok(successor),
-        // Another instance may have computed it a moment ago, with another key.
+        // Another instance may have computed the successor a moment ago with the previous signing key.
         Rotation::Repeated(stored) => {
             let mut candidates = keys.all().map(|key| presented.successor(key));
             candidates.find(|candidate| candidate.hash() == stored).ok_or_else(refused)
         }
         Rotation::Ended => Err(refused()),
         Rotation::Reused => {
-            tracing::warn!(%user, %session, "a refresh token was used twice; its session ends");
+            tracing::warn!(%user, %session, "a refresh token was used twice; ending its session");
             store.end_session(user, session).await?;
             auth.close_session(user, session).await?;
             Err(refused())

@@ -1,38 +1,39 @@
-//! `POST /api/auth/totp/confirm`: makes the enrolled second factor count, and shows the recovery codes, this once.
+//! `POST /api/auth/totp/confirm`: turns the enrolled second factor on, and shows the recovery codes this once.
 
 use serde::{Deserialize, Serialize};
 use shared::Result;
-use shared::auth::{matching_step, new_recovery_codes};
-use shared::clock;
+use shared::auth::new_recovery_codes;
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
 use crate::auth::Auth;
-use crate::auth::guess::Confirmation;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Confirm {
+    /// A current code of the authenticator app.
     #[schema(example = "123456")]
     code: String,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Confirmed {
+    /// Ten codes. Each replaces a code of the authenticator app once.
     recovery_codes: Vec<String>,
 }
 
 /// Confirm the second factor
 ///
-/// It counts from now on. Each of the ten recovery codes, shown this once, is good once in the place of a code.
+/// Turns the second factor on: from now on, each login needs a code. The ten recovery codes are shown only in this
+/// answer. Each of them replaces a code once.
 #[utoipa::path(
     post,
     path = "/api/auth/totp/confirm",
     operation_id = "confirm_totp",
     tag = "accounts",
     request_body = Confirm,
-    responses((status = 200, description = "The second factor counts.", body = Confirmed)),
+    responses((status = 200, description = "The second factor is on.", body = Confirmed)),
     security(("session" = [])),
     extensions(("x-codes" = json!([Code::TooManyAttempts, Code::Conflict]))),
 )]
@@ -42,11 +43,10 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let user = logged_in.user();
     let secret = user.totp_pending.as_deref();
     let secret = secret.ok_or_else(|| Error::new(Code::Conflict, "No second factor was enrolled"))?;
-    let confirmation = Confirmation::begin(auth, user.id).await?;
-    let step = matching_step(secret, &body.code, clock::now());
-    let step = step.ok_or_else(|| Error::new(Code::Forbidden, "The code is wrong"))?;
+    let confirmation = auth.guard.begin_confirmation(user.id).await?;
+    let step = confirmation.check_code(secret, &body.code)?;
     let (recovery_codes, hashes) = new_recovery_codes()?.into_iter().unzip();
     auth.app.store.confirm_totp(&logged_in, secret, step, hashes).await?;
-    confirmation.was_right().await?;
+    confirmation.succeed().await?;
     Answer::ok(&Confirmed { recovery_codes })
 }

@@ -1,16 +1,16 @@
-//! `DELETE /api/auth/totp`: takes the caller's second factor away.
+//! `DELETE /api/auth/totp`: turns the caller's second factor off.
 
 use shared::Result;
 use shared::error::Code;
 use shared::http::{Answer, Request};
 
 use super::enrol::WithPassword;
-use crate::auth::guess::confirm;
-use crate::auth::{Auth, Done};
+use crate::auth::Auth;
+use crate::done::Done;
 
-/// Take the second factor away
+/// Turn the second factor off
 ///
-/// With the recovery codes.
+/// Also deletes the recovery codes.
 #[utoipa::path(
     delete,
     path = "/api/auth/totp",
@@ -24,8 +24,7 @@ use crate::auth::{Auth, Done};
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     let logged_in = auth.require_session(request).await?;
     let body: WithPassword = request.json()?;
-    let user = logged_in.user();
-    confirm(auth, user, body.password).await?;
+    auth.guard.confirm_password(logged_in.user(), body.password).await?;
     auth.app.store.delete_totp(&logged_in).await?;
-    Answer::ok(&Done { message: "The second factor is off" })
+    Done::answer("The second factor is off")
 }

@@ -1,4 +1,5 @@
-//! `POST /api/auth/totp`: a secret for the caller's authenticator. It counts once a code of it was confirmed.
+//! `POST /api/auth/totp`: creates a secret for the caller's authenticator app. It takes effect when a code is
+//! confirmed.
 
 use serde::{Deserialize, Serialize};
 use shared::Result;
@@ -8,9 +9,8 @@ use shared::http::{Answer, Request};
 use utoipa::ToSchema;
 
 use crate::auth::Auth;
-use crate::auth::guess::confirm;
 
-/// A request that takes the caller's password.
+/// A request that requires the caller's password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::auth) struct WithPassword {
@@ -20,17 +20,18 @@ pub(in crate::auth) struct WithPassword {
 
 #[derive(Serialize, ToSchema)]
 struct Enrolled {
-    /// In base32.
+    /// The secret in base32.
     #[schema(example = "JBSWY3DPEHPK3PXP")]
     secret: String,
-    /// For a QR code.
+    /// The secret as a URI, to be shown as a QR code.
     #[schema(example = "otpauth://totp/…")]
     uri: String,
 }
 
 /// Enrol a second factor
 ///
-/// A secret for the caller's authenticator. It counts once a code of it was confirmed.
+/// Creates a secret for the caller's authenticator app. The second factor is on once a code has been confirmed with
+/// `POST /api/auth/totp/confirm`.
 #[utoipa::path(
     post,
     path = "/api/auth/totp",
@@ -45,9 +46,9 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let logged_in = auth.require_session(request).await?;
     let body: WithPassword = request.json()?;
     let user = logged_in.user();
-    confirm(auth, user, body.password).await?;
+    auth.guard.confirm_password(user, body.password).await?;
     if user.totp.is_some() {
-        return Err(Error::new(Code::Conflict, "There is a second factor already"));
+        return Err(Error::new(Code::Conflict, "The second factor is already on"));
     }
     let secret = new_totp_secret()?;
     auth.app.store.enrol_totp(&logged_in, &secret).await?;

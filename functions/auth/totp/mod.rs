@@ -1,4 +1,4 @@
-//! The second factor: enrolled, confirmed, removed.
+//! The second factor: enrolling, confirming and removing it.
 
 pub(super) mod confirm;
 pub(super) mod disable;

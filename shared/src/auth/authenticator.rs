@@ -1,4 +1,5 @@
-//! The gate: from a token or an API key to the caller, with a consistent look at the user at most every four seconds.
+//! Finds the caller that an access token or an API key belongs to. The user's item is read consistently, at most once
+//! in four seconds.
 
 use std::sync::Arc;
 
@@ -8,25 +9,25 @@ use crate::domain::{Credential, KeyId, Millis, Owner, User, UserId};
 use crate::error::{Code, Error, Result};
 use crate::store::{KeyOwner, Store};
 
-/// What API keys begin with, by which secret scanners know them.
+/// The prefix of API keys, by which secret scanners recognise them.
 pub const API_KEY_PREFIX: &str = "sk-studio-";
 
-/// An ended session is refused everywhere within 5 s, so a look at a user counts for 4 s by the wall clock (a
-/// frozen instance's monotonic clock stands still).
+/// How long a cached user is trusted. Revocation must take effect within 5 s. The wall clock measures it, because the
+/// monotonic clock stops while an instance is frozen.
 const TRUSTED_MILLIS: u64 = 4000;
-/// How often an instance says that an API key was used.
-const TOUCHED_SECONDS: u64 = 300;
+/// How often an instance stores that an API key was used.
+const TOUCH_SECONDS: u64 = 300;
 
-/// Who is asking, proven by a token or an API key.
+/// An authenticated caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// The user.
     pub user: UserId,
-    /// By what the user is known.
+    /// The session or the API key that authenticated the user.
     pub credential: Credential,
     /// The version of the user's tokens.
     pub token_version: u64,
-    /// When the token or the key ends, in seconds since the epoch.
+    /// When the token or the key expires, in seconds since 1970.
     pub expires_at: u64,
 }
 
@@ -41,14 +42,14 @@ impl From<Caller> for Owner {
     }
 }
 
-/// Why a token does not count.
+/// Why a caller is not authenticated.
 #[derive(Debug)]
 pub enum AuthError {
-    /// It is not ours, damaged, over, or was revoked.
+    /// The token is forged, damaged, expired or revoked.
     BadToken,
-    /// It was good, but its user is gone.
+    /// The token is valid, but its user has been deleted.
     UserGone,
-    /// We could not find out.
+    /// The check itself failed.
     Failed(Error),
 }
 
@@ -63,7 +64,7 @@ impl From<AuthError> for Error {
     }
 }
 
-/// Lets callers in whose token or key counts.
+/// Authenticates callers by their access tokens or API keys.
 pub struct Authenticator {
     tokens: Tokens,
     keyring: Arc<Keyring>,
@@ -74,14 +75,15 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// A gate for tokens of `tokens` signed with keys of `keyring`, and users of `store`.
+    /// Creates an authenticator for tokens signed with a key of `keyring`, and for the users of `store`.
     #[must_use]
     pub fn new(tokens: Tokens, keyring: Arc<Keyring>, store: Store) -> Self {
         let (users, keys, touched) = (TtlCache::default(), TtlCache::default(), TtlCache::default());
         Self { tokens, keyring, store, users, keys, touched }
     }
 
-    /// The caller who holds `token`, an access token or an API key, and the user as seen in the last four seconds.
+    /// The caller that `token`, an access token or an API key, belongs to, and the user as read in the last four
+    /// seconds.
     ///
     /// # Errors
     /// See [`AuthError`].
@@ -92,8 +94,8 @@ impl Authenticator {
         Ok((caller, user))
     }
 
-    /// The caller who holds `token`, and the user as read for this request: a credential that was revoked before it is
-    /// refused, which [`Self::admit`] may do up to four seconds late.
+    /// The caller that `token` belongs to, and the user as read now. A revoked credential is refused at once, whereas
+    /// [`Self::admit`] may accept it for another four seconds.
     ///
     /// # Errors
     /// See [`AuthError`].
@@ -128,32 +130,32 @@ impl Authenticator {
 
     async fn owner_of_key(&self, secret: &str, now: Millis) -> Result<Caller, AuthError> {
         let hash = hash_opaque(secret);
-        let found = match self.keys.recent(&hash, now, TRUSTED_MILLIS) {
+        let owner = match self.keys.get(&hash, now, TRUSTED_MILLIS) {
             Some(known) => known,
             None => {
                 let found = self.store.find_key_owner(&hash).await.map_err(AuthError::Failed)?;
-                let found = found.ok_or(AuthError::BadToken)?;
-                self.keys.remember(hash, found, now);
-                found
+                let owner = found.ok_or(AuthError::BadToken)?;
+                self.keys.insert(hash, owner, now);
+                owner
             }
         };
-        if found.expires_at.is_some_and(|end| end <= now) {
+        if owner.expires_at.is_some_and(|end| end <= now) {
             return Err(AuthError::BadToken);
         }
-        if self.touched.recent(&found.key, now, TOUCHED_SECONDS * 1000).is_none() {
-            self.touched.remember(found.key, (), now);
-            self.store.touch_key(found.user, found.key, now).await.map_err(AuthError::Failed)?;
+        if self.touched.get(&owner.key, now, TOUCH_SECONDS * 1000).is_none() {
+            self.touched.insert(owner.key, (), now);
+            self.store.touch_key(owner.user, owner.key, now).await.map_err(AuthError::Failed)?;
         }
         Ok(Caller {
-            user: found.user,
-            credential: Credential::Key(found.key),
-            // A key is of no version: what ends all sessions leaves it.
+            user: owner.user,
+            credential: Credential::Key(owner.key),
+            // API keys have no version: they outlive the end of all sessions.
             token_version: 0,
-            expires_at: found.expires_at.map_or(u64::from(u32::MAX), Millis::seconds),
+            expires_at: owner.expires_at.map_or(u64::from(u32::MAX), Millis::seconds),
         })
     }
 
-    /// Makes sure that what a connection was authenticated by still counts, and gives its user.
+    /// Checks that the credential that authenticated a connection is still valid, and returns its user.
     ///
     /// # Errors
     /// See [`AuthError`].
@@ -168,19 +170,19 @@ impl Authenticator {
         token_version: u64,
         now: Millis,
     ) -> Result<Arc<User>, AuthError> {
-        let counts = |user: &Arc<User>| user.has(credential, token_version);
-        // A session younger than the view is not in it, so a view can only admit: to refuse takes a look.
-        if let Some(user) = self.users.recent(&id, now, TRUSTED_MILLIS).filter(counts) {
+        let is_valid = |user: &Arc<User>| user.has(credential, token_version);
+        // The cached user may be older than the session, so only a fresh read can refuse it.
+        if let Some(user) = self.users.get(&id, now, TRUSTED_MILLIS).filter(is_valid) {
             return Ok(user);
         }
         let user = self.read_user(id, now).await?;
-        Some(user).filter(counts).ok_or(AuthError::BadToken)
+        Some(user).filter(is_valid).ok_or(AuthError::BadToken)
     }
 
     async fn read_user(&self, id: UserId, now: Millis) -> Result<Arc<User>, AuthError> {
         let user = self.store.find_user(id).await.map_err(AuthError::Failed)?.ok_or(AuthError::UserGone)?;
         let user = Arc::new(user);
-        self.users.remember(id, Arc::clone(&user), now);
+        self.users.insert(id, Arc::clone(&user), now);
         Ok(user)
     }
 }

@@ -1,5 +1,4 @@
-//! The keys of the studio: those that follow from the secret as it is, and from the one before. So a rotation logs nobody
-//! out.
+//! The signing keys: derived from the current secret and from the previous one, so that a rotation logs nobody out.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -12,10 +11,10 @@ use crate::clock;
 use crate::domain::Millis;
 use crate::error::{Error, Result};
 
-/// How often a key that is not known makes an instance read the secret again, at most.
+/// The shortest time between two reads of the secret because of an unknown key.
 const PAUSE_SECONDS: u64 = 60;
 
-/// What marks a secret as one that documentation shows.
+/// Texts that mark a secret as an example from documentation.
 const EXAMPLES: [&str; 8] = [
     "secret-key",
     "secret_key",
@@ -24,11 +23,11 @@ const EXAMPLES: [&str; 8] = [
     "django-insecure-",
     "your-",
     "example",
-    // FastAPI's tutorial prints it.
+    // The secret in FastAPI's tutorial.
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
 
-/// The secret from which keys follow. It is never printed.
+/// A secret that keys are derived from. It has no `Debug` and no `Display`.
 #[derive(Clone)]
 pub struct SecretKey(String);
 
@@ -48,7 +47,7 @@ impl TryFrom<String> for SecretKey {
     }
 }
 
-/// What follows from one secret: a key of its own for each use.
+/// The keys that are derived from one secret, one for each use.
 #[derive(Clone)]
 pub struct SigningKey {
     pub(super) id: String,
@@ -59,7 +58,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// The key that follows from `secret`.
+    /// Derives the keys from `secret`.
     #[must_use]
     pub fn new(secret: &SecretKey) -> Self {
         let bytes = secret.0.as_bytes();
@@ -75,67 +74,67 @@ impl SigningKey {
         }
     }
 
-    /// Its name, which tells nothing of the secret.
+    /// The id of the key, which reveals nothing about the secret.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// Names a secret without telling it, so that a token says which secret signed it.
+/// A hash of a secret, by which a token names the secret that signed it.
 fn key_id(secret: &str) -> String {
     let digest = digest::digest(&digest::SHA256, format!("kid:{secret}").as_bytes());
     digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The keys that count: the one that signs, and the one before.
+/// The valid signing keys: the current one and the previous one.
 #[derive(Clone)]
 pub struct SigningKeys {
-    /// What is issued from now on is signed with it.
+    /// The key that signs new tokens.
     pub current: SigningKey,
     previous: Option<SigningKey>,
 }
 
 impl SigningKeys {
-    /// SigningKeys of these secrets.
+    /// Derives the keys from both versions of the secret.
     ///
     /// # Errors
-    /// When the current secret is a bad one.
+    /// When the current secret is too weak.
     pub fn new(versions: Versions) -> Result<Self, &'static str> {
         let current = SigningKey::new(&SecretKey::try_from(versions.current)?);
-        // A bad one that has just been replaced is no reason to stop.
+        // A weak secret that has just been replaced must not stop the function.
         let previous = versions.previous.and_then(|secret| SecretKey::try_from(secret).ok());
         Ok(Self { current, previous: previous.as_ref().map(SigningKey::new) })
     }
 
-    /// The key with this name.
+    /// The key with this id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&SigningKey> {
         self.all().find(|key| key.id == id)
     }
 
-    /// All, the current one first.
+    /// All keys, the current one first.
     pub fn all(&self) -> impl Iterator<Item = &SigningKey> {
         [Some(&self.current), self.previous.as_ref()].into_iter().flatten()
     }
 }
 
-/// Keeps the keys, and looks for new ones when a name is not known.
+/// Holds the signing keys, and reads the secret again when a token names an unknown key.
 pub struct Keyring {
     secrets: Secrets,
     arn: String,
     keys: RwLock<Arc<SigningKeys>>,
-    looked_at: Mutex<Option<Millis>>,
+    read_at: Mutex<Option<Millis>>,
 }
 
 impl Keyring {
-    /// Reads the secret with this ARN, once at cold start. The one before is read when something names its key.
+    /// Reads the current secret with this ARN. The previous one is read when a token names its key.
     ///
     /// # Errors
-    /// When it cannot be read or is a bad one.
+    /// When the secret cannot be read or is too weak.
     pub async fn open(secrets: Secrets, arn: String) -> Result<Self> {
-        let keys = keys(Versions { current: secrets.read(&arn).await?, previous: None })?;
-        Ok(Self { secrets, arn, keys: RwLock::new(Arc::new(keys)), looked_at: Mutex::default() })
+        let keys = derive_keys(Versions { current: secrets.read(&arn).await?, previous: None })?;
+        Ok(Self { secrets, arn, keys: RwLock::new(Arc::new(keys)), read_at: Mutex::default() })
     }
 
     /// The keys as last read.
@@ -144,31 +143,33 @@ impl Keyring {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The keys, both read again if there is none with this name, at most once a minute.
+    /// The keys. If none has this id, both secrets are read again, at most once a minute.
     pub async fn keys_with(&self, id: &str) -> Arc<SigningKeys> {
         let known = self.keys();
         if known.find(id).is_some() {
             return known;
         }
-        self.look_again().await;
+        self.reload().await;
         self.keys()
     }
 
-    async fn look_again(&self) {
-        let mut looked_at = self.looked_at.lock().await;
+    async fn reload(&self) {
+        let mut read_at = self.read_at.lock().await;
         let now = clock::now();
-        if looked_at.is_some_and(|at| at.plus_seconds(PAUSE_SECONDS) > now && at <= now) {
+        if read_at.is_some_and(|at| at.plus_seconds(PAUSE_SECONDS) > now && at <= now) {
             return;
         }
-        *looked_at = Some(now);
-        match self.secrets.read_versions(&self.arn).await.and_then(keys) {
+        *read_at = Some(now);
+        match self.secrets.read_versions(&self.arn).await.and_then(derive_keys) {
             Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
-            Err(error) => tracing::error!(?error, "the new signing secret is of no use; the old one stays"),
+            Err(error) => {
+                tracing::error!(?error, "cannot load the rotated signing key; keeping the current one")
+            }
         }
     }
 }
 
-fn keys(versions: Versions) -> Result<SigningKeys> {
+fn derive_keys(versions: Versions) -> Result<SigningKeys> {
     SigningKeys::new(versions).map_err(|problem| Error::internal(format!("the signing secret {problem}")))
 }
 
@@ -177,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_monotonous_and_example_secrets_are_refused() {
+    fn short_repetitive_and_example_secrets_are_refused() {
         for bad in [
             "",
             "short",
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_rotation_both_keys_are_found_and_the_new_one_signs() {
+    fn after_a_rotation_both_keys_are_valid_and_the_new_one_signs() {
         let (old, new) = ("4f1d0f0c9e8b7a6d5c4b3a29181706f5", "5f1d0f0c9e8b7a6d5c4b3a29181706f5");
         let before = SigningKeys::new(Versions { current: old.to_owned(), previous: None }).ok().unwrap();
         let after = Versions { current: new.to_owned(), previous: Some(old.to_owned()) };

@@ -1,154 +1,294 @@
-//! Guesses at a password, counted for the account and for where they come from before they are judged.
+//! The defence against guessing passwords and codes: each guess is counted before it is judged, so concurrent guesses
+//! are all counted. A caller who fails too often has to wait, longer each time.
+//!
+//! A login counts for the network that it comes from and for the account that it names. A network may share many
+//! people, so its failures are forgotten after an hour. A user who is logged in and confirms a password or a code has
+//! a counter of their own, which strangers cannot exhaust.
 
-use shared::Result;
-use shared::auth::{CountedGuess, Password};
-use shared::clock;
-use shared::domain::session::is_fresh;
-use shared::domain::{LoggedIn, LoginName, Network, User, UserId};
-use shared::error::{Code, Error};
-use shared::http::Request;
-use shared::store::{FailureCounter, Store};
+use ulid::Ulid;
 
-use super::Auth;
+use super::totp::{matching_step, second_factor};
+use super::{Password, Passwords, check_allowance};
+use crate::clock;
+use crate::domain::session::is_fresh;
+use crate::domain::{
+    Allowance, LoggedIn, LoginName, Millis, Network, Rate, Requester, SecondFactor, User, UserId,
+};
+use crate::error::{Code, Error, Result};
+use crate::store::{FailureCounter, LONGEST_GUESS_SECONDS, Store};
 
-/// A guess that has been counted and is not judged yet. Until it is, others of its network take it for one that was wrong.
-pub(super) struct Guess<'a> {
-    auth: &'a Auth,
-    counted: CountedGuess,
-    network: Network,
-    /// None for a guess that does not count for its account: see [`Guess::begin`].
-    account: Option<FailureCounter>,
-    /// Whose password it is, if the name is somebody's.
-    pub(super) user: Option<User>,
+/// What a client sends to log in.
+pub struct Credentials {
+    login: LoginName,
+    password: Password,
+    code: Option<String>,
 }
 
-impl<'a> Guess<'a> {
-    /// Counts a guess at the password of the account with this name. Those who guess at somebody's password must not keep
-    /// the owner out: where the owner is logged in, only the network counts.
+impl Credentials {
+    /// The credentials that these texts can be.
     ///
     /// # Errors
-    /// [`Code::RateLimited`], and [`Code::TooManyAttempts`], the same whether the account exists or not.
-    pub(super) async fn begin(auth: &'a Auth, request: &Request, login: &LoginName) -> Result<Self> {
-        let network = Network::of(request.address());
-        let counted = auth.app.guesser(request, network.clone()).await?;
-        let mut guess = Self { auth, counted, network, account: None, user: None };
-        let wait = guess.count(login).await?;
-        if let Some(seconds) = wait {
-            guess.settle().await?;
-            return Err(Error::retry_after(Code::TooManyAttempts, seconds));
-        }
-        Ok(guess)
+    /// [`Code::WrongCredentials`] when no account can have this name or this password. Naming the broken rule would
+    /// help guessers, and no user. An account with such a name does not exist, so the missing work reveals nothing.
+    pub fn parse(username: String, password: String, code: Option<String>) -> Result<Self> {
+        let login = LoginName::try_from(username).map_err(|_rule| wrong_credentials())?;
+        let password = Password::try_from(password).map_err(|_rule| wrong_credentials())?;
+        Ok(Self { login, password, code })
     }
 
-    /// Counts the guess for the account, unless its network has to wait; says for how many seconds to wait.
-    async fn count(&mut self, login: &LoginName) -> Result<Option<u64>> {
-        let (store, now) = (&self.auth.app.store, clock::now());
-        let before = self.counted.window_before;
-        let known = store.find_name_and_guesses(login, &self.network, before, now).await?;
-        if let Some(seconds) = known.failures.wait_beside(self.counted.others + known.under_way, now) {
-            return Ok(Some(seconds));
+    /// The password, to store a stronger hash of it.
+    #[must_use]
+    pub fn into_password(self) -> Password {
+        self.password
+    }
+}
+
+/// The answer to a wrong name and to a wrong password alike.
+#[must_use]
+pub fn wrong_credentials() -> Error {
+    Error::new(Code::WrongCredentials, "Incorrect username or password")
+}
+
+/// A user whose password and, if there is one, second factor were right.
+pub struct VerifiedLogin {
+    /// The user.
+    pub user: User,
+    /// The second factor that the login used up; `None` for a user without one.
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// How a login was judged.
+enum Verdict {
+    Right(Box<VerifiedLogin>),
+    /// The password is right, but the user has a second factor and sent no code.
+    CodeMissing,
+    WrongPassword,
+    WrongCode,
+}
+
+impl Verdict {
+    fn into_result(self) -> Result<VerifiedLogin> {
+        match self {
+            Self::Right(login) => Ok(*login),
+            Self::CodeMissing => Err(Error::new(Code::TotpRequired, "A code of the second factor is needed")),
+            Self::WrongPassword => Err(wrong_credentials()),
+            Self::WrongCode => Err(Error::new(Code::WrongTotp, "The code is wrong or was used")),
+        }
+    }
+}
+
+/// A login that its network was charged for and that is not judged yet. Until it is settled, other logins from the
+/// network treat it as a wrong one.
+struct PendingLogin {
+    network: Network,
+    id: Ulid,
+    rate: Rate,
+    at: Millis,
+    /// How many other logins from the network are pending in this window of time.
+    others: u64,
+    /// The previous window, if logins may be pending in it.
+    window_before: Option<u64>,
+}
+
+impl PendingLogin {
+    fn requester(&self) -> Requester {
+        Requester::Network(self.network.clone())
+    }
+}
+
+/// The account that a login names, after the login was counted.
+enum CountedFor {
+    /// The login may be judged.
+    Account {
+        user: Option<User>,
+        /// Where the login counts as a failure; `None` if it counts for its network only.
+        attempts: Option<FailureCounter>,
+    },
+    /// The client has to wait for so many seconds.
+    Wait(u64),
+}
+
+/// Counts and judges guesses at passwords and at codes of the second factor.
+pub struct LoginGuard {
+    store: Store,
+    rate: Option<Rate>,
+    passwords: Passwords,
+}
+
+impl LoginGuard {
+    /// Creates the guard over `store`. `rate` limits the requests of a network; guesses are counted without it, too.
+    #[must_use]
+    pub fn new(store: Store, rate: Option<Rate>) -> Self {
+        Self { store, rate, passwords: Passwords }
+    }
+
+    /// Checks the credentials of a login from `network`. `note` receives what the network may still request.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`] and [`Code::TooManyAttempts`], whether or not the account exists;
+    /// [`Code::WrongCredentials`], [`Code::TotpRequired`], [`Code::WrongTotp`].
+    pub async fn check_login(
+        &self,
+        credentials: &Credentials,
+        network: Network,
+        note: impl FnOnce(Allowance) + Send,
+    ) -> Result<VerifiedLogin> {
+        let pending = self.count_for_network(network, note).await?;
+        match self.count_for_account(&pending, &credentials.login).await? {
+            CountedFor::Wait(seconds) => {
+                self.settle(&pending).await?;
+                Err(Error::retry_after(Code::TooManyAttempts, seconds))
+            }
+            CountedFor::Account { user, attempts } => {
+                let verdict = self.judge(user, credentials).await?;
+                self.record(&verdict, &pending, attempts).await?;
+                verdict.into_result()
+            }
+        }
+    }
+
+    /// Counts a request of the network that is a pending login.
+    async fn count_for_network(
+        &self,
+        network: Network,
+        note: impl FnOnce(Allowance) + Send,
+    ) -> Result<PendingLogin> {
+        let (rate, at, id) = (self.rate.unwrap_or(Rate::UNLIMITED), clock::now(), clock::new_ulid());
+        let window_before = rate.window_before(at, LONGEST_GUESS_SECONDS);
+        let mut pending = PendingLogin { network, id, rate, at, others: 0, window_before };
+        let (allowance, others) = self.store.count_guess(&pending.requester(), id, rate, at).await?;
+        pending.others = others;
+        if self.rate.is_some() {
+            note(allowance);
+            if let Err(refused) = check_allowance(&allowance) {
+                // Left pending, it would count as a wrong guess in the next window.
+                self.settle(&pending).await?;
+                return Err(refused);
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Counts a failure of the account with this name, unless the network has to wait. Guesses of others must not lock
+    /// the owner out: from a network where the owner is logged in, a login is judged although the account has to wait.
+    async fn count_for_account(&self, pending: &PendingLogin, login: &LoginName) -> Result<CountedFor> {
+        let (store, network, now) = (&self.store, &pending.network, clock::now());
+        let known = store.find_name_and_guesses(login, network, pending.window_before, now).await?;
+        if let Some(seconds) = known.failures.wait_beside(pending.others + known.under_way, now) {
+            return Ok(CountedFor::Wait(seconds));
         }
         let account = store.begin_guess(known.owner, login, now).await?;
-        self.user = account.user;
-        match account.wait {
-            None => self.account = Some(account.attempts),
-            wait if !store.has_session_from(self.user.as_ref(), &self.network, now).await? => {
-                return Ok(wait);
+        let Some(seconds) = account.wait else {
+            return Ok(CountedFor::Account { user: account.user, attempts: Some(account.attempts) });
+        };
+        if store.has_session_from(account.user.as_ref(), network, now).await? {
+            return Ok(CountedFor::Account { user: account.user, attempts: None });
+        }
+        Ok(CountedFor::Wait(seconds))
+    }
+
+    /// Judges the credentials. An unknown user costs as much work as a known one.
+    async fn judge(&self, user: Option<User>, credentials: &Credentials) -> Result<Verdict> {
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let is_right = self.passwords.verify(credentials.password.clone(), hash).await?;
+        let Some(user) = user.filter(|_| is_right) else { return Ok(Verdict::WrongPassword) };
+        let Some(totp) = &user.totp else {
+            return Ok(Verdict::Right(Box::new(VerifiedLogin { user, second_factor: None })));
+        };
+        let Some(code) = &credentials.code else { return Ok(Verdict::CodeMissing) };
+        Ok(match second_factor(totp, &user.recovery_hashes, code, clock::now()) {
+            None => Verdict::WrongCode,
+            second_factor => Verdict::Right(Box::new(VerifiedLogin { user, second_factor })),
+        })
+    }
+
+    /// UserRecords the verdict. A right login clears the failures of its account in the transaction that begins the
+    /// session. The failures of its network stay, or the owner of one account could guess at others without limit.
+    async fn record(
+        &self,
+        verdict: &Verdict,
+        pending: &PendingLogin,
+        attempts: Option<FailureCounter>,
+    ) -> Result<()> {
+        match (verdict, attempts) {
+            (Verdict::Right(_), _) | (Verdict::CodeMissing, None) => {}
+            // As if nothing had been guessed. Clearing the failures would allow more guesses at the code.
+            (Verdict::CodeMissing, Some(attempts)) => self.store.release_attempt(&attempts).await?,
+            // Before the login is settled, so that it counts at every moment.
+            (Verdict::WrongPassword | Verdict::WrongCode, _) => {
+                self.store.count_failure(&FailureCounter::From(pending.network.clone()), clock::now()).await?;
             }
-            Some(_) => {}
         }
-        Ok(None)
+        self.settle(pending).await
     }
 
-    /// The guess was wrong.
-    ///
-    /// # Errors
-    /// When DynamoDB is out of reach.
-    pub(super) async fn was_wrong(self) -> Result<()> {
-        // In this order, so that at every moment it counts.
-        self.auth.app.store.count_failure(&FailureCounter::From(self.network.clone()), clock::now()).await?;
-        self.settle().await
+    /// Removes a login from those that are pending.
+    async fn settle(&self, pending: &PendingLogin) -> Result<()> {
+        self.store.settle_guess(&pending.requester(), pending.id, pending.rate, pending.at).await
     }
 
-    /// The guess was right. The account's failures are forgotten with the session that begins now; the network's are
-    /// not, or whoever has an account could go on guessing at others.
+    /// Counts a guess of a user who is logged in.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub(super) async fn was_right(self) -> Result<()> {
-        self.settle().await
+    /// [`Code::TooManyAttempts`].
+    pub async fn begin_confirmation(&self, user: UserId) -> Result<Confirmation<'_>> {
+        let attempts = FailureCounter::Confirming(user);
+        self.store.reserve_attempt(&attempts, clock::now()).await?;
+        Ok(Confirmation { store: &self.store, attempts })
     }
 
-    /// The guess was neither: the password was right, but that was not all. It is as if it had not been made; a right
-    /// password forgives nothing, or it would be a licence to guess at the second factor.
+    /// Counts and judges a guess of a user who is logged in at their own password.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub(super) async fn was_incomplete(self) -> Result<()> {
-        if let Some(account) = &self.account {
-            self.auth.app.store.release_attempt(account).await?;
+    /// [`Code::TooManyAttempts`], and [`Code::Forbidden`] if the password is wrong.
+    pub async fn confirm_password(&self, user: &User, password: String) -> Result<()> {
+        let confirmation = self.begin_confirmation(user.id).await?;
+        let wrong = || Error::new(Code::Forbidden, "The password is wrong");
+        let password = Password::try_from(password).map_err(|_rule| wrong())?;
+        if !self.passwords.verify(password, Some(user.password_hash.clone())).await? {
+            return Err(wrong());
         }
-        self.settle().await
+        confirmation.succeed().await
     }
 
-    async fn settle(&self) -> Result<()> {
-        self.auth.app.limiter.settle_guess(&self.counted).await
+    /// Confirms an action that would outlive a stolen session: by the password, or by a login of a moment ago.
+    ///
+    /// # Errors
+    /// Those of [`Self::confirm_password`], and [`Code::Forbidden`] without a password in an older session.
+    pub async fn confirm_recent_login(&self, logged_in: &LoggedIn, password: Option<String>) -> Result<()> {
+        match password {
+            Some(password) => self.confirm_password(logged_in.user(), password).await,
+            None if is_fresh(logged_in.session(), clock::now()) => Ok(()),
+            None => Err(Error::new(
+                Code::Forbidden,
+                "The password is required, because this session began more than 15 minutes ago",
+            )),
+        }
     }
 }
 
-/// A guess of somebody who is logged in, counted and not judged yet.
-pub(super) struct Confirmation<'a> {
+/// A guess of a user who is logged in. It stays counted as a failure until [`Self::succeed`] is called.
+#[must_use]
+pub struct Confirmation<'a> {
     store: &'a Store,
     attempts: FailureCounter,
 }
 
-impl<'a> Confirmation<'a> {
-    /// Counts a guess of this user.
+impl Confirmation<'_> {
+    /// The time step of `code`, a code of the authenticator app that has this secret.
     ///
     /// # Errors
-    /// [`Code::TooManyAttempts`].
-    pub(super) async fn begin(auth: &'a Auth, user: UserId) -> Result<Self> {
-        let (store, attempts) = (&auth.app.store, FailureCounter::Confirming(user));
-        store.reserve_attempt(&attempts, clock::now()).await?;
-        Ok(Self { store, attempts })
+    /// [`Code::Forbidden`] if the code is wrong.
+    pub fn check_code(&self, secret: &str, code: &str) -> Result<u64> {
+        let step = matching_step(secret, code, clock::now());
+        step.ok_or_else(|| Error::new(Code::Forbidden, "The code is wrong"))
     }
 
-    /// The guess was right: those before are forgotten.
+    /// Forgets the failures of the user, since this guess was right.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub(super) async fn was_right(self) -> Result<()> {
+    /// When DynamoDB is unavailable.
+    pub async fn succeed(self) -> Result<()> {
         self.store.forget_failures(&self.attempts).await
     }
-}
-
-/// Confirms what would let a thief of the session stay: by the password, or by a login a moment ago.
-///
-/// # Errors
-/// As [`confirm`].
-pub(super) async fn confirm_unless_fresh(
-    auth: &Auth,
-    logged_in: &LoggedIn,
-    password: Option<String>,
-) -> Result<()> {
-    match password {
-        Some(password) => confirm(auth, logged_in.user(), password).await,
-        None if is_fresh(logged_in.session(), clock::now()) => Ok(()),
-        None => Err(Error::new(Code::Forbidden, "This takes the password, since the login was a while ago")),
-    }
-}
-
-/// Counts a guess at the password of a user who is logged in, and judges it.
-///
-/// # Errors
-/// [`Code::TooManyAttempts`], or [`Code::Forbidden`] when it is wrong.
-pub(super) async fn confirm(auth: &Auth, user: &User, password: String) -> Result<()> {
-    let confirmation = Confirmation::begin(auth, user.id).await?;
-    let wrong = || Error::new(Code::Forbidden, "The password is wrong");
-    // What can be nobody's password is simply wrong.
-    let password = Password::try_from(password).map_err(|_rule| wrong())?;
-    if !auth.passwords.verify(password, Some(user.password_hash.clone())).await? {
-        return Err(wrong());
-    }
-    confirmation.was_right().await
 }

@@ -1,4 +1,4 @@
-//! Secrets that mean nothing in themselves: 256 random bits, of which only a hash is stored.
+//! Opaque secrets: 256 random bits, of which only a hash is stored.
 
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 
-/// A new secret, as its owner gets it: `prefix` and 43 characters.
+/// A new secret for its owner: `prefix` and 43 characters.
 ///
 /// # Errors
 /// When the operating system has no randomness.
@@ -17,27 +17,28 @@ pub fn new_opaque(prefix: &str) -> Result<String> {
     Ok(format!("{prefix}{}", BASE64.encode(secret)))
 }
 
-/// What WebSocket tickets begin with.
+/// The prefix of WebSocket tickets.
 pub const TICKET_PREFIX: &str = "wt_";
 
-/// What is stored of a secret. It has far too many bits to be guessed, so one round of SHA-256 is enough.
+/// The hash of a secret, which is stored in its place. The secret has 256 random bits, so one round of SHA-256 is
+/// enough.
 #[must_use]
 pub fn hash_opaque(secret: &str) -> String {
     BASE64.encode(digest::digest(&digest::SHA256, secret.as_bytes()))
 }
 
-/// A secret that names its user, so that its item is one of the user's and is deleted with them: `prefix`, the user's id, a
-/// dot, and 43 characters.
+/// A secret that names its user: `prefix`, the user's id, a dot, and 43 characters. Its item belongs to the user and is
+/// deleted with the account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserSecret {
-    /// Whose it says it is, which only the item with its hash proves.
+    /// The user that the secret names. Only an item with the hash proves it.
     pub user: UserId,
-    /// What is stored of it.
+    /// The hash that is stored.
     pub hash: String,
 }
 
 impl UserSecret {
-    /// A new secret of `user`, and its text, as its owner gets it.
+    /// Creates a secret of `user`, and its text for the user.
     ///
     /// # Errors
     /// When the operating system has no randomness.
@@ -46,7 +47,7 @@ impl UserSecret {
         Ok((Self { user, hash: hash_opaque(&text) }, text))
     }
 
-    /// The secret that `text` may be; none when it has not the form of one.
+    /// Parses a secret; `None` if the text does not have the form of one.
     #[must_use]
     pub fn parse(prefix: &str, text: &str) -> Option<Self> {
         let (user, _) = text.strip_prefix(prefix)?.split_once('.')?;
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_that_names_its_user_is_read_back_under_its_own_prefix_alone() {
+    fn a_secret_is_parsed_under_its_own_prefix_only() {
         let user = UserId::new(ulid::Ulid::from_parts(1, 1));
         let (secret, text) = UserSecret::new("x_", user).unwrap();
         assert!(UserSecret::parse("x_", &text) == Some(secret));
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_secrets_or_hashes_are_alike() {
+    fn secrets_and_hashes_differ() {
         let (one, other) = (new_opaque("x_").unwrap(), new_opaque("x_").unwrap());
         assert_ne!(one, other);
         assert_ne!(hash_opaque(&one), hash_opaque(&other));

@@ -1,6 +1,6 @@
-//! Refresh tokens: opaque, 256 random bits, of which only a hash is stored. Each use gives a successor, which is
-//! computed from the token and a key of ours: so the one before, presented again by a second tab or because the
-//! answer was lost, gives the same successor, though only hashes are stored.
+//! Refresh tokens: 256 random bits, of which only a hash is stored. Each use gives a successor, which is computed
+//! from the token and a signing key. So the previous token, sent again by a second tab or after a lost answer, gives
+//! the same successor although only hashes are stored.
 
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
@@ -13,9 +13,8 @@ use crate::error::{Error, Result};
 const PREFIX: &str = "rt_";
 const SECRET_BYTES: usize = 32;
 
-/// A refresh token that we issued: whose it is, of which session, and the secret. It is never printed but to its
-/// owner. It carries a tag of ours, so that a made-up one is told from one that was used before: only the latter
-/// ends a session.
+/// A refresh token that the studio issued. Its tag tells a forged token from one that was used before; only the
+/// latter ends a session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
     user: UserId,
@@ -25,7 +24,7 @@ pub struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// The first token of a session.
+    /// Creates the first token of a session.
     ///
     /// # Errors
     /// When the operating system has no randomness.
@@ -41,13 +40,13 @@ impl RefreshToken {
         Self { user, session, secret, text: format!("{PREFIX}{untagged}.{}", BASE64.encode(tag)) }
     }
 
-    /// The key that `text` says it is tagged with, which proves nothing yet.
+    /// The id of the key that `text` names. It proves nothing until the tag is verified.
     #[must_use]
     pub fn key_id(text: &str) -> Option<&str> {
         text.strip_prefix(PREFIX)?.split('.').next()
     }
 
-    /// The token that `text` is, if we issued it with one of these keys.
+    /// Parses a token; `None` unless one of these keys tagged it.
     #[must_use]
     pub fn parse(text: &str, keys: &SigningKeys) -> Option<Self> {
         let key = keys.find(Self::key_id(text)?)?;
@@ -59,7 +58,7 @@ impl RefreshToken {
         Some(Self { user, session, secret, text: text.to_owned() })
     }
 
-    /// The token that takes this one's place: with one key, always the same.
+    /// The token that replaces this one. The same key always gives the same successor.
     #[must_use]
     pub fn successor(&self, key: &SigningKey) -> Self {
         let tag = hmac::sign(&key.successors, self.text.as_bytes());
@@ -70,25 +69,25 @@ impl RefreshToken {
         Self::new(self.user, self.session, secret, key)
     }
 
-    /// What is stored of it.
+    /// The hash that is stored.
     #[must_use]
     pub fn hash(&self) -> String {
         hash_opaque(&self.text)
     }
 
-    /// What its owner gets.
+    /// The text of the token, for its owner.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whose it is.
+    /// The user that the token belongs to.
     #[must_use]
     pub fn user(&self) -> UserId {
         self.user
     }
 
-    /// Of which session it is.
+    /// The session that the token belongs to.
     #[must_use]
     pub fn session(&self) -> SessionId {
         self.session
@@ -115,7 +114,7 @@ mod tests {
     const THEIRS: &str = "fedcba9876543210fedcba9876543210";
 
     #[test]
-    fn a_token_is_read_back_and_one_with_anything_changed_is_not() {
+    fn a_token_is_parsed_and_a_changed_one_is_refused() {
         let ours = keys(OURS, None);
         let text = token(&ours).text;
         assert!(RefreshToken::parse(&text, &ours).is_some());
@@ -133,18 +132,18 @@ mod tests {
     }
 
     #[test]
-    fn the_successor_is_always_the_same_and_needs_our_key() {
+    fn the_successor_depends_only_on_token_and_key() {
         let (ours, theirs) = (keys(OURS, None), keys(THEIRS, None));
-        let token = token(&ours);
-        let successor = token.successor(&ours.current);
-        assert!(successor == token.successor(&ours.current));
-        assert!(successor != token && successor.secret != token.successor(&theirs.current).secret);
+        let first = token(&ours);
+        let successor = first.successor(&ours.current);
+        assert!(successor == first.successor(&ours.current));
+        assert!(successor != first && successor.secret != first.successor(&theirs.current).secret);
         assert!(successor.successor(&ours.current) != successor);
-        assert_eq!((successor.user(), successor.session()), (token.user(), token.session()));
+        assert_eq!((successor.user(), successor.session()), (first.user(), first.session()));
     }
 
     #[test]
-    fn a_token_of_the_key_before_is_good_and_its_successor_is_of_the_new_key() {
+    fn a_token_of_the_previous_key_is_valid_and_its_successor_has_the_current_key() {
         let old = token(&keys(THEIRS, None));
         let rotated = keys(OURS, Some(THEIRS));
         let read = RefreshToken::parse(&old.text, &rotated).unwrap();

@@ -1,4 +1,4 @@
-//! Access tokens: JWT, HS256, `typ: at+jwt`. What jsonwebtoken leaves open by default is closed here.
+//! Access tokens: JWT with HS256 and `typ: at+jwt`, checked more strictly than `jsonwebtoken` does by default.
 
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -11,37 +11,37 @@ use crate::error::{Error, Result};
 const ISSUER: &str = "ai-chat-studio";
 const AUDIENCE: &str = "ai-chat-studio";
 const TYPE: &str = "at+jwt";
-/// Clocks of two machines may differ by this many seconds.
+/// The number of seconds by which the clocks of two machines may differ.
 const LEEWAY: u64 = 5;
-/// Ours have about 400; whatever is much longer is not looked at.
+/// The most bytes of a token. Tokens of the studio have about 400.
 const LONGEST: usize = 2048;
 
-/// What a token says.
+/// The content of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     iss: String,
     aud: String,
-    /// Whose it is.
+    /// The user.
     pub sub: UserId,
-    /// The session it belongs to.
+    /// The session.
     pub sid: SessionId,
-    /// When it ends, in seconds since the epoch.
+    /// When the token expires, in seconds since 1970.
     pub exp: u64,
     nbf: u64,
     iat: u64,
     jti: Ulid,
-    /// The version of the user's tokens it belongs to.
+    /// The version of the user's tokens.
     pub ver: u64,
 }
 
-/// What a token is issued for.
+/// What a new token is issued for.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// The session it belongs to.
+    /// The session.
     pub session: SessionId,
-    /// The version of the user's tokens it belongs to.
+    /// The version of the user's tokens.
     pub token_version: u64,
 }
 
@@ -53,7 +53,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Tokens that live for `lifetime_minutes`.
+    /// Creates an issuer of tokens that are valid for `lifetime_minutes`.
     #[must_use]
     pub fn new(lifetime_minutes: u64) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -65,13 +65,13 @@ impl Tokens {
         Self { validation, lifetime_seconds: lifetime_minutes * 60 }
     }
 
-    /// How long a new token lives, in seconds.
+    /// The number of seconds that a new token is valid for.
     #[must_use]
     pub fn lifetime_seconds(&self) -> u64 {
         self.lifetime_seconds
     }
 
-    /// A new token for `user` in `session`, signed with `key`.
+    /// Issues a token, signed with `key`.
     ///
     /// # Errors
     /// Only when the cryptography library fails.
@@ -93,7 +93,7 @@ impl Tokens {
         jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(Error::internal)
     }
 
-    /// The key that `token` says it is signed with, which proves nothing yet.
+    /// The id of the key that `token` names. It proves nothing until the signature is verified.
     #[must_use]
     pub fn key_id(token: &str) -> Option<String> {
         if token.len() > LONGEST {
@@ -102,7 +102,7 @@ impl Tokens {
         jsonwebtoken::decode_header(token).ok()?.kid
     }
 
-    /// What `token` says, when it is signed with `key`, whole, and in its time.
+    /// The content of `token`; `None` unless `key` signed it and it is valid at `now`.
     #[must_use]
     pub fn verify(&self, key: &SigningKey, token: &str, now: Millis) -> Option<Claims> {
         if token.len() > LONGEST {
@@ -110,12 +110,12 @@ impl Tokens {
         }
         let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?;
         let header = decoded.header;
-        let header_is_ours = header.typ.as_deref() == Some(TYPE)
+        let is_own_header = header.typ.as_deref() == Some(TYPE)
             && header.kid.as_deref() == Some(key.id.as_str())
             && header.crit.is_none();
         let claims = decoded.claims;
-        let in_its_time = claims.iat <= now.seconds() + LEEWAY && claims.iat < claims.exp;
-        (header_is_ours && in_its_time).then_some(claims)
+        let is_timely = claims.iat <= now.seconds() + LEEWAY && claims.iat < claims.exp;
+        (is_own_header && is_timely).then_some(claims)
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_ours_is_accepted_and_says_what_was_put_in() {
+    fn an_issued_token_is_accepted_with_its_content() {
         let now = crate::clock::now();
         let (user, session) = (UserId::new(Ulid::from_parts(7, 7)), SessionId::new(Ulid::from_parts(8, 8)));
         let claim = Claim { user, session, token_version: 3 };
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_missing_mistyped_or_out_of_its_time_is_refused() {
+    fn a_missing_mistyped_or_untimely_claim_is_refused() {
         let wrong =
             [json!(null), json!([]), json!({}), json!(true), json!(-1), json!(1.5), json!(""), json!("x")];
         for name in ["iss", "aud", "sub", "sid", "exp", "nbf", "iat", "jti", "ver"] {
@@ -190,11 +190,10 @@ mod tests {
             }
         }
         let now = crate::clock::now().seconds();
-        let untimely = [("exp", now - 10), ("nbf", now + 60), ("iat", now + 60)];
-        for (name, value) in untimely {
-            let mut claims = claims();
-            claims[name] = json!(value);
-            assert!(!accepts(&header(), &claims), "{name}");
+        for (name, value) in [("exp", now - 10), ("nbf", now + 60), ("iat", now + 60)] {
+            let mut untimely = claims();
+            untimely[name] = json!(value);
+            assert!(!accepts(&header(), &untimely), "{name}");
         }
         let mut list = claims();
         list["iss"] = json!([ISSUER]);
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_not_ours_is_refused() {
+    fn a_foreign_header_is_refused() {
         for (name, value) in [
             ("alg", json!("none")),
             ("alg", json!("HS384")),
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_anything_changed_added_or_doubled_is_refused() {
+    fn a_token_with_a_change_an_addition_or_a_duplicate_is_refused() {
         let (head, body) = (header().to_string(), claims().to_string());
         let token = sign(&head, &body);
         let verify = |token: &str| tokens().verify(&key(), token, crate::clock::now()).is_some();

@@ -1,5 +1,4 @@
-//! The second factor: time-based one-time passwords (RFC 6238: SHA-1, 6 digits, 30 s), and the codes that stand in for
-//! it.
+//! The second factor: time-based one-time passwords (RFC 6238: SHA-1, 6 digits, 30 s), and recovery codes.
 
 use aws_lc_rs::{hmac, rand};
 use data_encoding::BASE32_NOPAD;
@@ -10,14 +9,14 @@ use crate::domain::{Millis, SecondFactor, Totp, Username};
 use crate::error::{Error, Result};
 
 const STEP_SECONDS: u64 = 30;
-/// Clocks differ, and people type: the step before and the one after count as well.
+/// The codes of one step before and one step after are valid too, because clocks differ and typing takes time.
 const STEPS_OFF: u64 = 1;
 const SECRET_BYTES: usize = 20;
-/// How many codes stand in for a lost device.
+/// How many recovery codes a user gets.
 const RECOVERY_CODES: usize = 10;
 const RECOVERY_BYTES: usize = 10;
 
-/// A new secret for an authenticator, in base32.
+/// A new secret for an authenticator app, in base32.
 ///
 /// # Errors
 /// When the operating system has no randomness.
@@ -27,14 +26,14 @@ pub fn new_totp_secret() -> Result<String> {
     Ok(BASE32_NOPAD.encode(&secret))
 }
 
-/// The address by which an authenticator takes a secret, as a QR code shows it.
+/// The URI that passes a secret to an authenticator app, to be shown as a QR code.
 #[must_use]
 pub fn totp_address(username: &Username, secret: &str) -> String {
     let label = utf8_percent_encode(username.as_str(), NON_ALPHANUMERIC);
     format!("otpauth://totp/AI%20Chat%20Studio:{label}?secret={secret}&issuer=AI%20Chat%20Studio")
 }
 
-/// New recovery codes: what the user keeps, and the hashes that are stored.
+/// New recovery codes: the text of each for the user, and the hash that is stored.
 ///
 /// # Errors
 /// When the operating system has no randomness.
@@ -50,26 +49,26 @@ pub fn new_recovery_codes() -> Result<Vec<(String, String)>> {
     (0..RECOVERY_CODES).map(code).collect()
 }
 
-/// What `code` stands for, if it counts at `now`: a code of the authenticator that was not used, or a recovery code.
+/// The second factor that `code` is at `now`: an unused code of the authenticator app, or a recovery code.
 #[must_use]
-pub fn second_factor<'a>(
+pub(super) fn second_factor<'a>(
     totp: &Totp,
     recovery_hashes: impl IntoIterator<Item = &'a String>,
     code: &str,
     now: Millis,
 ) -> Option<SecondFactor> {
-    let plain: String =
+    let typed: String =
         code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect::<String>().to_lowercase();
-    if let Some(step) = matching_step(&totp.secret, &plain, now).filter(|step| *step > totp.last_step) {
+    if let Some(step) = matching_step(&totp.secret, &typed, now).filter(|step| *step > totp.last_step) {
         return Some(SecondFactor::Step(step));
     }
-    let hash = hash_opaque(&plain);
+    let hash = hash_opaque(&typed);
     recovery_hashes.into_iter().any(|known| *known == hash).then_some(SecondFactor::Recovery(hash))
 }
 
-/// The time step near `now` whose code this is.
+/// The time step near `now` that `code` belongs to; `None` if it is wrong.
 #[must_use]
-pub fn matching_step(secret: &str, code: &str, now: Millis) -> Option<u64> {
+pub(super) fn matching_step(secret: &str, code: &str, now: Millis) -> Option<u64> {
     if code.len() != 6 {
         return None;
     }
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_those_of_the_standard() {
+    fn codes_match_the_examples_of_the_standard() {
         // RFC 6238, appendix B, the last six of its eight digits.
         let secret = b"12345678901234567890";
         for (seconds, code) in [
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_counts_a_step_before_and_after_and_once() {
+    fn a_code_is_valid_one_step_early_or_late_and_only_once() {
         let secret = BASE32_NOPAD.encode(b"12345678901234567890");
         let at = |seconds: u64| Millis::saturating(seconds * 1000);
         let step = 1_111_111_111 / 30;
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn recovery_codes_are_found_by_their_hash_however_they_are_typed() {
+    fn recovery_codes_are_recognised_in_any_spelling() {
         let codes = new_recovery_codes().unwrap();
         assert_eq!(codes.len(), 10);
         let hashes: Vec<String> = codes.iter().map(|(_, hash)| hash.clone()).collect();

@@ -1,4 +1,4 @@
-//! What an instance saw a moment ago, which spares it another look.
+//! A cache in the memory of one instance, whose entries expire.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::Millis;
 
-/// More than this at once on one instance only cost it some reads.
-const REMEMBERED: usize = 1000;
+/// A full cache is emptied, which costs some reads.
+const CAPACITY: usize = 1000;
 
-/// Values as they were seen, each with when that was.
+/// Values by key, each with the time at which it was read.
 pub struct TtlCache<K, V>(Mutex<HashMap<K, (Millis, V)>>);
 
 impl<K, V> Default for TtlCache<K, V> {
@@ -19,21 +19,21 @@ impl<K, V> Default for TtlCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
-    /// What was seen under `key` in the last `trusted_millis` before `now`.
-    pub fn recent(&self, key: &K, now: Millis, trusted_millis: u64) -> Option<V> {
-        let views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen_at, value) = views.get(key)?;
-        // A clock that was set back must not make a view last.
-        let fresh = now >= *seen_at && now.get() - seen_at.get() < trusted_millis;
-        fresh.then(|| value.clone())
+    /// The value of `key`, if it was inserted less than `ttl_millis` before `now`.
+    pub fn get(&self, key: &K, now: Millis, ttl_millis: u64) -> Option<V> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (inserted_at, value) = entries.get(key)?;
+        // An entry from the future means that the clock was set back; it must not last longer for that.
+        let is_fresh = now >= *inserted_at && now.get() - inserted_at.get() < ttl_millis;
+        is_fresh.then(|| value.clone())
     }
 
-    /// Remembers what was seen at `now`.
-    pub fn remember(&self, key: K, value: V, now: Millis) {
-        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if views.len() >= REMEMBERED {
-            views.clear();
+    /// Stores the value of `key` as read at `now`.
+    pub fn insert(&self, key: K, value: V, now: Millis) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CAPACITY {
+            entries.clear();
         }
-        views.insert(key, (now, value));
+        entries.insert(key, (now, value));
     }
 }

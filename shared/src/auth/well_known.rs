@@ -1,5 +1,4 @@
-//! The passwords that everybody tries first: those of the 500 most common ones that are long enough to be passwords
-//! here. In lower case.
+//! The most common passwords: those of the 500 most common ones that are long enough to be allowed, in lower case.
 
 const WELL_KNOWN: &str = "\
     password 12345678 123456789 baseball football qwertyuiop 1234567890 superman 1qaz2wsx trustno1 sunshine iloveyou \
@@ -13,10 +12,10 @@ const WELL_KNOWN: &str = "\
     qweasdzxc einstein drowssap spitfire maryjane champion svetlana westside security zaq12wsx 123456789a 1232323q \
     scarface qwerty12 stargate";
 
-/// Whether `password` is one of them, in whatever case.
+/// Whether `password` is one of the most common ones, in any case.
 pub(super) fn is_well_known(password: &str) -> bool {
-    let password = password.to_lowercase();
-    WELL_KNOWN.split_ascii_whitespace().any(|known| known == password)
+    let lower = password.to_lowercase();
+    WELL_KNOWN.split_ascii_whitespace().any(|known| known == lower)
 }
 
 #[cfg(test)]
@@ -24,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_common_passwords_are_known_in_any_case_and_others_are_not() {
+    fn common_passwords_are_recognised_in_any_case() {
         assert_eq!(WELL_KNOWN.split_ascii_whitespace().count(), 111);
         assert!(WELL_KNOWN.split_ascii_whitespace().all(|known| known.len() >= 8 && is_well_known(known)));
         assert!(is_well_known("PassWord") && is_well_known("stargate"));
