@@ -1,4 +1,4 @@
-//! Conversations and messages as clients get them, and how many of them one answer holds.
+//! Conversations and messages in the form that clients receive, and how many of them fit into one answer.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -12,12 +12,13 @@ use shared::error::Error;
 use shared::store::{ConversationPart, MessagePlace, PlacedMessage, ShownMessage};
 use utoipa::ToSchema;
 
-/// Lambda takes answers of 6 MB, in which our JSON is a string.
+/// The most bytes of an answer. Lambda limits a response to 6 MB, in which the body is a JSON string: see
+/// [`wrapped_length`].
 pub(super) const MOST_WRAPPED_BYTES: usize = 6_000_000;
-/// As much of one conversation, wrapped, is in a list of them.
+/// The most bytes of a list of conversations, and of one conversation in it.
 pub(super) const MOST_LISTED_BYTES: usize = 4 * 1024 * 1024;
 
-/// A conversation as clients get it.
+/// A conversation.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Conversation)]
 #[serde(rename_all = "camelCase")]
@@ -36,17 +37,17 @@ pub(super) struct ConversationAnswer {
     user_id: UserId,
     #[serde(flatten)]
     filing: FilingAnswer,
-    /// Where not all messages are there.
+    /// The number of messages of the current branch, if `messages` does not have all of them.
     #[serde(rename = "message_count", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message_count: Option<u64>,
-    /// The last message of the current branch, where all branches are shown.
+    /// The last message of the current branch, if all branches were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     current_message_id: Option<MessageId>,
 }
 
-/// Where the user keeps it. Old clients know nothing of it, so what is not set is left out.
+/// How the user has filed a conversation. Fields that are not set are omitted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Filing)]
 pub(super) struct FilingAnswer {
@@ -62,7 +63,7 @@ pub(super) struct FilingAnswer {
     pub(super) folder: Option<Folder>,
 }
 
-/// A message as clients get it.
+/// A message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Message)]
 #[serde(rename_all = "camelCase")]
@@ -77,18 +78,19 @@ pub(super) struct MessageAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     tokens: Option<TokenCount>,
-    /// Only of replies that we made or are making.
+    /// The status of a reply that the studio made or is making.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     status: Option<ReplyStatus>,
-    /// The message it follows, null for a first one; only where clients ask for messages by themselves.
+    /// The id of the message that this one follows; null for a first message. Present if single messages or all
+    /// branches were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MessageId>, required = false)]
     parent_id: Option<Option<MessageId>>,
 }
 
 impl ConversationAnswer {
-    /// All of a conversation.
+    /// The conversation with all messages.
     pub(super) fn whole(user_id: UserId, conversation: Conversation) -> Result<Self> {
         let messages: Result<Vec<_>> =
             conversation.messages.into_iter().map(|message| raw(&MessageAnswer::from(message))).collect();
@@ -118,15 +120,14 @@ impl ConversationAnswer {
         }
     }
 
-    /// A conversation that was changed, without its messages.
+    /// The conversation without its messages.
     pub(super) fn summary(user_id: UserId, summary: Summary, message_count: u64) -> Self {
         let mut answer = Self::without_messages(user_id, summary);
         answer.message_count = Some(message_count);
         answer
     }
 
-    /// As much of a part as `most_bytes` hold once they are wrapped, the newest messages first, and where it goes on.
-    /// The number of messages is told where it is not all of them.
+    /// The newest messages of a part that fit into `most_bytes`, and the position at which the next page begins.
     pub(super) fn part(
         user_id: UserId,
         part: ConversationPart,
@@ -143,10 +144,8 @@ impl ConversationAnswer {
         answer.message_count = (!is_all && !parents).then_some(part.message_count);
         Ok((answer, next))
     }
-}
 
-impl ConversationAnswer {
-    /// As much of a part, the oldest messages first, as `most_bytes` hold once they are wrapped, and where it goes on.
+    /// The oldest messages of a part that fit into `most_bytes`, and the position at which the next page begins.
     pub(super) fn exported(
         user_id: UserId,
         part: ConversationPart,
@@ -161,8 +160,8 @@ impl ConversationAnswer {
     }
 }
 
-/// As many of `messages` as `most_bytes` hold once they are wrapped, from the newest or the oldest, and where the list
-/// goes on if that is not all.
+/// Those of `messages` that fit into `most_bytes`, beginning with the newest or the oldest, and the position at which
+/// the next page begins. `more` says whether the list goes on after `messages`.
 pub(super) fn fitting(
     mut messages: Vec<PlacedMessage>,
     more: bool,
@@ -192,12 +191,26 @@ pub(super) fn fitting(
     Ok((fitting, last.filter(|_| cut)))
 }
 
-/// As JSON.
+/// Whether the list of conversations shows all messages of a conversation. Of a larger one, it shows the newest.
+pub(super) fn is_shown_whole(user_id: UserId, summary: Summary, messages: &[&Message]) -> Result<bool> {
+    let mut answer = ConversationAnswer::without_messages(user_id, summary);
+    answer.messages = Some(Vec::new());
+    let mut bytes = wrapped_length(raw(&answer)?.get());
+    for message in messages {
+        bytes += wrapped_length(raw(&MessageAnswer::from((*message).clone()))?.get()) + 1;
+        if bytes > MOST_LISTED_BYTES {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Serializes a value.
 pub(super) fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
     to_raw_value(value).map_err(Error::internal)
 }
 
-/// How long JSON is as a string within other JSON, where each quote and backslash has a backslash before it.
+/// The length of JSON as a string within JSON, where quotes and backslashes are escaped.
 pub(super) fn wrapped_length(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }

@@ -1,4 +1,4 @@
-//! Conversations and messages as clients send them.
+//! The bodies of requests that create or replace a conversation.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use shared::error::Error;
 use shared::store::Replacement;
 use utoipa::ToSchema;
 
-/// A new conversation as a client sends it. What else it sends, `userId` too, is ignored.
+/// A new conversation. Extra fields are ignored, `userId` included.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewConversation, example = json!({"id": "travel-plans", "title": "Travel plans", "messages": [{"id": "m1", "role": "user", "content": "Where shall we go?"}]}))]
 #[serde(rename_all = "camelCase")]
@@ -30,8 +30,8 @@ pub(super) struct NewConversation {
     system_prompt: Option<SystemPrompt>,
 }
 
-/// A whole conversation as a client sends it, in the place of the one that is stored. It must have `messages`, which would all be
-/// gone otherwise. What else it sends, `userId` too, is ignored.
+/// A conversation that replaces the stored one. `messages` is required, because a missing list would delete all
+/// messages. Extra fields are ignored, `userId` included.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = WholeConversation, example = json!({"title": "Travel plans", "messages": [{"id": "m1", "role": "user", "content": "Where shall we go?"}]}))]
 #[serde(rename_all = "camelCase")]
@@ -40,12 +40,12 @@ pub(super) struct WholeConversation {
     #[schema(value_type = Title)]
     title: Visible<Title>,
     messages: Vec<MessageBody>,
-    /// Left out, it stays.
+    /// Default: the stored value.
     created_at: Option<Millis>,
     updated_at: Option<Millis>,
-    /// Left out, it stays.
+    /// Default: the stored value.
     model: Option<ModelName>,
-    /// Left out, there is none.
+    /// Without it, the conversation has no system prompt.
     system_prompt: Option<SystemPrompt>,
 }
 
@@ -61,7 +61,7 @@ struct MessageBody {
 }
 
 impl NewConversation {
-    /// The conversation under this id. What the client leaves out is made up; the same message id twice is refused.
+    /// The conversation with this id. Missing values get defaults.
     pub(super) fn conversation(self, id: ConversationId, now: Millis) -> Result<Conversation> {
         let summary = Summary {
             id,
@@ -72,12 +72,12 @@ impl NewConversation {
             system_prompt: self.system_prompt,
             filing: Filing::default(),
         };
-        Ok(Conversation { summary, messages: messages(self.messages, now)? })
+        Ok(Conversation { summary, messages: parse_messages(self.messages, now)? })
     }
 }
 
 impl WholeConversation {
-    /// The replacement of the conversation with this id; the same message id twice is refused.
+    /// The replacement of the conversation with this id.
     pub(super) fn replacement(self, id: ConversationId, now: Millis) -> Result<Replacement> {
         let summary = Summary {
             id,
@@ -93,13 +93,13 @@ impl WholeConversation {
             keeps_created_at: self.created_at.is_none(),
             keeps_model: self.model.is_none(),
             keeps_timestamps: untimed.filter_map(|message| message.id.clone()).collect(),
-            conversation: Conversation { summary, messages: messages(self.messages, now)? },
+            conversation: Conversation { summary, messages: parse_messages(self.messages, now)? },
         })
     }
 }
 
-/// The messages. What the client leaves out is made up; the same id twice is refused.
-fn messages(bodies: Vec<MessageBody>, now: Millis) -> Result<Vec<Message>> {
+/// The messages. Missing values get defaults; a repeated id is refused.
+fn parse_messages(bodies: Vec<MessageBody>, now: Millis) -> Result<Vec<Message>> {
     for (place, message) in bodies.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
         let field = || format!("messages[{place}].content");
         message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;

@@ -1,11 +1,11 @@
-//! `POST /api/conversations`: stores a new conversation.
+//! `POST /api/conversations`: creates a conversation.
 
 use shared::Result;
 use shared::clock;
-use shared::domain::ConversationId;
+use shared::domain::{Conversation, ConversationId, UserId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::Creation;
+use shared::store::{Creation, Once};
 
 use super::Conversations;
 use super::answers::ConversationAnswer;
@@ -15,7 +15,8 @@ use crate::openapi::IdempotencyKey;
 
 /// Create a conversation
 ///
-/// The client may choose its `id`. An id that is in use, or was deleted within 24 h, is refused.
+/// The client may choose the `id`. An id that is in use, or whose conversation was deleted in the last 24 h, is
+/// refused.
 #[utoipa::path(
     post,
     path = "/api/conversations",
@@ -31,7 +32,18 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let mut body: NewConversation = request.large_json()?;
     let id = body.id.take().unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
     let (conversation, once) = (body.conversation(id, clock::now())?, request.once()?);
-    match group.app.store.create_conversation(user, &conversation, once.as_ref()).await? {
+    create(group, user, conversation, once.as_ref()).await
+}
+
+/// Stores a conversation and answers with it. A request that was handled before under the same idempotency key stores
+/// nothing, and is answered with the conversation that it created.
+pub(super) async fn create(
+    group: &Conversations,
+    user: UserId,
+    conversation: Conversation,
+    once: Option<&Once>,
+) -> Result<Answer> {
+    match group.app.store.create_conversation(user, &conversation, once).await? {
         Creation::Now(version) => show_whole(group, user, conversation, &version).await,
         Creation::Before(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
     }

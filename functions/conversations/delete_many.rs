@@ -1,4 +1,4 @@
-//! `POST /api/conversations/delete`: deletes a list of conversations, or all of them.
+//! `POST /api/conversations/delete`: deletes a list of conversations, or all conversations of the caller.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::Conversations;
 
 const MOST_IDS: usize = 1000;
-/// The HTTP API gives up after 30 s, and what is begun by then needs a moment to end.
+/// No deletion begins later than this. API Gateway waits 30 s, and the last deletion needs time to finish.
 const LONGEST_SECONDS: u64 = 15;
 
 #[derive(Deserialize, ToSchema)]
@@ -22,30 +22,32 @@ const LONGEST_SECONDS: u64 = 15;
 struct WhichConversations {
     #[schema(max_items = 1000)]
     ids: Option<Vec<ConversationId>>,
-    /// In the place of `ids`; only true means something.
+    /// True to delete all conversations, in place of `ids`.
     all: Option<bool>,
 }
 
-/// What was deleted. When `remaining` is true, the same request again goes on.
+/// How much was deleted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeletedConversations)]
 struct DeletedConversations {
-    /// How many.
+    /// The number of conversations that were deleted.
     #[schema(example = 2)]
     deleted: usize,
+    /// Whether the time was too short. Send the same request again to continue.
     remaining: bool,
 }
 
 /// Delete many conversations
 ///
-/// A list of them, or all. When `remaining` is true, time was over, and the same request again goes on.
+/// Deletes a list of conversations, or all of them. If `remaining` is true, the time was too short: send the same
+/// request again to continue.
 #[utoipa::path(
     post,
     path = "/api/conversations/delete",
     operation_id = "delete_conversations",
     tag = "conversations",
     request_body = WhichConversations,
-    responses((status = 200, description = "What was deleted.", body = DeletedConversations)),
+    responses((status = 200, description = "How much was deleted.", body = DeletedConversations)),
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
@@ -53,7 +55,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let (store, deadline) = (&group.app.store, clock::now().plus_seconds(LONGEST_SECONDS));
     let (deleted, remaining) = match request.large_json()? {
         WhichConversations { ids: Some(ids), all: None } => {
-            let ids = distinct(ids)?;
+            let ids = without_duplicates(ids)?;
             let (looked_at, deleted) = store.delete_conversations(user, &ids, deadline).await?;
             store.finish_unfinished(user, deadline).await?;
             (deleted, looked_at < ids.len())
@@ -62,14 +64,14 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
             let (deleted, done) = store.delete_all_conversations(user, deadline).await?;
             (deleted, !done)
         }
-        _ => return Err(Error::invalid("The body must have either `ids` or `all`, which must be true")),
+        _ => return Err(Error::invalid("The body must have either `ids`, or `all` with the value true")),
     };
     Answer::ok(&DeletedConversations { deleted, remaining })
 }
 
-fn distinct(ids: Vec<ConversationId>) -> Result<Vec<ConversationId>> {
+fn without_duplicates(ids: Vec<ConversationId>) -> Result<Vec<ConversationId>> {
     if ids.len() > MOST_IDS {
-        return Err(Error::invalid_field("ids", format!("must be at most {MOST_IDS}")));
+        return Err(Error::invalid_field("ids", format!("must have at most {MOST_IDS} ids")));
     }
     let mut seen = HashSet::new();
     Ok(ids.into_iter().filter(|id| seen.insert(id.clone())).collect())

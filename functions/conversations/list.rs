@@ -1,5 +1,4 @@
-//! `GET /api/conversations`: the caller's conversations, the last changed first. Without `limit` all of them, up to
-//! 4 MB, with a `Link` to the rest.
+//! `GET /api/conversations`: lists the caller's conversations, the last changed first.
 
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -8,26 +7,27 @@ use shared::Result;
 use shared::clock;
 use shared::domain::{ConversationId, Folder, Millis, ModelName, Tag, Title, UserId};
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor};
-use shared::store::{ConversationPart, Filter, ListPage, ListPlace, Listed, PartRequest};
+use shared::http::{Answer, Request};
+use shared::store::{Filter, ListPage, ListPlace, Listed, ConversationPart, PartRequest};
 
 use super::Conversations;
 use super::answers::{
     ConversationAnswer, FilingAnswer, MOST_LISTED_BYTES, MOST_WRAPPED_BYTES, raw, wrapped_length,
 };
-use super::parameters::{Flag, Limit, View, filter, repeated, with};
+use super::paging::Paging;
+use super::parameters::{Flag, Limit, View, parse_filter};
 use crate::openapi::Cursor;
 use utoipa::ToSchema;
 
-/// Conversations that one request asks the index for, where there is no limit.
+/// How many conversations one query of the index reads, if the client sets no limit.
 const PAGE: usize = 100;
-/// Conversations that one request with a filter looks at.
+/// How many conversations one request with a filter examines at most.
 const LOOKED_AT: usize = 500;
-/// Conversations that are read, and held in memory, at once.
+/// How many conversations are read, and held in memory, at once.
 const AT_ONCE: usize = 8;
-/// What is read of each of them. A larger one is read again, whole and alone.
+/// How much of each is read while others are read. A larger conversation is read again, alone.
 const MOST_BYTES_AT_ONCE: usize = 256 * 1024;
-/// One of more messages is read alone at once.
+/// A conversation with more messages is read alone from the start.
 const MOST_MESSAGES_AT_ONCE: u64 = 500;
 
 /// A conversation without its messages.
@@ -45,66 +45,68 @@ struct SummaryAnswer {
     filing: FilingAnswer,
     #[serde(rename = "message_count")]
     message_count: u64,
-    /// The beginning of the last message, on one line.
+    /// The beginning of the last message, in one line.
     #[schema(example = "Where shall we go?")]
     preview: String,
 }
 
-/// An entry of the list: what `view` asks for.
+/// A conversation in a list: with its messages (`view=full`) or without (`view=summary`).
 #[derive(ToSchema)]
 #[schema(as = ListedConversation)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "it tells the document of both")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 enum ListedAnswer {
     Full(ConversationAnswer),
     Summary(SummaryAnswer),
 }
 
-/// What a list has so far.
+/// The list while it is put together.
 #[derive(Default)]
 struct List {
     entries: Vec<Box<RawValue>>,
     bytes: usize,
     wrapped_bytes: usize,
-    /// The place of the last conversation that was looked at.
+    /// The position after the last conversation that was examined.
     last: Option<ListPlace>,
-    /// Whether the next conversation did not fit.
+    /// Whether a conversation did not fit.
     full: bool,
 }
 
 /// List conversations
 ///
-/// The caller's conversations, the last changed first, each with its messages, or, with `view=summary`, with their number and a
-/// preview. Without `limit`, all of them up to 4 MB. A `Link` leads to the rest. A filtered page may have fewer entries than
-/// `limit`, or none, though there is a `Link`: one request looks at 500 conversations.
+/// Lists the caller's conversations, the last changed first. Each has its messages, or, with `view=summary`, their
+/// number and a preview. Without `limit`, an answer has at most 4 MB. A `Link` leads to the next page. One request
+/// with a filter examines at most 500 conversations, so a page may have fewer entries than `limit`, or none, and
+/// still have a `Link`.
 #[utoipa::path(
     get,
     path = "/api/conversations",
     operation_id = "list_conversations",
     tag = "conversations",
     params(
-        ("limit" = Option<Limit>, Query, description = "How many at most."),
-        ("view" = Option<View>, Query, description = "With their messages (`full`, unless something is said), or without."),
-        ("archived" = Option<Flag>, Query, description = "Only those that are archived, or are not."),
-        ("pinned" = Option<Flag>, Query, description = "Only those that are pinned, or are not."),
-        ("tag" = Option<Tag>, Query, description = "Only those with this tag."),
-        ("folder" = Option<Folder>, Query, description = "Only those in this folder."),
+        ("limit" = Option<Limit>, Query, description = "The maximum number of conversations."),
+        ("view" = Option<View>, Query, description = "With messages or without. Default: `full`."),
+        ("archived" = Option<Flag>, Query, description = "True: only archived conversations. False: only others."),
+        ("pinned" = Option<Flag>, Query, description = "True: only pinned conversations. False: only others."),
+        ("tag" = Option<Tag>, Query, description = "Only conversations with this tag."),
+        ("folder" = Option<Folder>, Query, description = "Only conversations in this folder."),
         Cursor
     ),
     responses((status = 200, description = "The conversations.", body = [ListedAnswer], headers(("Link")))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (filter, view) = (filter(request)?, request.query("view")?.unwrap_or(View::Full));
+    let (filter, view) = (parse_filter(request)?, request.query("view")?.unwrap_or(View::Full));
     let limit = request.query::<Limit>("limit")?.map(|Limit(limit)| limit);
     if view == View::Full && limit.is_none_or(|limit| limit > AT_ONCE) {
         group.check_reader(request, user).await?;
     }
-    let repeat = repeated(request, &["limit", "view", "archived", "pinned", "tag", "folder"])?;
-    let scope = format!("conversations {user} {repeat}");
-    let mut list = List { last: request.cursor(&scope)?, ..List::default() };
+    let names = ["limit", "view", "archived", "pinned", "tag", "folder"];
+    let path = "/api/conversations".to_owned();
+    let paging = Paging::new(path, &format!("conversations {user}"), request, &names)?;
+    let mut list = List { last: paging.position(request)?, ..List::default() };
     let rest = loop {
-        let ListPage { conversations, next } = page(group, user, &filter, &list, limit).await?;
+        let ListPage { conversations, next } = read_page(group, user, &filter, &list, limit).await?;
         match view {
             View::Summary => list.push_summaries(user, conversations)?,
             View::Full => list.push_conversations(group, user, conversations).await?,
@@ -117,17 +119,10 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         }
         list.last = next;
     };
-    let answer = Answer::ok(&list.entries)?;
-    Ok(match rest {
-        Some(rest) => {
-            let query = with(repeat, "cursor", &cursor::seal(&scope, &rest));
-            answer.with_next_page(&format!("/api/conversations{query}"))
-        }
-        None => answer,
-    })
+    Ok(paging.link(Answer::ok(&list.entries)?, rest.as_ref()))
 }
 
-async fn page(
+async fn read_page(
     group: &Conversations,
     user: UserId,
     filter: &Filter,
@@ -139,7 +134,7 @@ async fn page(
 }
 
 impl List {
-    /// Adds a conversation, unless the list is full.
+    /// Adds a conversation if it fits, or if it is the first.
     fn push(&mut self, json: Box<RawValue>, place: ListPlace) {
         let (bytes, wrapped) = (json.get().len() + 1, wrapped_length(json.get()) + 1);
         let fits =
@@ -164,8 +159,8 @@ impl List {
         Ok(())
     }
 
-    /// Reads conversations and adds them, in their order. One that was deleted since the index was written is left out; of
-    /// one that is too large for an answer, its newest messages are there.
+    /// Reads conversations and adds them in order. A conversation that was deleted since the index was read is
+    /// skipped. A conversation that is too large for an answer is added with its newest messages.
     async fn push_conversations(
         &mut self,
         group: &Conversations,
@@ -175,11 +170,11 @@ impl List {
         let reads = conversations.into_iter().map(|listed| read_small(group, user, listed));
         let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
         while let Some(read) = reads.next().await {
-            let (found, listed) = read?;
-            let part = match found {
-                Found::Part(part) => Some(*part),
-                Found::Large => read_part(group, user, &listed, MOST_LISTED_BYTES).await?,
-                Found::Gone => None,
+            let (outcome, listed) = read?;
+            let part = match outcome {
+                ReadOutcome::Part(part) => Some(*part),
+                ReadOutcome::Large => read_part(group, user, &listed, MOST_LISTED_BYTES).await?,
+                ReadOutcome::Deleted => None,
             };
             match part {
                 Some(part) => {
@@ -196,27 +191,27 @@ impl List {
     }
 }
 
-/// What came of reading a conversation beside others.
-enum Found {
-    Part(Box<ConversationPart>),
-    /// It takes so much memory that it is read alone.
+/// The outcome of reading a conversation while others are read.
+enum ReadOutcome {
+    ConversationPart(Box<ConversationPart>),
+    /// It needs so much memory that it must be read alone.
     Large,
-    Gone,
+    Deleted,
 }
 
-async fn read_small(group: &Conversations, user: UserId, listed: Listed) -> Result<(Found, Listed)> {
+async fn read_small(group: &Conversations, user: UserId, listed: Listed) -> Result<(ReadOutcome, Listed)> {
     if listed.message_count > MOST_MESSAGES_AT_ONCE {
-        return Ok((Found::Large, listed));
+        return Ok((ReadOutcome::Large, listed));
     }
-    let found = match read_part(group, user, &listed, MOST_BYTES_AT_ONCE).await? {
-        Some(part) if part.more => Found::Large,
-        Some(part) => Found::Part(Box::new(part)),
-        None => Found::Gone,
+    let outcome = match read_part(group, user, &listed, MOST_BYTES_AT_ONCE).await? {
+        Some(part) if part.more => ReadOutcome::Large,
+        Some(part) => ReadOutcome::Part(Box::new(part)),
+        None => ReadOutcome::Deleted,
     };
-    Ok((found, listed))
+    Ok((outcome, listed))
 }
 
-/// None when it was deleted since the index was written.
+/// The newest messages of a conversation; `None` if it was deleted since the index was read.
 async fn read_part(
     group: &Conversations,
     user: UserId,

@@ -1,4 +1,4 @@
-//! Cold start of the function `conversations`.
+//! Starts the function `conversations`.
 
 use functions::conversations::Conversations;
 use functions::start::StartError;

@@ -1,4 +1,4 @@
-//! Conversations: listed, created, read, replaced, deleted.
+//! The function `conversations`: stored conversations and their messages, export and import.
 
 mod answers;
 mod body;
@@ -10,6 +10,7 @@ mod fork;
 mod import;
 mod list;
 mod messages;
+mod paging;
 mod parameters;
 mod patch;
 mod read;
@@ -26,7 +27,7 @@ use crate::queries;
 use crate::start::{self, AppContext, StartError};
 use utoipa::OpenApi;
 
-/// What this group says of its routes.
+/// The OpenAPI document of this function's routes.
 #[derive(OpenApi)]
 #[openapi(
     paths(
@@ -51,17 +52,17 @@ use utoipa::OpenApi;
 )]
 pub(crate) struct ConversationsApi;
 
-/// What the handlers of this group share.
+/// What the handlers of this function share.
 pub struct Conversations {
     app: AppContext,
     accounting: Accounting,
 }
 
 impl Conversations {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let accounting = Accounting::of_all(&mut variables);
@@ -75,7 +76,7 @@ impl Group for Conversations {
     }
 
     async fn route(&self, request: &Request) -> Result<Answer> {
-        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
+        // Boxed, because the compiler cannot lay out futures that are nested this deep.
         let work = Box::pin(self.handle(request));
         Box::pin(self.accounting.account(&self.app.store, request, work)).await
     }
@@ -91,18 +92,17 @@ impl Conversations {
             "PATCH /api/conversations/{id}" => patch::handle(self, request).await,
             "DELETE /api/conversations/{id}" => delete::handle(self, request).await,
             "POST /api/conversations/delete" => delete_many::handle(self, request).await,
-            _ => self.route_further(request).await,
+            _ => self.handle_parts(request).await,
         }
     }
-}
 
-impl Conversations {
-    /// Refuses a read that is large as a rule when its user has no requests left.
+    /// Refuses a read that is usually large if its user has no requests left.
     async fn check_reader(&self, request: &Request, user: UserId) -> Result<()> {
         self.accounting.check_reader(&self.app.store, request, user).await
     }
 
-    async fn route_further(&self, request: &Request) -> Result<Answer> {
+    /// Handles requests for parts of conversations, exports and imports.
+    async fn handle_parts(&self, request: &Request) -> Result<Answer> {
         match request.route_key() {
             "GET /api/conversations/{id}/messages" => messages::list::handle(self, request).await,
             "POST /api/conversations/{id}/messages" => messages::append::handle(self, request).await,
@@ -122,12 +122,12 @@ impl Conversations {
     }
 }
 
-/// The conversation that the path names.
-fn named(request: &Request) -> Result<ConversationId> {
+/// The id of the conversation in the path.
+fn conversation_id(request: &Request) -> Result<ConversationId> {
     request.path("id", Error::no_conversation)
 }
 
-/// The message that the path names.
-fn named_message(request: &Request) -> Result<MessageId> {
+/// The id of the message in the path.
+fn message_id(request: &Request) -> Result<MessageId> {
     request.path("messageId", || Error::new(Code::NotFound, "Message not found"))
 }

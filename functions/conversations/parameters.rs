@@ -1,4 +1,4 @@
-//! What a query asks for, and links that ask for the rest.
+//! The types of query parameters.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use shared::http::{Request, percent_encoded};
 use shared::store::Filter;
 use utoipa::ToSchema;
 
-/// How many at most: 1 to 100.
+/// A maximum number of entries, from 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(value_type = u64, minimum = 1, maximum = 100, example = 50)]
 pub(super) struct Limit(pub(super) usize);
@@ -35,7 +35,7 @@ impl FromStr for Flag {
     }
 }
 
-/// One of two words.
+/// Defines a parameter that is one of two words.
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident: $first:ident = $one:literal, $second:ident = $other:literal) => {
         $(#[$doc])*
@@ -62,24 +62,24 @@ macro_rules! word {
 }
 
 word!(
-    /// Conversations with their messages, or without.
+    /// Conversations with their messages (`full`) or without (`summary`).
     View: Full = "full", Summary = "summary"
 );
 word!(
-    /// From the oldest message, or from the newest.
+    /// Beginning with the oldest message (`asc`) or the newest (`desc`).
     Order: Oldest = "asc", Newest = "desc"
 );
 word!(
-    /// The current branch, or all of them.
+    /// The messages of the current branch (`current`) or of all branches (`all`).
     Branches: Current = "current", All = "all"
 );
 word!(
-    /// For programs, or for people.
+    /// For programs (`json`) or for people (`markdown`).
     ExportFormat: Json = "json", Markdown = "markdown"
 );
 
-/// Which conversations the query asks for.
-pub(super) fn filter(request: &Request) -> Result<Filter> {
+/// The conversations that the query selects.
+pub(super) fn parse_filter(request: &Request) -> Result<Filter> {
     let flag = |name| -> Result<Option<bool>> { Ok(request.query::<Flag>(name)?.map(|Flag(flag)| flag)) };
     Ok(Filter {
         archived: flag("archived")?,
@@ -89,40 +89,9 @@ pub(super) fn filter(request: &Request) -> Result<Filter> {
     })
 }
 
-/// The parameters of the query that a link to the next page repeats, in this order.
-pub(super) fn repeated(request: &Request, names: &[&str]) -> Result<String> {
-    let mut query = String::new();
-    for name in names {
-        if let Some(value) = request.parameter(name)? {
-            push(&mut query, name, value);
-        }
-    }
-    Ok(query)
-}
-
-/// The query with one parameter more.
-pub(super) fn with(mut query: String, name: &str, value: &str) -> String {
-    push(&mut query, name, value);
-    query
-}
-
-fn push(query: &mut String, name: &str, value: &str) {
-    let sign = if query.is_empty() { '?' } else { '&' };
-    query.push(sign);
-    query.push_str(name);
-    query.push('=');
-    query.push_str(&percent_encoded(value));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_link_is_percent_encoded() {
-        assert_eq!(with(String::new(), "tag", "a&b 好"), "?tag=a%26b%20%E5%A5%BD");
-        assert_eq!(with("?x=1".to_owned(), "cursor", "a-_.~"), "?x=1&cursor=a-_.~");
-    }
 
     #[test]
     fn a_limit_is_from_1_to_100() {

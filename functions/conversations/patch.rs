@@ -1,5 +1,5 @@
-//! `PATCH /api/conversations/{id}`: changes what a conversation is called, who answers in it, where it is kept, or which
-//! of its branches is the current one.
+//! `PATCH /api/conversations/{id}`: changes the title, system prompt, model, filing or current branch of a
+//! conversation.
 
 use serde::Deserialize;
 use shared::Result;
@@ -10,11 +10,11 @@ use shared::http::{Answer, Request};
 use shared::store::ConversationUpdate;
 
 use super::answers::ConversationAnswer;
-use super::{Conversations, named};
+use super::{Conversations, conversation_id};
 use crate::openapi::{ConversationPath, IfMatch};
 use utoipa::ToSchema;
 
-/// What is left out stays; null takes away.
+/// The fields to change. Omitted fields keep their values; null removes a value.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ConversationChange, min_properties = 1, example = json!({"title": "Travel plans", "pinned": true}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,13 +31,14 @@ struct ConversationChange {
     #[serde(default, deserialize_with = "shared::json::given")]
     #[schema(value_type = Option<Folder>)]
     folder: Option<Option<Visible<Folder>>>,
+    /// A message. Its branch becomes the current one.
     current_message_id: Option<MessageId>,
 }
 
 /// Change a conversation
 ///
-/// What it is called, who answers in it, where it is kept, or which of its branches is the current one. What is left out stays;
-/// null takes away.
+/// Changes the title, system prompt, model, filing (`pinned`, `archived`, `tags`, `folder`) or current branch of a
+/// conversation. Omitted fields keep their values; null removes a value.
 #[utoipa::path(
     patch,
     path = "/api/conversations/{id}",
@@ -45,12 +46,12 @@ struct ConversationChange {
     tag = "conversations",
     params(ConversationPath, IfMatch),
     request_body = ConversationChange,
-    responses((status = 200, description = "The conversation without its messages.", body = ConversationAnswer, headers(("ETag")))),
+    responses((status = 200, description = "The changed conversation, without its messages.", body = ConversationAnswer, headers(("ETag")))),
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (id, store) = (named(request)?, &group.app.store);
+    let (id, store) = (conversation_id(request)?, &group.app.store);
     let mut expected = request.expected()?;
     let ConversationChange {
         title,
@@ -76,6 +77,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     }
     if let Some(message) = &current_message_id {
         let version = store.select_branch(user, &id, message, &expected).await?;
+        // The change of the branch made a new version, which the client cannot know.
         if expected != Expected::Anything {
             expected = Expected::OneOf(vec![version.as_str().to_owned()]);
         }

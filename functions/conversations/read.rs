@@ -1,21 +1,21 @@
-//! `GET /api/conversations/{id}`: a conversation with its messages; of a very long one the newest, with a `Link` to
-//! those before them.
+//! `GET /api/conversations/{id}`: reads a conversation with its messages.
 
 use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor, percent_encoded};
-use shared::store::{ConversationPart, PartRequest};
-use shared::{Result, clock};
+use shared::http::{Answer, Request};
+use shared::store::{ConversationPart, Version, PartRequest};
 
 use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
-use super::parameters::{Branches, Limit, repeated, with};
-use super::{Conversations, named};
+use super::paging::{Paging, conversation_path};
+use super::parameters::{Branches, Limit};
+use super::{Conversations, conversation_id};
 use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
 
 /// Read a conversation
 ///
-/// With its messages: those of the current branch, or all with `branch=all`. Of a very long one, or with `messages`, the newest,
-/// their number, and a `Link` to those before them.
+/// Returns the conversation with the messages of its current branch, or of all branches with `branch=all`. If it has
+/// more messages than fit into 6 MB, or than `messages` allows, the answer has the newest of them, their total
+/// number, and a `Link` to older ones.
 #[utoipa::path(
     get,
     path = "/api/conversations/{id}",
@@ -23,25 +23,26 @@ use crate::openapi::{ConversationPath, Cursor, IfNoneMatch};
     tag = "conversations",
     params(
         ConversationPath,
-        ("messages" = Option<Limit>, Query, description = "How many of the newest messages at most."),
-        ("branch" = Option<Branches>, Query, description = "The current branch, unless something is said."),
+        ("messages" = Option<Limit>, Query, description = "The maximum number of messages, newest first."),
+        ("branch" = Option<Branches>, Query, description = "The current branch or all branches. Default: `current`."),
         Cursor,
         IfNoneMatch
     ),
     responses(
         (status = 200, description = "The conversation.", body = ConversationAnswer, headers(("ETag"), ("Link"))),
-        (status = 304, description = "What the client has is what there is.", headers(("ETag")))
+        (status = 304, description = "The version that the client has is current.", headers(("ETag")))
     ),
     extensions(("x-codes" = json!([Code::Conflict]))),
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (id, store) = (named(request)?, &group.app.store);
+    let (id, store) = (conversation_id(request)?, &group.app.store);
     let all_branches = request.query("branch")? == Some(Branches::All);
     let limit = request.query::<Limit>("messages")?;
-    let repeat = repeated(request, &["messages", "branch"])?;
+    let scope = format!("conversation {user} {id}");
+    let paging = Paging::new(conversation_path(&id, ""), &scope, request, &["messages", "branch"])?;
     let wanted = PartRequest {
-        after: request.cursor(&scope(user, &id, &repeat))?,
+        after: paging.position(request)?,
         most: limit.map_or(usize::MAX, |Limit(limit)| limit),
         all_branches,
         ..PartRequest::whole(MOST_WRAPPED_BYTES)
@@ -56,42 +57,23 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     if all_branches {
         store.find_parents(user, &mut part).await?;
     }
-    show_part(user, &id, part, all_branches, repeat)
+    show_part(user, part, all_branches, paging)
 }
 
-fn scope(user: UserId, id: &ConversationId, repeat: &str) -> String {
-    format!("conversation {user} {id} {repeat}")
-}
-
-/// A part of a conversation, with a `Link` to the rest. `repeat` is what the link asks for.
-fn show_part(
-    user: UserId,
-    id: &ConversationId,
-    part: ConversationPart,
-    all_branches: bool,
-    repeat: String,
-) -> Result<Answer> {
+/// Answers with a part of a conversation and a `Link` to the next part.
+fn show_part(user: UserId, part: ConversationPart, all_branches: bool, paging: Paging) -> Result<Answer> {
     let version = part.version.clone();
     let (answer, next) = ConversationAnswer::part(user, part, MOST_WRAPPED_BYTES, all_branches)?;
-    let answer = Answer::ok(&answer)?.with_version(&version);
-    Ok(match next {
-        Some(next) => {
-            let cursor = cursor::seal(&scope(user, id, &repeat), &next);
-            let query = with(repeat, "cursor", &cursor);
-            answer.with_next_page(&format!("/api/conversations/{}{query}", percent_encoded(id.as_str())))
-        }
-        None => answer,
-    })
+    Ok(paging.link(Answer::ok(&answer)?.with_version(&version), next.as_ref()))
 }
 
-/// A conversation as it is now: the answer to a request that made it before.
+/// Answers with a conversation as it is now.
 pub(super) async fn show(group: &Conversations, user: UserId, id: &ConversationId) -> Result<Answer> {
-    let part =
-        group.app.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
-    show_part(user, id, part, false, String::new())
+    let part = group.app.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
+    show_part(user, part, false, Paging::of_conversation(user, id))
 }
 
-/// A conversation that was just stored, as long as the answer holds all of it.
+/// Answers with a conversation that was just stored, or with its newest messages if it is too large for one answer.
 pub(super) async fn show_whole(
     group: &Conversations,
     user: UserId,

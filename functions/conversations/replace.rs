@@ -1,5 +1,4 @@
-//! `PUT /api/conversations/{id}`: replaces a conversation, its messages included; of a very long one, those that the
-//! client can have seen.
+//! `PUT /api/conversations/{id}`: replaces a conversation with its messages.
 
 use shared::Result;
 use shared::clock;
@@ -9,14 +8,14 @@ use shared::http::{Answer, Request};
 use super::answers::{ConversationAnswer, MOST_LISTED_BYTES};
 use super::body::WholeConversation;
 use super::read::show_whole;
-use super::{Conversations, named};
+use super::{Conversations, conversation_id};
 use crate::openapi::{ConversationPath, IfMatch};
 
 /// Replace a conversation
 ///
-/// Its messages included, without which it is refused (422). Where it is kept (`pinned`, `archived`, `tags`, `folder`) stays.
-/// Of a conversation of more than 4 MB, of which a client may have been shown the newest messages alone, those before the
-/// oldest message that it sends stay, too.
+/// Replaces the conversation and its messages. A body without `messages` is refused with 422. `pinned`, `archived`,
+/// `tags` and `folder` keep their values. Of a conversation of more than 4 MB, a client may have received the newest
+/// messages only, so messages older than the oldest one in the body are kept.
 #[utoipa::path(
     put,
     path = "/api/conversations/{id}",
@@ -29,14 +28,15 @@ use crate::openapi::{ConversationPath, IfMatch};
 )]
 pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (id, expected) = (named(request)?, request.expected()?);
+    let (id, expected) = (conversation_id(request)?, request.expected()?);
     let body: WholeConversation = request.large_json()?;
     if body.id.as_ref().is_some_and(|in_body| *in_body != id) {
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let replacement = body.replacement(id, clock::now())?;
+    let shows_all = |summary, messages: &[&Message]| is_shown_whole(user, summary, messages);
     let (store, now) = (&group.app.store, clock::now());
-    let stored = store.replace_conversation(user, &replacement, &expected, MOST_LISTED_BYTES, now).await?;
+    let stored = store.replace_conversation(user, &replacement, &expected, shows_all, now).await?;
     let (conversation, version) = stored;
     show_whole(group, user, conversation, &version).await
 }

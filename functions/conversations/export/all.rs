@@ -1,4 +1,4 @@
-//! `GET /api/export`: all conversations of the caller as `POST /api/import` takes them back, in parts of at most 4 MB.
+//! `GET /api/export`: exports all conversations of the caller.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,42 +7,40 @@ use serde_json::value::RawValue;
 use shared::Result;
 use shared::domain::{RuleBroken, UserId};
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor};
+use shared::http::{Answer, Request};
 use shared::store::{Filter, ListPlace, MessagePlace};
 
-use super::one::{Archive, MOST_BYTES, fitted, part};
+use super::one::{Archive, MOST_BYTES, fitted, read_part};
 use crate::conversations::Conversations;
 use crate::conversations::answers::wrapped_length;
+use crate::conversations::paging::Paging;
 use crate::openapi::Cursor;
 
-/// Conversations that the index is asked for at once.
+/// How many conversations one query of the index reads.
 const PAGE: usize = 50;
 
 /// Export all conversations
 ///
-/// As `POST /api/import` takes them back, in parts of at most 4 MB, each with a `Link` to the next.
+/// Returns all conversations of the caller with all branches, in the form that `POST /api/import` accepts. A part has
+/// at most 4 MB; a `Link` leads to the next part.
 #[utoipa::path(
     get,
     path = "/api/export",
     operation_id = "export_conversations",
     tag = "conversations",
     params(Cursor),
-    responses((status = 200, description = "The conversations.", body = Archive, headers(("Link")))),
+    responses((status = 200, description = "A part of the export.", body = Archive, headers(("Link")))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
     group.check_reader(request, user).await?;
-    let scope = format!("export {user}");
-    let at = request.cursor(&scope)?.unwrap_or_default();
+    let paging = Paging::plain("/api/export", format!("export {user}"));
+    let at = paging.position(request)?.unwrap_or_default();
     let (conversations, next) = collect(group, user, at).await?;
-    let answer = Answer::ok(&Archive::of(conversations))?;
-    Ok(match next {
-        Some(next) => answer.with_next_page(&format!("/api/export?cursor={}", cursor::seal(&scope, &next))),
-        None => answer,
-    })
+    Ok(paging.link(Answer::ok(&Archive::of(conversations))?, next.as_ref()))
 }
 
-/// As many conversations from `at` on as one answer takes, and where the next goes on.
+/// The conversations from `at` on that fit into one answer, and where the next part begins.
 pub(super) async fn collect(
     group: &Conversations,
     user: UserId,
@@ -53,9 +51,9 @@ pub(super) async fn collect(
         let page =
             group.app.store.list_filtered(user, &Filter::default(), at.after.as_ref(), PAGE, PAGE).await?;
         for listed in page.conversations {
-            let part = match part(group, user, &listed.id, at.within.take(), true).await {
+            let part = match read_part(group, user, &listed.id, at.within.take(), true).await {
                 Ok(part) => part,
-                // It was deleted, or rewritten, since.
+                // It was deleted or replaced since the index was read.
                 Err(error) if matches!(error.code(), Code::NotFound | Code::Conflict) => {
                     at.after = Some(listed.place);
                     continue;
@@ -82,7 +80,7 @@ pub(super) async fn collect(
     }
 }
 
-/// Where an export of everything goes on: behind a conversation of the list, and, of the next one, behind a message.
+/// Where a part of the export begins: after a conversation of the list and, within the next one, after a message.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExportPosition {
     after: Option<ListPlace>,
@@ -103,7 +101,7 @@ impl FromStr for ExportPosition {
     type Err = RuleBroken;
 
     fn from_str(text: &str) -> Result<Self, RuleBroken> {
-        let (within, after) = text.split_once('|').ok_or_else(|| RuleBroken::new("must be a place"))?;
+        let (within, after) = text.split_once('|').ok_or_else(|| RuleBroken::new("must be a position"))?;
         Ok(Self {
             after: (!after.is_empty()).then(|| after.parse()).transpose()?,
             within: (!within.is_empty()).then(|| within.parse()).transpose()?,

@@ -1,4 +1,4 @@
-//! Exports: of one conversation, of all, and of the whole account.
+//! Exports of one conversation, of all conversations, and of the whole account.
 
 pub(super) mod account;
 pub(super) mod all;

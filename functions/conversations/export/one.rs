@@ -1,24 +1,22 @@
-//! `GET /api/conversations/{id}/export`: a conversation with all that `POST /api/import` needs to make the same one again, or
-//! to be read by people; in parts of at most 4 MB.
+//! `GET /api/conversations/{id}/export`: exports a conversation, for `POST /api/import` or for people to read.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::domain::{ConversationId, Message, Role, UserId};
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor, percent_encoded};
-use shared::store::{ConversationPart, MessagePlace, PartRequest};
-use shared::{Result, clock};
-use utoipa::ToSchema;
+use shared::http::{Answer, Request};
+use shared::store::{MessagePlace, ConversationPart, PartRequest};
 
 use crate::conversations::answers::{ConversationAnswer, raw};
-use crate::conversations::parameters::{ExportFormat, repeated, with};
-use crate::conversations::{Conversations, named};
+use crate::conversations::paging::{Paging, conversation_path};
+use crate::conversations::parameters::ExportFormat;
+use crate::conversations::{Conversations, conversation_id};
 use crate::openapi::{ConversationPath, Cursor};
 
-/// Of one part. An answer has at most 6 MB, in which quotes count twice.
+/// The most bytes of one part. Lambda limits a response to 6 MB, in which quotes and backslashes are escaped.
 pub(super) const MOST_BYTES: usize = 4_000_000;
 
-/// What `POST /api/import` takes.
+/// An export, in the form that `POST /api/import` accepts.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Archive {
     /// Always `ai-chat-studio/1`.
@@ -36,8 +34,8 @@ impl Archive {
 
 /// Export a conversation
 ///
-/// With all that `POST /api/import` needs to make the same one again, all branches; or as a text for people. A `Link` leads to the
-/// next part beyond 4 MB.
+/// Returns the conversation with all branches, in the form that `POST /api/import` accepts, or its current branch as
+/// Markdown. A part has at most 4 MB; a `Link` leads to the next part.
 #[utoipa::path(
     get,
     path = "/api/conversations/{id}/export",
@@ -45,12 +43,12 @@ impl Archive {
     tag = "conversations",
     params(
         ConversationPath,
-        ("format" = Option<ExportFormat>, Query, description = "For programs (`json`, unless something is said), or for people."),
+        ("format" = Option<ExportFormat>, Query, description = "For programs or for people. Default: `json`."),
         Cursor
     ),
     responses((
         status = 200,
-        description = "The conversation.",
+        description = "A part of the export.",
         content((Archive = "application/json"), (String = "text/markdown")),
         headers(("Link"))
     )),
@@ -59,12 +57,12 @@ impl Archive {
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
     group.check_reader(request, user).await?;
-    let id = named(request)?;
+    let id = conversation_id(request)?;
     let format = request.query("format")?.unwrap_or(ExportFormat::Json);
-    let repeat = repeated(request, &["format"])?;
-    let scope = format!("export {user} {id} {repeat}");
-    let after: Option<MessagePlace> = request.cursor(&scope)?;
-    let part = part(group, user, &id, after, format == ExportFormat::Json).await?;
+    let (path, scope) = (conversation_path(&id, "/export"), format!("export {user} {id}"));
+    let paging = Paging::new(path, &scope, request, &["format"])?;
+    let after: Option<MessagePlace> = paging.position(request)?;
+    let part = read_part(group, user, &id, after, format == ExportFormat::Json).await?;
     let (answer, next) = match format {
         ExportFormat::Json => {
             let (conversation, next) = fitted(user, part, MOST_BYTES)?;
@@ -75,17 +73,11 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
             (Answer::markdown(text), next)
         }
     };
-    Ok(match next {
-        Some(next) => {
-            let query = with(repeat, "cursor", &cursor::seal(&scope, &next));
-            answer
-                .with_next_page(&format!("/api/conversations/{}/export{query}", percent_encoded(id.as_str())))
-        }
-        None => answer,
-    })
+    Ok(paging.link(answer, next.as_ref()))
 }
 
-pub(super) async fn part(
+/// Reads a part of a conversation, the oldest messages first.
+pub(super) async fn read_part(
     group: &Conversations,
     user: UserId,
     id: &ConversationId,
@@ -101,16 +93,13 @@ pub(super) async fn part(
     Ok(part)
 }
 
-pub(super) fn fitted(
-    user: UserId,
-    part: ConversationPart,
-    most: usize,
-) -> Result<(Box<RawValue>, Option<MessagePlace>)> {
+/// Serializes the messages of a part that fit into `most` bytes, and returns where the next part begins.
+pub(super) fn fitted(user: UserId, part: ConversationPart, most: usize) -> Result<(Box<RawValue>, Option<MessagePlace>)> {
     let (answer, next) = ConversationAnswer::exported(user, part, most)?;
     Ok((raw(&answer)?, next))
 }
 
-/// As much of a conversation for people as one answer holds, and where it goes on.
+/// Writes the messages of a part that fit into one answer as Markdown, and returns where the next part begins.
 fn markdown(part: &ConversationPart) -> Result<(String, Option<MessagePlace>)> {
     let mut text = format!("# {}\n", part.summary.title);
     if let Some(prompt) = &part.summary.system_prompt {
@@ -119,18 +108,18 @@ fn markdown(part: &ConversationPart) -> Result<(String, Option<MessagePlace>)> {
     let mut bytes = raw(&text)?.get().len();
     let mut last = None;
     for placed in &part.messages {
-        let said = section(&placed.message);
-        bytes += raw(&said)?.get().len();
+        let section = section_of(&placed.message);
+        bytes += raw(&section)?.get().len();
         if bytes > MOST_BYTES && last.is_some() {
             return Ok((text, last));
         }
-        text.push_str(&said);
+        text.push_str(&section);
         last = Some(placed.place.clone());
     }
     Ok((text, last.filter(|_| part.more)))
 }
 
-fn section(message: &Message) -> String {
+fn section_of(message: &Message) -> String {
     let who = match message.role {
         Role::User => "User",
         Role::Assistant => "Assistant",

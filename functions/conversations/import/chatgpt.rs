@@ -1,4 +1,5 @@
-//! A conversation of ChatGPT's `conversations.json`: a tree of nodes, of which those count that say something to a reader.
+//! Imports a conversation of ChatGPT's `conversations.json`: a tree of nodes. Nodes without text for a reader are
+//! skipped.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,22 +14,22 @@ use shared::store::Imported;
 use utoipa::ToSchema;
 
 use super::citations::without_marks;
-use super::lenient::{Text, Time, fields, lenient, model, text_of, title};
+use super::lenient::{Text, Time, lenient, parse_fields, parse_model, parse_title, text_of};
 use super::tree::{Node, Said, Tree};
-use super::{SUBJECT, made_up_id};
+use super::{SUBJECT, derive_id};
 
-/// An entry of ChatGPT's `conversations.json`. What it writes has changed over the years, so nothing is expected that is not
-/// needed.
+/// A conversation of ChatGPT's `conversations.json`. The format has changed over the years, so only `mapping` is
+/// required.
 #[derive(ToSchema)]
 #[schema(as = ChatgptConversation)]
-#[expect(dead_code, reason = "it tells the document of what is read leniently")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it; ChatgptEntry reads the fields leniently")]
 pub(in crate::conversations) struct ChatgptConversation {
     conversation_id: Option<ConversationId>,
     id: Option<ConversationId>,
     title: Option<String>,
     create_time: Option<f64>,
     update_time: Option<f64>,
-    /// Nodes of a tree by their names.
+    /// The messages: nodes of a tree by their names.
     #[schema(value_type = HashMap<String, Object>)]
     mapping: HashMap<String, String>,
     current_node: Option<String>,
@@ -58,22 +59,23 @@ struct ChatgptEntry<'a> {
     is_archived: Option<bool>,
 }
 
-/// The conversation of an entry. `now` is its time if it tells none.
-pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
+/// Parses an entry. `now` is its time if it has none.
+pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
     let entry: ChatgptEntry<'_> = json::parse_part(SUBJECT, text)?;
     let created_at = entry.create_time.map_or(now, |time| time.0);
     let tree = Tree { field: "mapping", nodes: entry.mapping.0, current: entry.current_node, created_at };
     let (messages, current) = tree.messages()?;
-    let title = title(entry.title.as_ref().map(|title| title.0.as_ref())).unwrap_or_else(Title::untitled);
+    let title =
+        parse_title(entry.title.as_ref().map(|title| title.0.as_ref())).unwrap_or_else(Title::untitled);
     let summary = Summary {
         id: match entry.conversation_id.or(entry.id) {
             Some(id) => id,
-            None => made_up_id(&title, &messages)?,
+            None => derive_id(&title, &messages)?,
         },
         title,
         created_at,
         updated_at: entry.update_time.map_or(created_at, |time| time.0),
-        model: model(entry.default_model_slug.as_ref().map(|slug| slug.0.as_ref()))
+        model: parse_model(entry.default_model_slug.as_ref().map(|slug| slug.0.as_ref()))
             .unwrap_or_else(ModelName::default_of_contract),
         system_prompt: None,
         filing: Filing { archived: entry.is_archived.unwrap_or_default(), ..Filing::default() },
@@ -81,7 +83,7 @@ pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
     Ok(Imported { summary, messages, current })
 }
 
-/// The nodes in the order of the file.
+/// The nodes of the tree, in the order of the file.
 struct Mapping<'a>(Vec<Node<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
@@ -104,7 +106,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Mapping<'a> {
                             "has a text at position {place} that cannot be read"
                         ))
                     };
-                    nodes.push(read(name, node).map_err(unreadable)?);
+                    nodes.push(parse_node(name, node).map_err(unreadable)?);
                 }
                 Ok(Mapping(nodes))
             }
@@ -134,7 +136,7 @@ struct MessageFields<'a> {
     content: Option<&'a RawValue>,
     #[serde(default, borrow)]
     metadata: Option<&'a RawValue>,
-    /// Whom it is for: a tool that is called, or everybody.
+    /// The recipient: the name of a tool that is called, or `all`.
     #[serde(default, borrow, deserialize_with = "lenient")]
     recipient: Option<Text<'a>>,
 }
@@ -161,33 +163,33 @@ struct Metadata<'a> {
     is_visually_hidden_from_conversation: Option<bool>,
 }
 
-fn read<'a>(name: Text<'a>, node: &'a RawValue) -> serde_json::Result<Node<'a>> {
-    let NodeFields { message, parent, children } = fields(Some(node))?;
-    let said = fields::<MessageFields<'_>>(message)?.said()?;
+fn parse_node<'a>(name: Text<'a>, node: &'a RawValue) -> serde_json::Result<Node<'a>> {
+    let NodeFields { message, parent, children } = parse_fields(Some(node))?;
+    let said = parse_fields::<MessageFields<'_>>(message)?.said()?;
     Ok(Node { name, parent, children, said: said.map(Box::new) })
 }
 
 impl MessageFields<'_> {
-    /// Who says what; nobody in the root, in calls of tools and their answers, and in what a user does not see.
+    /// The text and its author. `None` for the root, for tool calls and their results, and for hidden messages.
     fn said(self) -> serde_json::Result<Option<Said>> {
-        let author: Author<'_> = fields(self.author)?;
+        let author: Author<'_> = parse_fields(self.author)?;
         let is = |role: &Role| author.role.as_ref().is_some_and(|it| it.0 == role.as_str());
         let Some(role) = Role::ALL.into_iter().find(is) else { return Ok(None) };
-        let metadata: Metadata<'_> = fields(self.metadata)?;
+        let metadata: Metadata<'_> = parse_fields(self.metadata)?;
         let is_for_tool = self.recipient.is_some_and(|recipient| recipient.0 != "all");
         if is_for_tool || metadata.is_visually_hidden_from_conversation.unwrap_or_default() {
             return Ok(None);
         }
-        let text = without_marks(text(self.content)?);
-        let model = model(metadata.model_slug.as_ref().map(|slug| slug.0.as_ref()));
+        let text = without_marks(parse_content(self.content)?);
+        let model = parse_model(metadata.model_slug.as_ref().map(|slug| slug.0.as_ref()));
         let time = self.create_time.map(|time| time.0);
         Ok((!text.trim().is_empty()).then_some(Said { role, text, time, model }))
     }
 }
 
-/// What a content says: its parts, or where there are none its text.
-fn text(content: Option<&RawValue>) -> serde_json::Result<String> {
-    let ContentFields { parts, text } = fields(content)?;
+/// The text of a content: its parts, or else its `text`, or else the content itself.
+fn parse_content(content: Option<&RawValue>) -> serde_json::Result<String> {
+    let ContentFields { parts, text } = parse_fields(content)?;
     for form in [parts, text, content.filter(|content| content.get().starts_with('"'))] {
         let text = form.map(text_of).transpose()?.unwrap_or_default();
         if !text.is_empty() {

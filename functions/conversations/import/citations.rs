@@ -1,11 +1,11 @@
-//! Marks of citations in the texts of ChatGPT: private-use characters that enclose what its page shows in another form. Between
-//! U+E200 and U+E201 stand a kind and, each behind a U+E202, its parts.
+//! Removes ChatGPT's citation marks from texts. A mark begins with U+E200 and ends with U+E201. In between are its
+//! kind and, each after a U+E202, its parts.
 
 const BEGIN: char = '\u{e200}';
 const END: char = '\u{e201}';
 const PART: char = '\u{e202}';
 
-/// The text as a reader sees it: of a name or a link what is shown of it, and of a citation nothing.
+/// The text as ChatGPT's page shows it: names and links become plain text, and citations disappear.
 pub(super) fn without_marks(text: String) -> String {
     if !text.contains(is_mark) {
         return text;
@@ -17,7 +17,7 @@ pub(super) fn without_marks(text: String) -> String {
         let is_begin = rest.get(before.len()..).is_some_and(|rest| rest.starts_with(BEGIN));
         rest = behind;
         if is_begin {
-            let (marked, after) = marked(behind);
+            let (marked, after) = split_mark(behind);
             push(&mut shown, &label(marked), after);
             rest = after;
         }
@@ -33,9 +33,9 @@ fn is_mark(c: char) -> bool {
     ('\u{e200}'..='\u{e2ff}').contains(&c)
 }
 
-/// What one mark encloses, and what stands behind it. Without an end, as in a text that was cut off, it goes as far as the kind
-/// and the names of sources do.
-fn marked(text: &str) -> (&str, &str) {
+/// Splits the content of a mark from the text after it. A mark without an end, as in a text that was cut off, ends with
+/// its last name of a kind or source.
+fn split_mark(text: &str) -> (&str, &str) {
     let end = text.find([BEGIN, END]).filter(|end| text.get(*end..).is_some_and(|it| it.starts_with(END)));
     if let Some((marked, after)) = end.and_then(|end| text.split_at_checked(end)) {
         return (marked, after.strip_prefix(END).unwrap_or(after));
@@ -45,7 +45,7 @@ fn marked(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// What the page shows in the place of a mark.
+/// The text that ChatGPT's page shows in place of a mark.
 fn label(marked: &str) -> String {
     let mut parts = marked.split(PART);
     let (kind, first, second) = (parts.next(), parts.next().unwrap_or_default(), parts.next());
@@ -65,7 +65,8 @@ fn label(marked: &str) -> String {
     }
 }
 
-/// Adds what is shown; where that is nothing, the space before it goes too, if punctuation or the end of a line follows.
+/// Appends a label. If the label is empty and a space, punctuation or the end of a line follows, removes the space
+/// before.
 fn push(shown: &mut String, label: &str, after: &str) {
     shown.extend(label.chars().filter(|c| !is_mark(*c)));
     let is_gap = after.is_empty() || after.starts_with([' ', '\n', '.', ',', ';', ':', '!', '?', ')']);
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_citation_goes_with_what_it_encloses() {
+    fn a_citation_is_removed_with_its_content() {
         assert_eq!(shown("Paris. \u{e200}cite\u{e202}turn0search0\u{e202}turn0news12\u{e201}"), "Paris.");
         assert_eq!(shown("Paris \u{e200}cite\u{e202}turn0search0\u{e201}. Yes"), "Paris. Yes");
         assert_eq!(shown("One \u{e200}filecite\u{e202}turn0file1\u{e202}L1-L9\u{e201} two"), "One two");
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_links_are_shown() {
+    fn names_and_links_are_kept_as_text() {
         let entity = "By \u{e200}entity\u{e202}[\"people\",\"Ada Lovelace\",0]\u{e201}, 1843";
         assert_eq!(shown(entity), "By Ada Lovelace, 1843");
         assert_eq!(
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_without_an_end_or_a_beginning_go_alone() {
+    fn of_incomplete_marks_only_the_marks_are_removed() {
         assert_eq!(shown("Paris \u{e200}cite\u{e202}turn0search0 is large"), "Paris is large");
         assert_eq!(shown("Paris\u{e201} is\u{e202} large\u{e2ff}"), "Paris is large");
         assert_eq!(shown("a \u{e200}cite\u{e202}t1\u{e200}cite\u{e202}t2\u{e201} b"), "a b");

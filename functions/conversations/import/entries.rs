@@ -1,5 +1,5 @@
-//! The entries of a file that is imported, each as the text it is: one that is bad spoils no other, even where it is not JSON, and no
-//! values are built of what is not needed.
+//! Splits an imported file into its entries without parsing them, so that a bad entry, even one that is not JSON, does
+//! not prevent the import of the others.
 
 use serde::de::IgnoredAny;
 use shared::Result;
@@ -9,22 +9,23 @@ use shared::json;
 const MOST_ENTRIES: usize = 10_000;
 const FIELD: &str = "conversations";
 
-/// The conversations of a list, or of an export of ours, in their order. Whether each is JSON is not checked.
+/// The entries of a file, in order. They need not be JSON.
 pub(in crate::conversations) struct Entries<'a>(Vec<&'a [u8]>);
 
 impl<'a> Entries<'a> {
-    /// The entries of a file.
+    /// Splits a file, which is a list of conversations or an export of the studio.
     ///
     /// # Errors
-    /// [`Code::MalformedJson`] when its entries cannot be told apart, [`Code::Invalid`] when it has too many or holds none.
+    /// [`Code::MalformedJson`] if the entries cannot be separated, [`Code::Invalid`] if there is no list of entries or
+    /// there are too many.
     pub(in crate::conversations) fn of(file: &'a [u8]) -> Result<Self> {
         let text = file.trim_ascii();
         let entries = match text.first() {
             Some(b'[') => members(file, text)?,
-            Some(b'{') => members(file, list_in(file, text)?)?,
+            Some(b'{') => members(file, conversations_of(file, text)?)?,
             _ => {
                 json::parse::<IgnoredAny>(file)?;
-                return Err(Error::invalid("The body must be a list of conversations, or an export"));
+                return Err(Error::invalid("The body must be a list of conversations or an export"));
             }
         };
         if entries.len() > MOST_ENTRIES {
@@ -41,8 +42,8 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The list of the conversations in an export.
-fn list_in<'a>(file: &[u8], export: &'a [u8]) -> Result<&'a [u8]> {
+/// The list of conversations in an export.
+fn conversations_of<'a>(file: &[u8], export: &'a [u8]) -> Result<&'a [u8]> {
     let mut list = None;
     for field in members(file, export)? {
         let (name, value) = json::name_and_value(field).ok_or_else(|| malformed(file))?;
@@ -58,7 +59,7 @@ fn members<'a>(file: &[u8], text: &'a [u8]) -> Result<Vec<&'a [u8]>> {
     json::members(text).ok_or_else(|| malformed(file))
 }
 
-/// Says where a file ceases to be JSON.
+/// The error that says where a file stops being valid JSON.
 fn malformed(file: &[u8]) -> Error {
     let error = json::parse::<IgnoredAny>(file).err();
     error.unwrap_or_else(|| Error::new(Code::MalformedJson, "The body is not valid JSON"))
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_split_whatever_its_entries_are() {
+    fn a_file_is_split_even_if_its_entries_are_not_json() {
         let count = |file: &str| Entries::of(file.as_bytes()).map(|entries| entries.as_slice().len());
         for file in [
             "[{\"a\":NaN},\"\u{1}\"]",
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_entries_cannot_be_told_apart_is_refused_whole() {
+    fn a_file_whose_entries_cannot_be_separated_is_refused() {
         let code = |file: &str| Entries::of(file.as_bytes()).err().map(|error| error.code());
         for file in [
             "",

@@ -1,5 +1,5 @@
-//! `POST /api/import`: conversations from an export of ours, of ChatGPT, of Open WebUI or of the old server. A bad one is told of
-//! by its position, and the rest imported; what is there already stays as it is.
+//! `POST /api/import`: imports conversations from an export of the studio, of ChatGPT, of Open WebUI or of the previous
+//! server.
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -11,53 +11,57 @@ use shared::http::{Answer, Request};
 use shared::store::ImportOutcome;
 use utoipa::ToSchema;
 
-use super::{ChatgptConversation, Entries, ImportedConversation, OpenWebUiChat, imported};
+use super::{ChatgptConversation, Entries, ImportedConversation, OpenWebUiChat, parse_entry};
 use crate::conversations::Conversations;
 
-/// The HTTP API gives up after 30 s, and what is begun by then needs a moment to end.
+/// No write begins later than this. API Gateway waits 30 s, and the last writes need time to finish.
 const LONGEST_SECONDS: u64 = 12;
-/// Conversations that are written at once.
+/// How many conversations are written at once.
 const AT_ONCE: usize = 4;
 
-/// What came of it. When there is `next`, time was over, or one request writes no more: the entries from this position on are to be sent again.
+/// What an import did.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = ImportReport)]
 struct Report {
-    /// Conversations that were not there.
+    /// The number of conversations that were created.
     #[schema(example = 1)]
     imported: usize,
-    /// Conversations that lacked messages.
+    /// The number of existing conversations to which missing messages were added.
     #[schema(example = 0)]
     completed: usize,
-    /// Conversations that were there.
+    /// The number of conversations that existed already.
     #[schema(example = 0)]
     unchanged: usize,
-    errors: Vec<Refused>,
+    /// The entries that could not be imported.
+    errors: Vec<RefusedEntry>,
+    /// Present if the time was too short or a limit was reached: send the entries from this position on again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next: Option<usize>,
 }
 
-/// An entry that is bad.
+/// An entry that could not be imported.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RefusedEntry)]
-struct Refused {
+struct RefusedEntry {
+    /// The position of the entry in the list, from 0.
     #[schema(example = 3)]
     position: usize,
+    /// Why it was refused.
     #[schema(example = "The entry must have the field `title`")]
     detail: String,
 }
 
-/// What can be imported.
+/// The body of an import: an export of the studio, or a list of conversations.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "it tells the document what `entries` reads by itself")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it; `Entries` splits the file")]
 enum Imports {
     Export(ImportedExport),
     List(Vec<ImportedEntry>),
 }
 
-/// An export of ours.
+/// An export of the studio.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "as above")]
 struct ImportedExport {
@@ -65,7 +69,7 @@ struct ImportedExport {
     conversations: Vec<ImportedEntry>,
 }
 
-/// A conversation, of ours, of ChatGPT or of Open WebUI. What it lacks or has too much is told of in the answer.
+/// A conversation of the studio, of ChatGPT or of Open WebUI.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "as above")]
@@ -77,15 +81,16 @@ enum ImportedEntry {
 
 /// Import conversations
 ///
-/// From an export of ours, of ChatGPT (`conversations.json`), of Open WebUI, or of the old server. What is there already stays as it
-/// is; a bad entry is told of by its position, and the rest imported. Importing the same file again changes nothing.
+/// Imports conversations from an export of the studio, of ChatGPT (`conversations.json`), of Open WebUI, or of the
+/// previous server. Existing conversations keep their content. If an entry is bad, the answer names its position, and
+/// the other entries are imported. Importing the same file again changes nothing.
 #[utoipa::path(
     post,
     path = "/api/import",
     operation_id = "import_conversations",
     tag = "conversations",
     request_body = Imports,
-    responses((status = 200, description = "What came of it.", body = Report)),
+    responses((status = 200, description = "What was imported.", body = Report)),
     extensions(("x-codes" = json!([Code::QuotaExceeded]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
@@ -101,31 +106,32 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
         if report.next.is_some() {
             break;
         }
-        let outcomes = join_all(chunk.iter().map(|entry| import(group, user, entry, deadline))).await;
+        let imports = chunk.iter().map(|entry| import_entry(group, user, entry, deadline));
+        let outcomes = join_all(imports).await;
         for (outcome, position) in outcomes.into_iter().zip(first..) {
             limit = limit.or(report.count(position, outcome)?);
         }
     }
     match limit {
         Some(limit) if report.is_empty() => Err(limit),
-        // What was there or was imported before a limit was reached is told of, and where to go on.
+        // Some entries were imported before a limit was reached: the report says where to continue.
         _ => Answer::ok(&report),
     }
 }
 
-/// Whether the user may write no more, in this request, at this time, or at all.
+/// Whether the error says that the user must not write more, now or at all.
 fn is_limit(error: &Error) -> bool {
     matches!(error.code(), Code::RateLimited | Code::QuotaExceeded)
 }
 
 impl Report {
-    /// Whether nothing came of any entry.
+    /// Whether no entry was imported or known.
     fn is_empty(&self) -> bool {
         self.imported + self.completed + self.unchanged == 0
     }
 
-    /// Counts what became of an entry. Says when a limit on writing was reached: then the import goes on there with another
-    /// request. Our own failures end the import: the same request again goes on.
+    /// Counts the outcome of an entry. Returns the error if a limit on writing was reached, after which another
+    /// request must continue. Fails on an error of the studio itself; the client can repeat the request.
     fn count(&mut self, position: usize, outcome: Result<ImportOutcome>) -> Result<Option<Error>> {
         match outcome {
             Ok(ImportOutcome::Created) => self.imported += 1,
@@ -137,18 +143,18 @@ impl Report {
                 self.next = self.next.or(Some(position));
                 return Ok(Some(error));
             }
-            Err(error) => self.errors.push(Refused { position, detail: error.detail().to_owned() }),
+            Err(error) => self.errors.push(RefusedEntry { position, detail: error.detail().to_owned() }),
         }
         Ok(None)
     }
 }
 
-async fn import(
+async fn import_entry(
     group: &Conversations,
     user: UserId,
     entry: &[u8],
     deadline: Millis,
 ) -> Result<ImportOutcome> {
-    let imported = imported(entry, clock::now())?;
+    let imported = parse_entry(entry, clock::now())?;
     group.app.store.import_conversation(user, &imported, deadline).await
 }

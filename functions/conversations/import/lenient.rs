@@ -1,5 +1,5 @@
-//! Fields of exports of other programs, which change what they write: a value of another type than expected is as if it were
-//! left out. TextsRead alone are read strictly, so that nothing that was said gets lost without a sign.
+//! Lenient parsing of other programs' exports, whose formats change: a value of an unexpected type counts as missing.
+//! Only the texts of messages are parsed strictly, so that no text is lost silently.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use shared::domain::{Millis, ModelName, Title, is_visible, turns_direction};
 
-/// Reads a field that may be missing, null or of another type; with `serde(default)`.
+/// Reads a field, or `None` if it is null or has another type. Used with `serde(default)`, so it may also be missing.
 pub(super) fn lenient<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     field: D,
 ) -> Result<Option<T>, D::Error> {
@@ -17,18 +17,20 @@ pub(super) fn lenient<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(serde_json::from_str(raw.get()).ok())
 }
 
-/// The fields of an object; those of nothing where there is something else. An object that has a field twice is no object.
+/// Parses an object. Anything else counts as an object without fields.
 ///
 /// # Errors
-/// When it cannot be read.
-pub(super) fn fields<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> serde_json::Result<T> {
+/// When the object cannot be parsed, for example because it has a field twice.
+pub(super) fn parse_fields<'a, T: Deserialize<'a> + Default>(
+    raw: Option<&'a RawValue>,
+) -> serde_json::Result<T> {
     match raw.filter(|raw| raw.get().starts_with('{')) {
         Some(raw) => serde_json::from_str(raw.get()),
         None => Ok(T::default()),
     }
 }
 
-/// A short text, borrowed where the file spells it without escapes.
+/// A short text, borrowed from the file unless it contains escapes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
@@ -56,11 +58,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A point in time: seconds or milliseconds since 1970, as a number or as a text.
+/// A time in seconds or milliseconds since 1970, as a number or as text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Time(pub(super) Millis);
 
-/// As seconds, this is the year 5138; as milliseconds, 1973.
+/// Smaller numbers are seconds. As seconds, this is the year 5138; as milliseconds, 1973.
 const LEAST_MILLISECONDS: f64 = 1e11;
 
 impl<'de> Deserialize<'de> for Time {
@@ -78,15 +80,16 @@ impl<'de> Deserialize<'de> for Time {
             Form::Text(text) => text.0.trim().parse().map_err(|_no_number| D::Error::custom("no time"))?,
         };
         let milliseconds = if number.abs() < LEAST_MILLISECONDS { number * 1000.0 } else { number };
-        // A cast from a float saturates, and takes what is no number for 0.
+        // A cast from a float saturates, and makes NaN 0.
         Ok(Self(Millis::saturating(milliseconds.round() as u64)))
     }
 }
 
-/// What stands in a field that may be a text, an object with a `text`, or a list of these: a picture has none.
+/// The text of a field that may be a string, an object with a `text`, or a list of both. Other values, such as
+/// pictures, have no text.
 ///
 /// # Errors
-/// When a text is no text, as one with half of a surrogate pair.
+/// When a string is not valid Unicode, for example because it contains half of a surrogate pair.
 pub(super) fn text_of(raw: &RawValue) -> serde_json::Result<String> {
     #[derive(Deserialize)]
     struct TextPart<'a> {
@@ -113,15 +116,15 @@ pub(super) fn text_of(raw: &RawValue) -> serde_json::Result<String> {
     }
 }
 
-/// A title without what a title must not have; none when nothing to be seen is left.
-pub(super) fn title(title: Option<&str>) -> Option<Title> {
-    let may_stand = |c: &char| !c.is_control() && !turns_direction(*c);
-    let plain: String = title?.chars().filter(may_stand).take(256).collect();
+/// A title without the characters that a title must not contain; `None` if no visible character is left.
+pub(super) fn parse_title(title: Option<&str>) -> Option<Title> {
+    let is_allowed = |c: &char| !c.is_control() && !turns_direction(*c);
+    let plain: String = title?.chars().filter(is_allowed).take(256).collect();
     plain.parse().ok().filter(|title: &Title| is_visible(title.as_str()))
 }
 
-/// A name that none of ours can be is none.
-pub(super) fn model(name: Option<&str>) -> Option<ModelName> {
+/// The name of a model; `None` if it is not a valid name here.
+pub(super) fn parse_model(name: Option<&str>) -> Option<ModelName> {
     name?.parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! Conversations as they come from elsewhere: an export of ours, of ChatGPT, of Open WebUI, or of the old server.
+//! Imports conversations from exports of the studio, of ChatGPT, of Open WebUI and of the previous server.
 
 mod chatgpt;
 mod citations;
@@ -23,10 +23,10 @@ use shared::http::fingerprint;
 use shared::json;
 use shared::store::Imported;
 
-/// What errors call an entry.
+/// How error messages name an entry.
 const SUBJECT: &str = "The entry";
 
-/// What an entry has tells whose it is.
+/// The fields that tell the formats of entries apart.
 #[derive(Deserialize)]
 struct FormatMarkers {
     mapping: Option<IgnoredAny>,
@@ -34,11 +34,11 @@ struct FormatMarkers {
     history: Option<IgnoredAny>,
 }
 
-/// The conversation of an entry. `now` is its time if it tells none.
+/// Parses an entry of any known format. `now` is its time if it has none.
 ///
 /// # Errors
-/// [`Code::MalformedJson`], or [`Code::Invalid`] when it is no conversation, or has no messages that could be imported.
-pub(super) fn imported(entry: &[u8], now: Millis) -> Result<Imported> {
+/// [`Code::MalformedJson`], or [`Code::Invalid`] if it is not a conversation, or has no messages that can be imported.
+fn parse_entry(entry: &[u8], now: Millis) -> Result<Imported> {
     let no_text = |_| Error::new(Code::MalformedJson, format!("{SUBJECT} is not UTF-8"));
     let plain = json::without_non_numbers(str::from_utf8(entry).map_err(no_text)?);
     let text = plain.as_bytes();
@@ -47,20 +47,21 @@ pub(super) fn imported(entry: &[u8], now: Millis) -> Result<Imported> {
     }
     let markers: FormatMarkers = json::parse_part(SUBJECT, text)?;
     if markers.mapping.is_some() {
-        chatgpt::imported(text, now)
+        chatgpt::parse(text, now)
     } else if markers.chat.is_some() || markers.history.is_some() {
-        open_webui::imported(text, now)
+        open_webui::parse(text, now)
     } else {
-        json::parse_part::<ImportedConversation>(SUBJECT, text)?.imported(now)
+        json::parse_part::<ImportedConversation>(SUBJECT, text)?.into_imported(now)
     }
 }
 
-/// A message, and the id of the one it follows.
-type Following = (Message, Option<MessageId>);
+/// A message, and the id of the message that it follows.
+type MessageWithParent = (Message, Option<MessageId>);
 
-/// The id of a conversation that comes without one: what says the same gets the same.
-fn made_up_id(title: &Title, messages: &[Following]) -> Result<ConversationId> {
-    let said = |message: &Message| {
+/// The id of a conversation whose export has none. It is derived from the content, so that importing the conversation
+/// again gives the same id.
+fn derive_id(title: &Title, messages: &[MessageWithParent]) -> Result<ConversationId> {
+    let line = |message: &Message| {
         format!(
             "{} {} {}",
             message.id,
@@ -68,6 +69,6 @@ fn made_up_id(title: &Title, messages: &[Following]) -> Result<ConversationId> {
             fingerprint(message.content.as_str().as_bytes())
         )
     };
-    let all = messages.iter().fold(title.to_string(), |all, (message, _)| all + "\n" + &said(message));
+    let all = messages.iter().fold(title.to_string(), |all, (message, _)| all + "\n" + &line(message));
     format!("imported-{}", fingerprint(all.as_bytes())).parse().map_err(Error::internal)
 }

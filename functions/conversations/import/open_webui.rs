@@ -1,5 +1,5 @@
-//! A chat in an export of Open WebUI: a tree of messages by their ids, and beside it the current branch as a list. In old exports
-//! the chat stands alone, without the account's fields around it.
+//! Imports a chat of Open WebUI: a tree of messages by their ids, and the current branch as a list. Old exports have
+//! the chat itself in place of the entry.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,14 +16,14 @@ use shared::json;
 use shared::store::Imported;
 use utoipa::ToSchema;
 
-use super::lenient::{Text, Time, fields, lenient, model, text_of, title};
+use super::lenient::{Text, Time, lenient, parse_fields, parse_model, parse_title, text_of};
 use super::tree::{Node, Said, Tree};
-use super::{SUBJECT, made_up_id};
+use super::{SUBJECT, derive_id};
 
-/// A chat in an export of Open WebUI.
+/// A chat of Open WebUI.
 #[derive(ToSchema)]
 #[schema(as = OpenWebUiChat)]
-#[expect(dead_code, reason = "it tells the document of what is read leniently")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it; WebUiEntry reads the fields leniently")]
 pub(in crate::conversations) struct OpenWebUiChat {
     id: Option<ConversationId>,
     title: Option<String>,
@@ -78,8 +78,8 @@ struct WebUiChat<'a> {
     system: Option<SystemPrompt>,
 }
 
-/// The conversation of an entry. `now` is its time if it tells none.
-pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
+/// Parses an entry. `now` is its time if it has none.
+pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
     let entry: WebUiEntry<'_> = json::parse_part(SUBJECT, text)?;
     let chat: WebUiChat<'_> = match entry.chat {
         Some(chat) if chat.get().starts_with('{') => json::parse_part("The chat", chat.get().as_bytes())?,
@@ -89,32 +89,32 @@ pub(super) fn imported(text: &[u8], now: Millis) -> Result<Imported> {
     let created_at = entry.created_at.or(chat.timestamp).map_or(now, |time| time.0);
     let (messages, current) = chat.tree(created_at)?.messages()?;
     let titles = [&entry.title, &chat.title];
-    let title = titles.into_iter().flatten().find_map(|text| title(Some(text.0.as_ref())));
+    let title = titles.into_iter().flatten().find_map(|text| parse_title(Some(text.0.as_ref())));
     let title = title.unwrap_or_else(Title::untitled);
     let first_model = chat.models.as_ref().and_then(|models| models.first());
     let summary = Summary {
         id: match entry.id {
             Some(id) => id,
-            None => made_up_id(&title, &messages)?,
+            None => derive_id(&title, &messages)?,
         },
         title,
         created_at,
         updated_at: entry.updated_at.map_or(created_at, |time| time.0),
-        model: model(first_model.map(|model| model.0.as_ref()))
+        model: parse_model(first_model.map(|model| model.0.as_ref()))
             .unwrap_or_else(ModelName::default_of_contract),
         system_prompt: chat.system,
         filing: Filing {
             pinned: entry.pinned.unwrap_or_default(),
             archived: entry.archived.unwrap_or_default(),
-            tags: tags(entry.meta),
+            tags: parse_tags(entry.meta),
             folder: None,
         },
     };
     Ok(Imported { summary, messages, current })
 }
 
-/// Those tags that can be ours.
-fn tags(meta: Option<WebUiMeta<'_>>) -> Tags {
+/// The tags that are valid here.
+fn parse_tags(meta: Option<WebUiMeta<'_>>) -> Tags {
     let mut tags: Vec<Tag> = Vec::new();
     for tag in meta.and_then(|meta| meta.tags).unwrap_or_default() {
         if let Ok(tag) = tag.0.parse::<Tag>()
@@ -129,7 +129,7 @@ fn tags(meta: Option<WebUiMeta<'_>>) -> Tags {
 }
 
 impl<'a> WebUiChat<'a> {
-    /// The tree, or where that says nothing the list.
+    /// The tree of messages, or the list if the tree has no texts.
     fn tree(&self, created_at: Millis) -> Result<Tree<'a>> {
         if let Some(history) = self.history.filter(|history| history.get().starts_with('{')) {
             let WebUiHistory { messages, current } =
@@ -146,7 +146,7 @@ impl<'a> WebUiChat<'a> {
             }
             None => Vec::new(),
         };
-        // The last of the list is the last of the current branch.
+        // The list ends with the last message of the current branch.
         let current = nodes.iter().rev().find(|node| node.said.is_some()).map(|node| node.name.clone());
         Ok(Tree { field: "chat.messages", nodes, current, created_at })
     }
@@ -160,7 +160,7 @@ struct WebUiHistory<'a> {
     current: Option<Text<'a>>,
 }
 
-/// Messages by their ids, or in a list, where one follows the one before it unless it says otherwise.
+/// Messages by their ids, or in a list, where a message without a parent follows the previous one.
 struct WebUiNodes<'a>(Vec<Node<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for WebUiNodes<'a> {
@@ -177,7 +177,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for WebUiNodes<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut nodes = Vec::new();
                 while let Some((name, message)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
+                    let (fields, said) = parse_message(message).map_err(|_half| unreadable(nodes.len()))?;
                     nodes.push(Node { name, parent: fields.parent, children: fields.children, said });
                 }
                 Ok(WebUiNodes(nodes))
@@ -186,8 +186,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for WebUiNodes<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let (mut nodes, mut before, mut names) = (Vec::<Node<'de>>::new(), None, HashSet::new());
                 while let Some(message) = list.next_element::<&'de RawValue>()? {
-                    let (fields, said) = read(message).map_err(|_half| unreadable(nodes.len()))?;
-                    // Two messages with one id are two messages all the same.
+                    let (fields, said) = parse_message(message).map_err(|_half| unreadable(nodes.len()))?;
+                    // A second message with the same id is another message.
                     let name = fields.id.filter(|id| names.insert(id.clone()));
                     let name = name.unwrap_or_else(|| Text(format!("imported-{}", nodes.len()).into()));
                     let parent = fields.parent.or(before);
@@ -224,13 +224,13 @@ struct WebUiMessage<'a> {
     timestamp: Option<Time>,
 }
 
-fn read(message: &RawValue) -> serde_json::Result<(WebUiMessage<'_>, Option<Box<Said>>)> {
-    let fields: WebUiMessage<'_> = fields(Some(message))?;
+fn parse_message(message: &RawValue) -> serde_json::Result<(WebUiMessage<'_>, Option<Box<Said>>)> {
+    let fields: WebUiMessage<'_> = parse_fields(Some(message))?;
     let is = |role: &Role| fields.role.as_ref().is_some_and(|it| it.0 == role.as_str());
     let role = Role::ALL.into_iter().find(is);
     let text = fields.content.map(text_of).transpose()?.unwrap_or_default();
     let said = role.filter(|_| !text.trim().is_empty()).map(|role| {
-        let model = model(fields.model.as_ref().map(|model| model.0.as_ref()));
+        let model = parse_model(fields.model.as_ref().map(|model| model.0.as_ref()));
         Box::new(Said { role, text, time: fields.timestamp.map(|time| time.0), model })
     });
     Ok((fields, said))

@@ -1,4 +1,4 @@
-//! A conversation in an export of ours, or as the old server had it.
+//! Imports a conversation from an export of the studio or of the previous server.
 
 use serde::Deserialize;
 use shared::Result;
@@ -11,10 +11,11 @@ use shared::json::given;
 use shared::store::Imported;
 use utoipa::ToSchema;
 
-use super::lenient::title;
-use super::made_up_id;
+use super::derive_id;
+use super::lenient::parse_title;
 
-/// What else it has is ignored. Exports of other programs have messages under other names, so it must have `messages`.
+/// A conversation in an export of the studio. Extra fields are ignored. `messages` is required, because exports of
+/// other programs keep their messages elsewhere.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ImportedConversation)]
 #[serde(rename_all = "camelCase")]
@@ -44,30 +45,30 @@ struct ImportedMessage {
     model: Option<ModelName>,
     tokens: Option<TokenCount>,
     status: Option<ReplyStatus>,
-    /// Null for a first message; left out, it is the message before in the list.
+    /// The message that this one follows; null for a first message. Default: the previous message in the list.
     #[serde(default, deserialize_with = "given")]
     parent_id: Option<Option<MessageId>>,
 }
 
 impl ImportedConversation {
-    /// The conversation. What is left out is made up, always the same for the same messages.
-    pub(super) fn imported(self, now: Millis) -> Result<Imported> {
+    /// The conversation. Missing values are derived from the others, so that importing it again gives the same result.
+    pub(super) fn into_imported(self, now: Millis) -> Result<Imported> {
         let created_at = self.created_at.unwrap_or(now);
         let mut messages = Vec::with_capacity(self.messages.len());
         let mut before = None;
         for (message, number) in self.messages.into_iter().zip(0..) {
-            let (message, parent) = message.message(number, created_at)?;
+            let (message, parent) = message.into_message(number, created_at)?;
             let id = message.id.clone();
             messages.push((message, parent.unwrap_or(before)));
             before = Some(id);
         }
-        // What was exported may have been stored before names had to be visible.
-        let title = title(Some(self.title.as_str())).unwrap_or_else(Title::untitled);
+        // The conversation may have been stored before names were required to be visible.
+        let title = parse_title(Some(self.title.as_str())).unwrap_or_else(Title::untitled);
         let tags = Visible::new(self.tags.unwrap_or_default()).map(Visible::into_inner);
         let summary = Summary {
             id: match self.id {
                 Some(id) => id,
-                None => made_up_id(&title, &messages)?,
+                None => derive_id(&title, &messages)?,
             },
             title,
             created_at,
@@ -86,7 +87,8 @@ impl ImportedConversation {
 }
 
 impl ImportedMessage {
-    fn message(self, number: usize, created_at: Millis) -> Result<(Message, Option<Option<MessageId>>)> {
+    /// The message, and the parent that it names.
+    fn into_message(self, number: usize, created_at: Millis) -> Result<(Message, Option<Option<MessageId>>)> {
         let id = match self.id {
             Some(id) => id,
             None => format!("imported-{number}").parse().map_err(Error::internal)?,
@@ -95,7 +97,7 @@ impl ImportedMessage {
             let field = || format!("messages[{number}].content");
             self.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
         }
-        // A reply that was being made when it was exported is not made here.
+        // A reply that was incomplete when it was exported stays incomplete.
         let status =
             self.status.map(|status| if status.is_end() { status } else { ReplyStatus::Interrupted });
         let message = Message {

@@ -1,4 +1,5 @@
-//! Nodes that name the node they follow, of which those count that say something: made into messages that follow each other.
+//! Turns a tree of nodes, each of which names its parent, into messages. Nodes without text are skipped, so their
+//! children follow the nearest ancestor that has text.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,9 +10,9 @@ use shared::error::Error;
 use shared::http::fingerprint;
 
 use super::lenient::Text;
-use super::{Following, SUBJECT};
+use super::{MessageWithParent, SUBJECT};
 
-/// What a node says.
+/// The text of a node, and its author.
 pub(super) struct Said {
     pub(super) role: Role,
     pub(super) text: String,
@@ -19,18 +20,20 @@ pub(super) struct Said {
     pub(super) model: Option<ModelName>,
 }
 
-/// A node, with the name of the one it follows.
+/// A node of the tree.
 pub(super) struct Node<'a> {
     pub(super) name: Text<'a>,
+    /// The name of the node that it follows.
     pub(super) parent: Option<Text<'a>>,
-    /// The names of those that follow it, which count for those that name no parent.
+    /// The names of its children. They matter for children that name no parent.
     pub(super) children: Option<&'a RawValue>,
+    /// `None` if the node has no text.
     pub(super) said: Option<Box<Said>>,
 }
 
-/// Nodes in the order of their file.
+/// All nodes of a conversation, in the order of the file.
 pub(super) struct Tree<'a> {
-    /// The field that holds them.
+    /// The field of the file that has the nodes, for error messages.
     pub(super) field: &'static str,
     pub(super) nodes: Vec<Node<'a>>,
     /// The name of the last node that the user saw.
@@ -39,16 +42,16 @@ pub(super) struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// The messages, of two versions of one the later last; and the id of the last one of the current branch.
+    /// The messages in the order of their times, and the id of the last message of the current branch.
     ///
     /// # Errors
-    /// [`shared::error::Code::Invalid`] when no node says anything, or one says too much.
-    pub(super) fn messages(self) -> Result<(Vec<Following>, Option<MessageId>)> {
+    /// [`shared::error::Code::Invalid`] if no node has text, or one has too much.
+    pub(super) fn messages(self) -> Result<(Vec<MessageWithParent>, Option<MessageId>)> {
         let Self { field, mut nodes, current, created_at } = self;
         let links = Links::new(&nodes);
         let mut said: Vec<usize> = links.speaking().collect();
         if said.is_empty() {
-            return Err(Error::invalid(format!("{SUBJECT} has no messages that could be imported")));
+            return Err(Error::invalid(format!("{SUBJECT} has no messages that can be imported")));
         }
         let times = links.times(&nodes, created_at);
         let time = |place: usize| times.get(place).copied().flatten().unwrap_or(created_at);
@@ -57,7 +60,7 @@ impl Tree<'_> {
             current.and_then(|name| links.place(&name)).and_then(|place| links.nearest(Some(place)));
         let current = current.or_else(|| links.last_leaf(&said));
         let ids: HashMap<usize, MessageId> =
-            said.iter().filter_map(|place| Some((*place, id(nodes.get(*place)?)?))).collect();
+            said.iter().filter_map(|place| Some((*place, message_id(nodes.get(*place)?)?))).collect();
         let parents = links.parents;
         let mut messages = Vec::with_capacity(said.len());
         for place in said {
@@ -65,20 +68,20 @@ impl Tree<'_> {
             let (Some(said), Some(id)) = (said, ids.get(&place)) else { continue };
             let parent = parents.get(place).copied().flatten().and_then(|parent| ids.get(&parent));
             let field = || format!("{field}[{place}]");
-            messages.push((said.message(id.clone(), time(place), field)?, parent.cloned()));
+            messages.push((said.into_message(id.clone(), time(place), field)?, parent.cloned()));
         }
         Ok((messages, current.and_then(|current| ids.get(&current)).cloned()))
     }
 }
 
-/// The id of a node's message: its name, or something made of it that can be an id.
-fn id(node: &Node<'_>) -> Option<MessageId> {
+/// The id of a node's message: its name, or a hash of a name that is not a valid id.
+fn message_id(node: &Node<'_>) -> Option<MessageId> {
     let name = node.name.0.as_ref();
     name.parse().or_else(|_no_id| format!("imported-{}", fingerprint(name.as_bytes())).parse()).ok()
 }
 
 impl Said {
-    fn message(self, id: MessageId, timestamp: Millis, field: impl Fn() -> String) -> Result<Message> {
+    fn into_message(self, id: MessageId, timestamp: Millis, field: impl Fn() -> String) -> Result<Message> {
         let bad = |rule: shared::domain::RuleBroken| Error::invalid_field(field(), rule.to_string());
         let content = Content::try_from(self.text).map_err(bad)?;
         if self.role != Role::Assistant {
@@ -89,13 +92,13 @@ impl Said {
     }
 }
 
-/// How nodes follow each other, by their places.
+/// How nodes follow each other. Nodes are named by their places in the list.
 struct Links {
-    /// Of several nodes with one name, the last.
+    /// The place of each name; the last one if several nodes have the name.
     places: HashMap<String, usize>,
-    /// For each node, itself if it says something, or the first before it that does.
+    /// For each node, the node itself if it has text, or else its nearest ancestor with text.
     nearest: Vec<Option<usize>>,
-    /// For each node that says something, the first before it that does.
+    /// For each node, its nearest ancestor with text.
     parents: Vec<Option<usize>>,
 }
 
@@ -104,7 +107,7 @@ impl Links {
         let places: HashMap<String, usize> =
             nodes.iter().enumerate().map(|(place, node)| (node.name.0.as_ref().to_owned(), place)).collect();
         let place_of = |name: &Text<'_>| places.get(name.0.as_ref()).copied();
-        // A node that follows itself follows nothing.
+        // A node that names itself as its parent has none.
         let mut before: Vec<Option<usize>> = nodes
             .iter()
             .enumerate()
@@ -123,7 +126,7 @@ impl Links {
                 .get(place)
                 .is_some_and(|node| node.said.is_some() && places.get(node.name.0.as_ref()) == Some(&place))
         };
-        let nearest = nearest(&before, speaks);
+        let nearest = find_nearest(&before, speaks);
         let follows = |place: &usize| nearest.get(*place).copied().flatten();
         let parents = before.iter().map(|before| before.as_ref().and_then(follows)).collect();
         Self { places, nearest, parents }
@@ -137,17 +140,18 @@ impl Links {
         place.and_then(|place| self.nearest.get(place).copied().flatten())
     }
 
+    /// The nodes with text.
     fn speaking(&self) -> impl Iterator<Item = usize> {
         self.nearest.iter().enumerate().filter(|(place, nearest)| **nearest == Some(*place)).map(|it| it.0)
     }
 
-    /// When each node that says something said it: one that tells no time, when the one before it did.
+    /// The time of each node with text. A node without a time gets that of its nearest ancestor with one.
     fn times(&self, nodes: &[Node<'_>], created_at: Millis) -> Vec<Option<Millis>> {
         let own = |place: usize| nodes.get(place).and_then(|node| node.said.as_ref()).and_then(|it| it.time);
         let mut times: Vec<Option<Millis>> = (0..nodes.len()).map(own).collect();
         for place in self.speaking() {
             let (mut way, mut at) = (Vec::new(), Some(place));
-            // Nodes that follow each other in a circle have no beginning.
+            // Nodes that follow each other in a circle have no first node.
             let known = loop {
                 let Some(place) = at else { break created_at };
                 if let Some(time) = times.get(place).copied().flatten() {
@@ -168,7 +172,7 @@ impl Links {
         times
     }
 
-    /// The last of `said` that no other follows.
+    /// The last node of `said` without children.
     fn last_leaf(&self, said: &[usize]) -> Option<usize> {
         let followed: HashSet<usize> =
             said.iter().filter_map(|place| self.parents.get(*place).copied().flatten()).collect();
@@ -176,9 +180,9 @@ impl Links {
     }
 }
 
-/// For each node, itself if it speaks, or the first before it that does; what was found once is not looked for again, since between
-/// two that speak there may be thousands that do not.
-fn nearest(before: &[Option<usize>], speaks: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
+/// For each node, the node itself if it has text, or else its nearest ancestor with text. Results are kept for each
+/// node on the way, because there may be thousands of nodes without text between two with text.
+fn find_nearest(before: &[Option<usize>], speaks: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
     let mut found: Vec<Option<Option<usize>>> =
         (0..before.len()).map(|place| speaks(place).then_some(Some(place))).collect();
     for start in 0..before.len() {
@@ -188,7 +192,7 @@ fn nearest(before: &[Option<usize>], speaks: impl Fn(usize) -> bool) -> Vec<Opti
             if let Some(nearest) = found.get(place).copied().flatten() {
                 break nearest;
             }
-            // Until more is known: nodes that follow each other in a circle lead nowhere.
+            // A preliminary result, which stays if the nodes follow each other in a circle.
             if let Some(found) = found.get_mut(place) {
                 *found = Some(None);
             }

@@ -1,4 +1,4 @@
-//! `POST /api/conversations/{id}/messages`: appends a message, or begins another branch with it.
+//! `POST /api/conversations/{id}/messages`: appends a message to a branch, or begins another branch with it.
 
 use serde::Deserialize;
 use shared::Result;
@@ -9,7 +9,7 @@ use shared::http::{Answer, Request};
 use shared::store::{Creation, NewMessage};
 
 use crate::conversations::answers::MessageAnswer;
-use crate::conversations::{Conversations, named};
+use crate::conversations::{Conversations, conversation_id};
 use crate::openapi::{ConversationPath, IdempotencyKey, IfMatch};
 use shared::json::given;
 use utoipa::ToSchema;
@@ -24,15 +24,16 @@ struct MessageToAppend {
     timestamp: Option<Millis>,
     model: Option<ModelName>,
     tokens: Option<TokenCount>,
-    /// Null for another beginning; left out, it is the last message of the current branch.
+    /// The message that the new one follows; null for another first message. Default: the last message of the current
+    /// branch.
     #[serde(default, deserialize_with = "given")]
     parent_id: Option<Option<MessageId>>,
 }
 
 /// Append a message
 ///
-/// To the current branch; or, with `parentId`, behind that message, where a second one begins another branch. A message that comes
-/// again with its `id` is the same message.
+/// Appends a message to the current branch, or after the message `parentId`. If other messages follow that one already,
+/// the new message begins another branch. Sending a message with the same `id` again changes nothing.
 #[utoipa::path(
     post,
     path = "/api/conversations/{id}/messages",
@@ -45,7 +46,7 @@ struct MessageToAppend {
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (id, store, now) = (named(request)?, &group.app.store, clock::now());
+    let (id, store, now) = (conversation_id(request)?, &group.app.store, clock::now());
     let (expected, once) = (request.expected()?, request.once()?);
     let body: MessageToAppend = request.large_json()?;
     if body.role != Role::Assistant {
@@ -68,7 +69,7 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
         Creation::Before(message) => {
             let (mut shown, version) =
                 store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?;
-            // As in the first answer.
+            // The first answer had the parent only if the request named one, or if there was none.
             shown.parent_id = shown.parent_id.filter(|parent| names_parent || parent.is_none());
             (shown, version)
         }

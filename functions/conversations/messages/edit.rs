@@ -1,4 +1,4 @@
-//! `PATCH /api/conversations/{id}/messages/{messageId}`: changes a message in its place.
+//! `PATCH /api/conversations/{id}/messages/{messageId}`: changes a message.
 
 use serde::Deserialize;
 use shared::Result;
@@ -9,12 +9,12 @@ use shared::http::{Answer, Request};
 use shared::store::MessageUpdate;
 
 use crate::conversations::answers::MessageAnswer;
-use crate::conversations::{Conversations, named, named_message};
+use crate::conversations::{Conversations, conversation_id, message_id};
 use crate::openapi::{IfMatch, MessagePath};
 use shared::json::given;
 use utoipa::ToSchema;
 
-/// What is left out stays; null takes away.
+/// The fields to change. Omitted fields keep their values; null removes a value.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = MessageChange, min_properties = 1, example = json!({"content": "Where do we go?"}))]
 #[serde(deny_unknown_fields)]
@@ -28,7 +28,7 @@ struct MessageChange {
 
 /// Change a message
 ///
-/// In its place. What is left out stays; null takes away.
+/// Changes the message without moving it. Omitted fields keep their values; null removes a value.
 #[utoipa::path(
     patch,
     path = "/api/conversations/{id}/messages/{messageId}",
@@ -36,12 +36,12 @@ struct MessageChange {
     tag = "conversations",
     params(MessagePath, IfMatch),
     request_body = MessageChange,
-    responses((status = 200, description = "The message as stored.", body = MessageAnswer, headers(("ETag")))),
+    responses((status = 200, description = "The changed message.", body = MessageAnswer, headers(("ETag")))),
     extensions(("x-codes" = json!([Code::QuotaExceeded, Code::ReplyRunning, Code::Conflict]))),
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (id, message, expected) = (named(request)?, named_message(request)?, request.expected()?);
+    let (id, message, expected) = (conversation_id(request)?, message_id(request)?, request.expected()?);
     let MessageChange { content, tokens, model } = request.large_json()?;
     if content.is_none() && tokens.is_none() && model.is_none() {
         return Err(Error::invalid("The body must have at least one field to change"));

@@ -1,21 +1,21 @@
-//! `GET /api/conversations/{id}/messages`: the messages of a conversation by the page, from either end.
+//! `GET /api/conversations/{id}/messages`: lists the messages of a conversation in pages, from either end.
 
 use shared::error::Code;
-use shared::http::{Answer, Request, cursor, percent_encoded};
+use shared::http::{Answer, Request};
 use shared::store::PartRequest;
-use shared::{Result, clock};
 
 use crate::conversations::answers::{MOST_WRAPPED_BYTES, MessageAnswer, fitting};
-use crate::conversations::parameters::{Branches, Limit, Order, repeated, with};
-use crate::conversations::{Conversations, named};
+use crate::conversations::paging::{Paging, conversation_path};
+use crate::conversations::parameters::{Branches, Limit, Order};
+use crate::conversations::{Conversations, conversation_id};
 use crate::openapi::{ConversationPath, Cursor};
 
-/// How many a page has unless the client says.
+/// How many messages a page has by default.
 const PAGE: usize = 50;
 
 /// List messages
 ///
-/// The messages of a conversation by the page, from either end.
+/// Lists the messages of a conversation in pages, from either end. A `Link` leads to the next page.
 #[utoipa::path(
     get,
     path = "/api/conversations/{id}/messages",
@@ -23,9 +23,9 @@ const PAGE: usize = 50;
     tag = "conversations",
     params(
         ConversationPath,
-        ("limit" = Option<Limit>, Query, description = "How many at most: 50, unless something is said."),
-        ("order" = Option<Order>, Query, description = "From the oldest (`asc`, unless something is said), or from the newest."),
-        ("branch" = Option<Branches>, Query, description = "The current branch, unless something is said."),
+        ("limit" = Option<Limit>, Query, description = "The maximum number of messages. Default: 50."),
+        ("order" = Option<Order>, Query, description = "Beginning with the oldest message or the newest. Default: `asc`."),
+        ("branch" = Option<Branches>, Query, description = "The current branch or all branches. Default: `current`."),
         Cursor
     ),
     responses((status = 200, description = "The messages.", body = [MessageAnswer], headers(("ETag"), ("Link")))),
@@ -33,13 +33,13 @@ const PAGE: usize = 50;
 )]
 pub(in crate::conversations) async fn handle(group: &Conversations, request: &Request) -> Result<Answer> {
     let user = group.app.caller(request).await?.user;
-    let (id, store) = (named(request)?, &group.app.store);
+    let (id, store) = (conversation_id(request)?, &group.app.store);
     let newest = request.query("order")? == Some(Order::Newest);
-    let repeat = repeated(request, &["limit", "order", "branch"])?;
-    let scope = format!("messages {user} {id} {repeat}");
+    let (path, scope) = (conversation_path(&id, "/messages"), format!("messages {user} {id}"));
+    let paging = Paging::new(path, &scope, request, &["limit", "order", "branch"])?;
     let wanted = PartRequest {
         newest,
-        after: request.cursor(&scope)?,
+        after: paging.position(request)?,
         all_branches: request.query("branch")? == Some(Branches::All),
         most: request.query::<Limit>("limit")?.map_or(PAGE, |Limit(limit)| limit),
         most_bytes: MOST_WRAPPED_BYTES,
@@ -52,14 +52,5 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
         messages.reverse();
     }
     let answer = Answer::ok(&messages)?.with_version(&version);
-    Ok(match next {
-        Some(next) => {
-            let query = with(repeat, "cursor", &cursor::seal(&scope, &next));
-            answer.with_next_page(&format!(
-                "/api/conversations/{}/messages{query}",
-                percent_encoded(id.as_str())
-            ))
-        }
-        None => answer,
-    })
+    Ok(paging.link(answer, next.as_ref()))
 }

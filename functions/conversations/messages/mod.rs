@@ -1,4 +1,4 @@
-//! Single messages of a conversation.
+//! The messages of a conversation: listing, appending, changing and deleting them.
 
 pub(super) mod append;
 pub(super) mod delete;
