@@ -1,5 +1,5 @@
-//! `POST /api/chat`: a reply to the messages in the request, which are not stored; or, with `conversationId`, to the last of
-//! them as a turn of that conversation.
+//! `POST /api/chat`: asks a model and answers with its reply. Without `conversationId`, nothing is stored; with it, the
+//! last message is a turn of that conversation.
 
 use serde::Deserialize;
 use shared::Result;
@@ -17,7 +17,7 @@ use super::stored::AcceptedAnswer;
 use super::{Chat, stored};
 use crate::openapi::Prefer;
 
-/// What to ask. Other fields, `stream` too, are ignored.
+/// A question to a model. Extra fields are ignored, `stream` included.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Question, example = json!({"messages": [{"role": "user", "content": "hello"}]}))]
 struct ChatRequest {
@@ -28,15 +28,16 @@ struct ChatRequest {
     model: Option<ModelName>,
     #[schema(minimum = 0, maximum = 2, default = 0.7)]
     temperature: Option<f64>,
-    /// Without it, a model that reasons may use 16,384, since it spends most of them on that.
+    /// For models that reason, the default is 16,384, because they spend most of their tokens on reasoning.
     #[schema(minimum = 1, maximum = 131_072, default = 2048)]
     max_tokens: Option<u32>,
 }
 
-/// A message as a client sends it; its id means something in a stored turn alone, its time nothing.
+/// A message of the question.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = QuestionMessage)]
 struct QuestionMessage {
+    /// Identifies the turn in a conversation: sending it again does not ask again. Ignored without `conversationId`.
     id: Option<MessageId>,
     content: Content,
     role: Role,
@@ -51,7 +52,7 @@ impl ChatRequest {
         if self.messages.iter().any(|message| message.role == Role::User && !message.content.is_blank()) {
             return Ok(());
         }
-        Err(Error::invalid_field("messages", "must hold a message of the user that is not blank"))
+        Err(Error::invalid_field("messages", "must have a message of the user that is not blank"))
     }
 
     fn question(self, offer: &Offer) -> Result<Question> {
@@ -69,8 +70,8 @@ impl ChatRequest {
         })
     }
 
-    /// The last message as a turn; the conversation knows what was said before.
-    fn turn_request(mut self) -> Result<TurnRequest> {
+    /// The last message as a turn. The stored conversation has the earlier messages.
+    fn wish(mut self) -> Result<Wish> {
         let last = self.messages.pop().filter(|last| last.role == Role::User);
         let last =
             last.ok_or_else(|| Error::invalid_field("messages", "must end with a message of the user"))?;
@@ -89,10 +90,11 @@ impl ChatRequest {
 
 /// Ask a model
 ///
-/// Without `conversationId`, answers to the messages in the request, and nothing is stored. With it, the last of `messages` is a
-/// turn of that conversation, which is created if it is not there: its `id` makes it idempotent, and the conversation's own history
-/// is what the model is told. After 25 s the answer is what had come by then, or 504 if nothing had; with `Prefer: respond-async`, a stored turn is answered
-/// at once with 202, and its reply made afterwards.
+/// Without `conversationId`, the model replies to the messages in the request, and nothing is stored. With
+/// `conversationId`, the last of `messages` becomes a turn of that conversation, which is created if it does not
+/// exist. The model then receives the stored history, and the `id` of the message makes the request idempotent. After
+/// 25 s, the answer has the text so far, or is a 504 if there is none. With `Prefer: respond-async`, a stored turn is
+/// answered at once with 202, and the reply is made afterwards.
 #[utoipa::path(
     post,
     path = "/api/chat",
@@ -104,7 +106,7 @@ impl ChatRequest {
         (status = 200, description = "The reply.", body = ReplyAnswer<'_>),
         (
             status = 202,
-            description = "The turn is stored, and its reply will be made.",
+            description = "The turn is stored. Its reply is made afterwards.",
             body = AcceptedAnswer<'_>,
             headers(("Location"), ("Preference-Applied"))
         )

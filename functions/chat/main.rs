@@ -1,4 +1,4 @@
-//! Cold start of the function `chat`.
+//! Starts the function `chat`.
 
 use functions::chat::Chat;
 use functions::start::StartError;

@@ -1,4 +1,4 @@
-//! Chat over HTTP: replies within a request, the models there are, what was used, and stopping.
+//! The function `chat`: replies over HTTP, stopping them, the list of models, and usage.
 
 mod complete;
 mod models;
@@ -19,12 +19,12 @@ use crate::queries;
 use crate::start::{self, AppContext, StartError};
 use utoipa::OpenApi;
 
-/// What this group says of its routes.
+/// The OpenAPI document of this function's routes.
 #[derive(OpenApi)]
 #[openapi(paths(complete::handle, stop::handle, models::handle, usage::handle))]
 pub(crate) struct ChatApi;
 
-/// What the handlers of this group share.
+/// What the handlers of this function share.
 pub struct Chat {
     app: AppContext,
     models: Models,
@@ -36,10 +36,10 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
@@ -61,7 +61,7 @@ impl Chat {
         })
     }
 
-    /// Hands a reply over to `replies`. When nobody takes it, it ends at once.
+    /// Invokes `replies` to make a reply. If the invocation fails, the reply ends as failed at once.
     async fn hand_over(&self, place: &ReplyPlace) -> Result<()> {
         let handed_over = self.invoker.invoke(&ReplyTask::MakeReply { place: place.clone() }).await;
         if handed_over.is_err() {
@@ -70,14 +70,15 @@ impl Chat {
         handed_over
     }
 
-    /// Sees to the title of a conversation that began with this reply. Without one, its first words stay.
-    async fn title(&self, place: &ReplyPlace, made: &FinishedReply) {
+    /// Invokes `replies` to title a conversation that began with this reply. A failure is only logged: the
+    /// conversation keeps its first words as its title.
+    async fn title(&self, place: &ReplyPlace, made: &Made) {
         if !made.is_first {
             return;
         }
-        let task = ReplyTask::Title { place: place.clone() };
-        if let Err(error) = self.invoker.invoke(&task).await {
-            tracing::warn!(?error, "a conversation gets no title");
+        let task = Task::Title { place: place.clone() };
+        if let Err(error) = self.handover.hand_over(&task).await {
+            tracing::warn!(?error, "could not invoke `replies` to title a conversation");
         }
     }
 }

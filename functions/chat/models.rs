@@ -1,4 +1,4 @@
-//! `GET /api/models`: the models that can be asked, what each can do and costs.
+//! `GET /api/models`: lists the models that can be used.
 
 use serde::Serialize;
 use shared::Result;
@@ -11,16 +11,16 @@ use super::Chat;
 
 #[derive(Serialize, ToSchema)]
 struct ModelList<'a> {
-    /// The one that is asked when a client names none.
+    /// The model that replies if a request names none.
     default: &'a ModelName,
-    /// Whether any other name is answered too, by the offline model.
+    /// Whether the offline model replies under any other name as well.
     any_name: bool,
     models: Vec<Entry>,
 }
 
 /// List models
 ///
-/// The models that can be asked, what each can do, and what it costs.
+/// Lists the models that can be used, with their abilities and prices.
 #[utoipa::path(
     get,
     path = "/api/models",

@@ -1,4 +1,4 @@
-//! `POST /api/conversations/{id}/messages/{messageId}/stop`: stops a reply; what had come of it is kept.
+//! `POST /api/conversations/{id}/messages/{messageId}/stop`: stops a reply.
 
 use serde::Serialize;
 use shared::Result;
@@ -14,21 +14,21 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 struct Stopping<'a> {
     id: &'a MessageId,
-    /// `stopping`, or how it ended.
+    /// `stopping`, or the status with which the reply had ended already.
     #[schema(example = "stopping")]
     status: &'static str,
 }
 
 /// Stop a reply
 ///
-/// What had come of it is kept.
+/// Stops a reply that is being made. The text so far is kept.
 #[utoipa::path(
     post,
     path = "/api/conversations/{id}/messages/{messageId}/stop",
     operation_id = "stop_reply",
     tag = "chat",
     params(MessagePath),
-    responses((status = 200, description = "It is being stopped, or had ended.", body = Stopping<'_>)),
+    responses((status = 200, description = "The reply is being stopped, or had ended.", body = Stopping<'_>)),
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let caller = chat.app.caller(request).await?;

@@ -1,5 +1,5 @@
-//! `POST /api/chat` with a `conversationId`: a stored turn, whose reply is made within the request, or, if the client prefers,
-//! after it.
+//! `POST /api/chat` with a `conversationId`: stores a turn, and makes its reply within the request or, if the client
+//! prefers, afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use shared::domain::{
     ConversationId, Message, MessageId, ModelName, ReplyPlace, ReplyStatus, TokenCount, User,
 };
 use shared::error::{Code, Error};
-use shared::http::{Answer, Request};
-use shared::store::{FoundReply, StartedTurn};
+use shared::http::{Answer, Request, percent_encoded};
+use shared::store::{FoundReply, ReplyPlace, StartedTurn};
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 
 use super::Chat;
 use super::reply::ReplyAnswer;
 
-/// How long the windows may take for the last frames while the request waits.
+/// How long the request waits for connections to take the last frames.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// How often it is looked whether somebody else has ended a reply.
+/// How often the store is asked whether another worker has ended the reply.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A turn whose reply is made afterwards.
+/// A stored turn whose reply is made afterwards.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AcceptedTurn)]
 #[serde(rename_all = "camelCase")]
@@ -57,19 +57,19 @@ pub(super) async fn handle(
             chat.title(&place, &made).await;
             answer(&place, &made)
         }
-        // Somebody stopped it before it began, or the conversation is gone.
+        // The reply was stopped before it began, or the conversation was deleted.
         None => wait(chat, &place, deadline).await,
     }
 }
 
-/// Leaves the reply to `replies`, and says where to look.
+/// Leaves the reply to `replies`, and answers with the path of the conversation.
 async fn accept(chat: &Chat, started: &StartedTurn) -> Result<Answer> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = started;
-    let waits = match started {
+    let is_unstarted = match started {
         StartedTurn::New(_) => true,
         StartedTurn::Known(_, message) => message.status == Some(ReplyStatus::Pending),
     };
-    if waits {
+    if is_unstarted {
         chat.hand_over(place).await?;
     }
     let status = match started {
@@ -78,15 +78,14 @@ async fn accept(chat: &Chat, started: &StartedTurn) -> Result<Answer> {
     };
     let (conversation_id, message_id) = (place.conversation(), &place.message);
     let answer = Answer::ok(&AcceptedAnswer { conversation_id, message_id, status: status.as_str() })?;
-    let path = conversation_id
-        .map(|id| format!("/api/conversations/{}", shared::http::percent_encoded(id.as_str())));
+    let path = conversation_id.map(|id| format!("/api/conversations/{}", percent_encoded(id.as_str())));
     Ok(answer.accepted(&path.unwrap_or_default()))
 }
 
-/// A turn that was stored before: its reply, when it has ended, or as soon as it does.
+/// Answers a turn that was stored before with its reply, which may still have to be made.
 async fn known(chat: &Chat, place: &ReplyPlace, message: Message, deadline: Instant) -> Result<Answer> {
     match message.status {
-        // It may have been left to nobody.
+        // The invocation of `replies` may have failed. If it did not, the second one does nothing.
         Some(ReplyStatus::Pending) => {
             chat.hand_over(place).await?;
             wait(chat, place, deadline).await
@@ -95,7 +94,7 @@ async fn known(chat: &Chat, place: &ReplyPlace, message: Message, deadline: Inst
     }
 }
 
-/// Waits for somebody else to end a reply; after that time, what there is of it.
+/// Waits until another worker has ended the reply. At the deadline, answers with the text so far.
 async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answer> {
     let (store, conversation) = (&chat.app.store, place.conversation());
     while Instant::now() < deadline {
@@ -107,7 +106,7 @@ async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answ
     }
     let so_far = store.find_reply_so_far(place).await?.ok_or_else(Error::no_conversation)?;
     if so_far.content.as_str().is_empty() {
-        return Err(Error::new(Code::ModelTimeout, "Nothing of the reply has come yet."));
+        return Err(Error::new(Code::ModelTimeout, "The reply has no text yet."));
     }
     let (content, model) = (so_far.content.as_str().to_owned(), so_far.model);
     let status = ReplyStatus::Running;

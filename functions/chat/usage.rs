@@ -1,4 +1,4 @@
-//! `GET /api/usage`: what the caller's replies used, today, by day and by model, and what may be used.
+//! `GET /api/usage`: what the caller's replies used, by day and by model, and the limits.
 
 use std::collections::BTreeMap;
 
@@ -11,71 +11,75 @@ use utoipa::ToSchema;
 
 use super::Chat;
 
-/// As many days as are told of.
+/// The number of days in the answer.
 const DAYS: u32 = 30;
 
-/// What was used, and what may be.
+/// What the caller's replies used, and the limits.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
 struct UsageAnswer {
     today: Today,
     limits: UsageLimits,
     storage: Storage,
-    /// By day, `2026-11-22`.
+    /// The usage of each day, by date, such as `2026-11-22`.
     daily: BTreeMap<String, Used>,
-    /// By model.
+    /// The usage of each model.
     models: BTreeMap<String, Used>,
 }
 
-/// The day that it is.
+/// The usage of the current day.
 #[derive(Serialize, ToSchema)]
 struct Today {
     #[schema(format = Date, example = "2026-11-22")]
     day: String,
     #[serde(flatten)]
     used: Used,
-    /// For replies that are being made.
+    /// Tokens that are reserved for replies that are being made.
     reserved_tokens: u64,
+    /// The reserved cost of replies that are being made, in millionths of a dollar.
     reserved_micro_dollars: u64,
-    /// Replies that are being made.
+    /// The number of replies that are being made.
     running: u64,
-    /// In how many seconds another day begins.
+    /// The number of seconds until the next day begins.
     resets_in: u64,
 }
 
-/// What may be used. Null means any number.
+/// The limits. Null means that there is no limit.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UsageLimits)]
 struct UsageLimits {
+    /// Tokens that may be used in a day.
     #[schema(required = true)]
     daily_tokens: Option<u64>,
+    /// Millionths of a dollar that may be spent in a day.
     #[schema(required = true)]
     daily_micro_dollars: Option<u64>,
+    /// Replies that may be made at the same time.
     replies_at_once: u64,
 }
 
-/// What conversations take.
+/// The storage that conversations take.
 #[derive(Serialize, ToSchema)]
 struct Storage {
-    /// Roughly: each text, and what is stored around it.
+    /// The approximate size of all texts and of what is stored with them, in bytes.
     bytes: u64,
-    /// How many bytes they may take. Null means any number.
+    /// The number of bytes that may be used; null if there is no limit.
     #[schema(required = true)]
     quota: Option<u64>,
 }
 
-/// What replies used.
+/// What some replies used.
 #[derive(Clone, Copy, Default, Serialize, ToSchema)]
 struct Used {
     replies: u64,
     input_tokens: u64,
     output_tokens: u64,
-    /// Millionths of a dollar.
+    /// The cost in millionths of a dollar.
     micro_dollars: u64,
 }
 
 impl Used {
-    fn and(self, booked: &Booked) -> Self {
+    fn plus(self, booked: &Booked) -> Self {
         Self {
             replies: self.replies + booked.replies,
             input_tokens: self.input_tokens + booked.input,
@@ -85,13 +89,14 @@ impl Used {
     }
 
     fn on(day: &DayUsage) -> Self {
-        day.models.values().fold(Self::default(), Self::and)
+        day.models.values().fold(Self::default(), Self::plus)
     }
 }
 
-/// Read what was used
+/// Read your usage
 ///
-/// What the caller's replies used, today, on each of the last 30 days and by model, and what may be used. Days are UTC.
+/// Returns what the caller's replies used today, on each of the last 30 days and by model, and the limits. Days are
+/// UTC.
 #[utoipa::path(
     get,
     path = "/api/usage",
@@ -102,14 +107,14 @@ impl Used {
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (caller, user) = chat.app.admit(request).await?;
     let now = clock::now();
-    // What died with its function is not held for ever.
+    // Releases reservations of replies whose function died.
     chat.app.store.free_abandoned(caller.user, now).await?;
     let days = chat.app.store.usage_of_user(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
     let stored = chat.app.store.totals_of_user(caller.user).await?.bytes;
     let mut models: BTreeMap<String, Used> = BTreeMap::new();
     for (model, booked) in days.values().flat_map(|day| &day.models) {
         let used = models.entry(model.clone()).or_default();
-        *used = used.and(booked);
+        *used = used.plus(booked);
     }
     let name = now.day().to_string();
     let today = days.get(&name).cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Cold start of the function `replies`.
+//! Starts the function `replies`.
 
 use functions::replies::Replies;
 use functions::start::StartError;

@@ -1,4 +1,4 @@
-//! Work that goes on after its caller was answered: making replies, greeting connections. Invoked asynchronously.
+//! The function `replies`: makes replies and titles, and greets connections. Other functions invoke it asynchronously.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,29 +16,29 @@ use tracing::Instrument as _;
 
 use crate::start::{self, StartError};
 
-/// A reply ends itself this long before its worker is stopped from outside.
+/// A worker ends its reply this long before Lambda stops the instance.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
-/// How long the last frames may take after the reply has ended.
+/// How long connections may take for the last frames after the reply has ended.
 const FAREWELL: Duration = Duration::from_secs(8);
 
-/// What the function is invoked with.
+/// The event that the function is invoked with.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Invocation {
-    /// Something to do.
-    Task(ReplyTask),
-    /// What Lambda tells a failure destination: a task that was not done.
+    /// A task of another function.
+    Task(Task),
+    /// A task that failed, as Lambda reports it to the failure destination.
     Stranded(Stranded),
 }
 
-/// The part of Lambda's record that matters here.
+/// The part of Lambda's report that is used here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stranded {
     request_payload: ReplyTask,
 }
 
-/// What the tasks share.
+/// What the tasks of this function share.
 pub struct Replies {
     store: Store,
     connections: Connections,
@@ -48,10 +48,10 @@ pub struct Replies {
 }
 
 impl Replies {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (providers, limits) = (start::providers(&mut variables)?, start::limits(&mut variables));
@@ -70,10 +70,10 @@ impl Replies {
         Ok(Self { store, connections, worker, replies, titles })
     }
 
-    /// Does tasks until the runtime ends the process.
+    /// Carries out tasks until the runtime ends the process.
     ///
     /// # Errors
-    /// When the Lambda Runtime API is out of reach.
+    /// When the Lambda Runtime API is unavailable.
     pub async fn serve(self) -> Result<(), StartError> {
         let replies = Arc::new(self);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| {
@@ -86,10 +86,10 @@ impl Replies {
     async fn perform(&self, event: LambdaEvent<Invocation>) -> Result<(), lambda_runtime::Error> {
         let span = tracing::info_span!("task", id = event.context.request_id);
         let deadline = Millis::saturating(event.context.deadline);
-        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
+        // Boxed, because the compiler cannot lay out futures that are nested this deep.
         let done = match &event.payload {
-            Invocation::Task(ReplyTask::MakeReply { place }) => {
-                Box::pin(self.make_reply(place, time(deadline))).instrument(span).await
+            Invocation::Task(Task::MakeReply { place }) => {
+                Box::pin(self.make_reply(place, time_until(deadline))).instrument(span).await
             }
             Invocation::Task(ReplyTask::Greet { connection }) => {
                 Box::pin(greet(&self.store, &self.connections, connection)).instrument(span).await
@@ -109,20 +109,21 @@ impl Replies {
         match self.worker.make_reply(place, time).await {
             Ok(Some(made)) if made.is_first => self.title(place).await,
             Err(error) if error.code().is_our_fault() => return Err(error),
-            // One that its provider failed has ended well, as far as we go.
+            // An error of the provider has been stored with the reply and sent to its subscribers.
             Ok(_) | Err(_) => {}
         }
         Ok(())
     }
 
-    /// Without a title, the first words stay.
+    /// Titles a conversation. A failure is only logged: the conversation keeps its first words as its title.
     async fn title(&self, place: &ReplyPlace) {
-        if let Err(error) = self.titles.generate(place).await {
-            tracing::warn!(?error, "a conversation gets no title");
+        if let Err(error) = self.titles.give(place).await {
+            tracing::warn!(?error, "could not title a conversation");
         }
     }
 
-    /// A reply that nobody makes any more ends; a client may wait for its greeting; a title that was not given is no loss.
+    /// Carries on after a failed task: ends the reply as interrupted, or greets the connection. A missing title is no
+    /// loss.
     async fn end_stranded(&self, stranded: &Stranded) -> Result<()> {
         match &stranded.request_payload {
             ReplyTask::MakeReply { place } => self.replies.end_stranded(place).await,
@@ -132,8 +133,8 @@ impl Replies {
     }
 }
 
-/// How much time there is until `deadline`, at which the instance is stopped from outside.
-fn time(deadline: Millis) -> TimeLimits {
+/// The time for a reply until `deadline`, at which Lambda stops the instance.
+fn time_until(deadline: Millis) -> Time {
     let left = Duration::from_millis(deadline.get().saturating_sub(clock::now().get()));
     TimeLimits { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), delivery: FAREWELL }
 }

@@ -1,4 +1,4 @@
-//! `{"type": "auth", "token"}`: gives the connection to the token's user. A token that does not count closes it.
+//! `{"type": "auth", "token"}`: authenticates the connection. A token that is not valid closes it.
 
 use shared::Result;
 use shared::clock;
@@ -29,14 +29,14 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> Result<()> {
 
 async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     let bad = || Error::new(Code::Unauthenticated, "Could not validate credentials");
-    // A token of the wrong type is a bad token.
+    // A frame without a text as its token is answered like a bad token.
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
     let (store, authenticator, id) = (&sockets.app.store, &sockets.app.authenticator, event.connection());
-    // For frames that overtake this one: they wait for it from then on.
+    // Frames that overtook this one wait once this is noted.
     let noted = store.note_auth_frame(id, clock::now());
     let (noted, admitted) = tokio::join!(noted, authenticator.admit(&frame.token));
     if let Err(error) = noted {
-        tracing::warn!(?error, "an auth frame was not noted");
+        tracing::warn!(?error, "could not note that an auth frame is being handled");
     }
     let owner = Owner::from(admitted?.0);
     store.authenticate_connection(id, owner).await?;

@@ -1,4 +1,4 @@
-//! `{"type": "chat", "content", …}`: stores the turn, acknowledges it, and hands the reply over.
+//! `{"type": "chat", "content", …}`: stores the turn, acknowledges it, and invokes `replies` to make the reply.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,30 +13,37 @@ use tokio::time::timeout;
 
 use super::{Event, Sender, Sockets};
 
+/// How long the reply waits for the client to take the acknowledgement.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let chat: Chat = json::parse(event.frame())?;
     let id = chat.id.clone();
-    let started = match turn_request(chat) {
-        Ok(request) => sockets.turns.start(&sender.user, request).await,
-        Err(error) => Err(error),
-    };
-    let handled = match started {
-        Ok(turn) => accept(sockets, event, id.clone(), turn).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = handled {
-        if error.code().is_our_fault() {
-            tracing::error!(?error, "a turn failed");
-        }
-        sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
-    }
+    let started = sockets.turns.start(&sender.user, turn_request(chat)).await;
+    answer(sockets, event, id, started).await;
     Ok(())
 }
 
-fn turn_request(chat: Chat) -> Result<TurnRequest> {
-    Ok(TurnRequest {
+/// Accepts a turn that was started, or tells the client why it was refused.
+pub(super) async fn answer(
+    sockets: &Sockets,
+    event: &Event,
+    id: Option<MessageId>,
+    started: Result<StartedTurn>,
+) {
+    let accepted = match started {
+        Ok(turn) => accept(sockets, event, id.clone(), turn).await,
+        Err(error) => Err(error),
+    };
+    let Err(error) = accepted else { return };
+    if error.code().is_our_fault() {
+        tracing::error!(?error, "a turn failed");
+    }
+    sockets.refuse(event, &ServerFrame::turn_refused(id, &error)).await;
+}
+
+fn turn_request(chat: Chat) -> Wish {
+    Wish {
         content: chat.content,
         id: chat.id,
         conversation: chat.conversation_id,
@@ -46,27 +53,23 @@ fn turn_request(chat: Chat) -> Result<TurnRequest> {
     })
 }
 
-/// Acknowledges a turn that is stored, and sees to its reply: one that nobody has begun is handed over (again, if it was
-/// before: it is made once), an ended one is sent again, and one that is being made is on its way.
-pub(super) async fn accept(
-    sockets: &Sockets,
-    event: &Event,
-    id: Option<MessageId>,
-    turn: StartedTurn,
-) -> Result<()> {
+/// Acknowledges a stored turn, and continues with its reply.
+async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: StartedTurn) -> Result<()> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
     let accepted = ServerFrame::ChatAccepted { id, reply: Reply::at(place) };
-    let mut answered = pin!(sockets.connections.answer(event.connection(), &accepted));
-    // Every window waits for the reply, so a window that does not take its answer holds it up for a moment only.
-    let in_time = timeout(PATIENCE, &mut answered).await.is_ok();
-    let done = see_to_reply(sockets, event, turn).await;
+    let mut pushed = pin!(sockets.push.answer(event.connection(), &accepted));
+    // Other connections wait for the reply, so a slow connection delays it only for a moment.
+    let in_time = timeout(PATIENCE, &mut pushed).await.is_ok();
+    let continued = continue_reply(sockets, event, turn).await;
     if !in_time {
-        answered.await;
+        pushed.await;
     }
-    done
+    continued
 }
 
-async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Result<()> {
+/// Invokes `replies` for a reply that has not begun, and sends a reply that has ended. A reply that is being made needs
+/// nothing. A second invocation for the same reply does nothing.
+async fn continue_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Result<()> {
     match turn {
         StartedTurn::New(place) => hand_over(sockets, event, &place).await,
         StartedTurn::Known(place, message) if message.status == Some(ReplyStatus::Pending) => {
@@ -79,23 +82,17 @@ async fn see_to_reply(sockets: &Sockets, event: &Event, turn: StartedTurn) -> Re
     }
 }
 
-/// Hands a reply over. When nobody takes it, it ends at once rather than when its time to begin is over; should somebody
-/// have taken it after all, all is well.
+/// Invokes `replies` to make a reply. If the invocation fails, the reply ends as failed at once, unless a worker has
+/// begun it after all.
 async fn hand_over(sockets: &Sockets, event: &Event, place: &ReplyPlace) -> Result<()> {
     let task = ReplyTask::MakeReply { place: place.clone() };
     let Err(error) = sockets.invoker.invoke(&task).await else { return Ok(()) };
     let (store, failed) = (&sockets.app.store, ReplyStatus::Failed);
     if store.end_unstarted_reply(place, failed, clock::now()).await? {
-        tracing::error!(?error, "a reply was not handed over");
-        let frame = ServerFrame::broke_off(
-            Reply::at(place),
-            None,
-            String::new(),
-            FramePart::default(),
-            failed,
-            &error,
-        );
-        sockets.connections.answer(event.connection(), &frame).await;
+        tracing::error!(?error, "could not invoke `replies` to make a reply");
+        let frame =
+            ServerFrame::broke_off(Reply::at(place), None, String::new(), Part::default(), failed, &error);
+        sockets.push.answer(event.connection(), &frame).await;
     }
     Ok(())
 }

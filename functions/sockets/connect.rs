@@ -1,4 +1,4 @@
-//! `$connect`: keeps the connection, with its owner when the address carries a good token.
+//! `$connect`: stores the connection, with its owner if the URL has a valid token or ticket.
 
 use shared::auth::{TICKET_PREFIX, UserSecret};
 use shared::chat::ReplyTask;
@@ -9,7 +9,7 @@ use shared::{Result, clock};
 
 use super::{Event, Sockets};
 
-/// The status decides whether the connection opens.
+/// The status of the answer. API Gateway opens the connection only after 200.
 pub(super) async fn handle(sockets: &Sockets, event: &Event) -> u16 {
     match connect(sockets, event).await {
         Ok(()) => 200,
@@ -17,7 +17,7 @@ pub(super) async fn handle(sockets: &Sockets, event: &Event) -> u16 {
         Err(error) if error.code() == Code::Forbidden => 403,
         Err(error) if error.code() == Code::RateLimited => 429,
         Err(error) => {
-            tracing::error!(?error, "a connection could not be kept");
+            tracing::error!(?error, "could not store a connection");
             500
         }
     }
@@ -32,10 +32,9 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
         open: false,
         owner: None,
     };
-    let owner = owner(sockets, event).await;
+    let owner = authenticate(sockets, event).await;
     if !matches!(owner, Ok(Some(_))) {
-        // Of nobody, so far: it counts against its network, as a request without a good token does.
-        sockets.app.stranger(event.address()).await?;
+        sockets.app.count_anonymous_connect(event.address()).await?;
     }
     connection.owner = owner?;
     if connection.owner.is_some_and(|owner| !connection.claims_allow(owner.user)) {
@@ -43,10 +42,10 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     }
     sockets.app.store.create_connection(&connection).await?;
     if let Some(owner) = connection.owner {
-        // Nothing can be pushed before the connection is open, which it is when this has answered.
-        let greet = ReplyTask::Greet { connection: connection.id.clone() };
-        if let Err(error) = sockets.invoker.invoke(&greet).await {
-            // It does not open, so no disconnect will follow.
+        // API Gateway opens the connection after this answer, so another function must greet it.
+        let greet = Task::Greet { connection: connection.id.clone() };
+        if let Err(error) = sockets.handover.hand_over(&greet).await {
+            // The connection does not open, so no `$disconnect` will delete it.
             sockets.app.store.delete_connection(&connection.id).await?;
             return Err(error);
         }
@@ -55,19 +54,19 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     Ok(())
 }
 
-/// The connection is kept and greeted, so it opens whatever comes of this; the next one closes what is too many still.
+/// Closes the oldest connections of a user who has too many. A failure is only logged: the next connect closes them.
 async fn close_oldest(sockets: &Sockets, owner: Owner) {
-    if let Err(error) = sockets.connections.close_oldest(owner.user, clock::now()).await {
-        tracing::warn!(?error, "a user may have too many windows");
+    if let Err(error) = sockets.push.close_oldest(owner.user, clock::now()).await {
+        tracing::warn!(?error, "could not close the oldest connections of a user");
     }
 }
 
 fn forbidden() -> Error {
-    Error::new(Code::Forbidden, "This address is another user's")
+    Error::new(Code::Forbidden, "The token belongs to another user than `user_id` names")
 }
 
-/// Whose the connection is by its address: by a ticket or by a token; nobody's yet without either.
-async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
+/// The owner that the ticket or the token in the URL names; `None` without either.
+async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
     if let Some(ticket) = event.query("ticket") {
         let refused = || Error::new(Code::Unauthenticated, "The ticket is not valid");
         let ticket = UserSecret::parse(TICKET_PREFIX, ticket).ok_or_else(refused)?;
@@ -79,10 +78,10 @@ async fn owner(sockets: &Sockets, event: &Event) -> Result<Option<Owner>> {
     Ok(Some(caller.into()))
 }
 
-/// A browser says from which page a connection comes; pages of others may not use a user's token. The studio's own pages may
-/// always connect. Other clients say nothing.
+/// Refuses a browser whose page comes from an origin that is not allowed, so that other sites cannot use a user's
+/// token. Clients that are not browsers send no origin.
 fn check_origin(sockets: &Sockets, event: &Event) -> Result<()> {
     let Some(origin) = event.header("origin") else { return Ok(()) };
     let allowed = sockets.allowed_origins.iter().any(|allowed| allowed == origin);
-    if allowed { Ok(()) } else { Err(Error::new(Code::Forbidden, "This origin may not connect")) }
+    if allowed { Ok(()) } else { Err(Error::new(Code::Forbidden, "This origin is not allowed to connect")) }
 }

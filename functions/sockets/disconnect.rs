@@ -1,4 +1,4 @@
-//! `$disconnect`: forgets the connection, and tells the user's other windows.
+//! `$disconnect`: deletes the connection, and tells the user's other connections.
 
 use super::{Event, Sockets};
 

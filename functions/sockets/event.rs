@@ -1,5 +1,5 @@
-//! An event of a connection: what is used of what API Gateway tells. To read all of it, the headers twice over, is a good part of
-//! a connect.
+//! An event of a WebSocket connection, with only those fields that are used: parsing all headers would be a large
+//! part of the time that a connect takes.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use shared::domain::{ConnectionId, MessageId, Millis};
 use shared::error::{Code, Error};
 use shared::sockets::ServerFrame;
 
-/// Of 32 KB that API Gateway takes.
+/// The longest frame. API Gateway closes the connection after a frame of more than 32 KB.
 const MOST_FRAME_BYTES: usize = 30 * 1024;
 
-/// One event of a connection. It has no `Debug`, since the address of a connect can hold a token.
+/// An event of a connection. It has no `Debug`, because the URL of a connect can contain a token.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event {
     request_context: Context,
-    /// Of a connect, by names as the client wrote them.
+    /// The headers of a connect, by their names as the client spelled them.
     headers: Option<BTreeMap<String, String>>,
-    /// Of a connect.
+    /// The query of a connect.
     query_string_parameters: Option<BTreeMap<String, String>>,
     body: Option<String>,
 }
@@ -45,16 +45,16 @@ struct Identity {
 /// The types of frames that have a route.
 const TYPES: [&str; 7] = ["auth", "ping", "chat", "stop", "resume", "regenerate", "typing"];
 
-/// What is read of any frame.
+/// The field that every frame has.
 #[derive(Deserialize)]
 struct Typed {
     #[serde(rename = "type")]
     kind: String,
 }
 
-/// What is read of a turn that is refused.
+/// The field by which a client recognises the answer to its turn.
 #[derive(Deserialize)]
-struct Numbered {
+struct WithId {
     id: Option<MessageId>,
 }
 
@@ -71,8 +71,8 @@ impl Event {
         &self.request_context.route_key
     }
 
-    /// The type of the frame, where there is a route for it. API Gateway may read less than we do, and send a frame to `$default`
-    /// whose type says otherwise: one with half a character in a field, for example.
+    /// The type of the frame if it has a route, or else `$default`. API Gateway sends some frames to `$default`
+    /// although their type has a route, for example those with half of a surrogate pair in a field.
     pub(super) fn kind(&self) -> &str {
         let route = self.route_key();
         if route != "$default" {
@@ -87,7 +87,7 @@ impl Event {
         &self.request_context.request_id
     }
 
-    /// From where the client connected.
+    /// The IP address that the client connected from.
     pub(super) fn address(&self) -> &str {
         self.request_context.identity.source_ip.as_deref().unwrap_or_default()
     }
@@ -106,22 +106,22 @@ impl Event {
         self.body.as_deref().unwrap_or_default().as_bytes()
     }
 
-    /// API Gateway takes 32 KB; ours is less, so that what is longer gets an answer that helps.
+    /// Refuses a frame that is too long. The limit is lower than that of API Gateway, so that the client gets an error.
     pub(super) fn check_size(&self) -> Result<()> {
         if self.frame().len() <= MOST_FRAME_BYTES {
             return Ok(());
         }
-        let detail = "A frame must have at most 30 KB. `POST /api/chat` with `Prefer: respond-async` takes longer texts";
+        let detail = "A frame must have at most 30 KB. `POST /api/chat` with `Prefer: respond-async` accepts longer texts";
         Err(Error::new(Code::BodyTooLarge, detail))
     }
 
-    /// How a client is told that a frame was refused: of a turn, in the words of turns.
+    /// The frame that tells the client that this one was refused. A turn has a frame of its own for that.
     pub(super) fn refusal(&self, error: &Error) -> ServerFrame {
         if self.kind() != "chat" {
             return ServerFrame::refusal(error);
         }
-        let numbered = serde_json::from_slice::<Numbered>(self.frame());
-        ServerFrame::turn_refused(numbered.ok().and_then(|frame| frame.id), error)
+        let with_id = serde_json::from_slice::<WithId>(self.frame());
+        ServerFrame::turn_refused(with_id.ok().and_then(|frame| frame.id), error)
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     const CHAT: &str = include_str!("../../events/sockets/chat.json");
 
     #[test]
-    fn a_connect_has_an_address_a_query_and_headers_however_they_are_written() {
+    fn a_connect_has_an_address_a_query_and_headers_in_any_case() {
         let event: Event = serde_json::from_str(CONNECT).unwrap();
         assert_eq!((event.route_key(), event.address()), ("$connect", "203.0.113.7"));
         assert_eq!(event.connection().to_string(), "UkWtJcOFvHcCIhw=");
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_has_its_text_and_nothing_of_the_connect() {
+    fn a_frame_has_its_text_but_no_headers_and_no_query() {
         let event: Event = serde_json::from_str(CHAT).unwrap();
         assert_eq!((event.route_key(), event.header("origin"), event.query("token")), ("chat", None, None));
         assert!(event.frame().starts_with(b"{"));
     }
 
     #[test]
-    fn an_event_that_does_not_tell_of_its_connection_is_none() {
+    fn an_event_without_its_connection_is_refused() {
         for (field, text) in [("connectionId", CHAT), ("connectedAt", CONNECT)] {
             let problem = serde_json::from_str::<Event>(&text.replace(field, "other")).err().unwrap();
             assert!(problem.to_string().starts_with(&format!("missing field `{field}`")), "{problem}");

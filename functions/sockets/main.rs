@@ -1,4 +1,4 @@
-//! Cold start of the function `sockets`.
+//! Starts the function `sockets`.
 
 use functions::sockets::Sockets;
 use functions::start::StartError;

@@ -1,4 +1,4 @@
-//! The WebSocket routes: connecting, disconnecting, and a handler for each type of frame.
+//! The function `sockets`: connecting, disconnecting, and a handler for each type of frame.
 
 mod auth;
 mod chat;
@@ -34,7 +34,7 @@ use sender::Sender;
 /// API Gateway lets no connection live longer than two hours.
 const MOST_LIFE_MILLIS: u64 = 2 * 3600 * 1000;
 
-/// What the handlers share.
+/// What the handlers of this function share.
 pub struct Sockets {
     app: AppContext,
     connections: Connections,
@@ -43,21 +43,21 @@ pub struct Sockets {
     allowed_origins: Vec<String>,
     turns: Turns,
     frames: FrameLimiter,
-    /// Connections that have an owner, and when the owner's token ends.
+    /// Connections that have an owner, with the time at which the owner's token ends.
     authenticated: TtlCache<ConnectionId, u64>,
-    /// Connections that had no owner when they were seen.
-    strangers: TtlCache<ConnectionId, ()>,
-    /// Networks whose frames have waited often enough for an `auth` frame, each in the second with this number.
+    /// Connections that had no owner when they last sent a frame.
+    unauthenticated: TtlCache<ConnectionId, ()>,
+    /// Networks whose frames may not wait for an `auth` frame any more, each in the second with this number.
     crowded: TtlCache<Network, u64>,
-    /// Connections that were closed: what comes of them still is nobody's business.
+    /// Connections that were closed. Frames that still arrive are ignored.
     closed: TtlCache<ConnectionId, ()>,
 }
 
 impl Sockets {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (connections_table, function) =
@@ -81,7 +81,7 @@ impl Sockets {
             turns,
             frames,
             authenticated: TtlCache::default(),
-            strangers: TtlCache::default(),
+            unauthenticated: TtlCache::default(),
             crowded: TtlCache::default(),
             closed: TtlCache::default(),
         })
@@ -90,7 +90,7 @@ impl Sockets {
     /// Answers events until the runtime ends the process.
     ///
     /// # Errors
-    /// When the Lambda Runtime API is out of reach.
+    /// When the Lambda Runtime API is unavailable.
     pub async fn serve(self) -> Result<(), StartError> {
         let sockets = Arc::new(self);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
@@ -102,18 +102,18 @@ impl Sockets {
 
     async fn respond(&self, event: &Event) -> Value {
         let span = tracing::info_span!("frame", id = event.request_id(), route = event.route_key());
-        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
+        // Boxed, because the compiler cannot lay out futures that are nested this deep.
         let status = Box::pin(self.route(event)).instrument(span).await;
         json!({ "statusCode": status })
     }
 
-    /// The status for API Gateway. It decides over a connect; of a frame, nobody sees it, so what was wrong with one
-    /// is pushed.
+    /// The status for API Gateway. It decides whether a connection opens. For a frame it has no effect, so errors are
+    /// pushed to the connection.
     async fn route(&self, event: &Event) -> u16 {
         match event.route_key() {
             "$connect" => return connect::handle(self, event).await,
             "$disconnect" => disconnect::handle(self, event).await,
-            _ if self.knows(&self.closed, event).is_some() => {}
+            _ if self.cached(&self.closed, event).is_some() => {}
             _ => self.handle_frame(event).await,
         }
         200
@@ -129,34 +129,50 @@ impl Sockets {
         if error.code().is_our_fault() {
             tracing::error!(?error, "a frame failed");
         }
-        self.connections.answer(event.connection(), &frame).await;
+        match error.code() {
+            // `sender::find` counts the frames of connections without an owner.
+            Code::Unauthenticated => self.push.answer(event.connection(), &frame).await,
+            _ => self.refuse(event, &frame).await,
+        }
     }
 
-    /// What this instance remembers of the connection: as long as API Gateway lets one live.
-    fn knows<V: Clone>(&self, views: &TtlCache<ConnectionId, V>, event: &Event) -> Option<V> {
-        views.recent(event.connection(), clock::now(), MOST_LIFE_MILLIS)
+    /// The entry of the connection in a cache of this instance.
+    fn cached<V: Clone>(&self, cache: &TtlCache<ConnectionId, V>, event: &Event) -> Option<V> {
+        cache.get(event.connection(), clock::now(), MOST_LIFE_MILLIS)
     }
 
-    /// Closes the connection that sent a frame. What else it has sent is not handled.
+    /// Closes the connection that sent a frame, and ignores its further frames.
     async fn close(&self, event: &Event) {
         self.connections.drop_connection(event.connection()).await;
         self.hang_up(event).await;
     }
 
-    /// Closes the connection that sent a frame, when its row is deleted already.
+    /// Closes the connection that sent a frame, whose item is deleted already.
     async fn hang_up(&self, event: &Event) {
-        if self.connections.hang_up(event.connection()).await != Closing::Failed {
-            self.closed.remember(event.connection().clone(), (), clock::now());
+        if self.push.hang_up(event.connection()).await != Closing::Failed {
+            self.closed.insert(event.connection().clone(), (), clock::now());
         }
     }
 
-    /// Whether a frame is to be handled. A connection that does not heed its limit is closed.
+    /// Tells the client that a frame was refused. Frames that only this instance had counted are counted in the store
+    /// now.
+    async fn refuse(&self, event: &Event, frame: &ServerFrame) {
+        let flush = self.frames.flush(event.connection());
+        let (flushed, ()) = tokio::join!(flush, self.push.answer(event.connection(), frame));
+        if let Err(error) = flushed {
+            tracing::warn!(?error, "could not count a frame");
+        }
+    }
+
+    /// Counts a frame, and returns whether it may be handled. A connection that sends twice the limit is closed.
     ///
     /// # Errors
     /// [`Code::RateLimited`].
     async fn admit(&self, event: &Event) -> Result<bool> {
-        match self.frames.count(event.connection()).await? {
-            Pace::Kept => Ok(true),
+        // A ping costs next to nothing, and the daily limits bound turns.
+        let how = if matches!(event.kind(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
+        match self.frames.count(event.connection(), how).await? {
+            Pace::WithinLimit => Ok(true),
             Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
             Pace::Flood => {
                 self.close(event).await;
@@ -165,16 +181,17 @@ impl Sockets {
         }
     }
 
-    /// Handles an `auth` frame, whoever sends it, and any other of a connection that has authenticated.
+    /// Handles an `auth` frame of any connection, and other frames of authenticated connections.
     async fn route_frame(&self, event: &Event) -> Result<()> {
-        // A connection keeps its owner, so once it is known, a ping costs no look.
-        let lasts = self.knows(&self.authenticated, event).is_some_and(|ends| ends > clock::now().seconds());
+        // A connection keeps its owner, so a ping of a known connection needs no read.
+        let is_known =
+            self.cached(&self.authenticated, event).is_some_and(|ends| ends > clock::now().seconds());
         match event.kind() {
             "auth" => Box::pin(auth::handle(self, event)).await,
-            "ping" if lasts => ping::handle(self, event).await,
+            "ping" if is_known => ping::handle(self, event).await,
             _ => match Box::pin(sender::find(self, event)).await? {
                 Some(sender) => match event.check_size() {
-                    Ok(()) => Box::pin(self.route_frame_of(&sender, event)).await,
+                    Ok(()) => Box::pin(self.route_authenticated(&sender, event)).await,
                     Err(error) => {
                         self.connections.answer(event.connection(), &event.refusal(&error)).await;
                         Ok(())
@@ -185,7 +202,7 @@ impl Sockets {
         }
     }
 
-    async fn route_frame_of(&self, sender: &Sender, event: &Event) -> Result<()> {
+    async fn route_authenticated(&self, sender: &Sender, event: &Event) -> Result<()> {
         match event.kind() {
             "ping" => ping::handle(self, event).await,
             "chat" => chat::handle(self, event, sender).await,

@@ -1,4 +1,4 @@
-//! `$default`: frames of no type that we know.
+//! `$default`: refuses frames without a known type.
 
 use shared::Result;
 use shared::error::Error;
@@ -7,7 +7,7 @@ use shared::json;
 use super::Event;
 
 pub(super) fn handle(event: &Event) -> Result<()> {
-    // API Gateway sends here what is not JSON too; that is told apart.
+    // API Gateway also sends frames here that are not JSON. They get an error of their own.
     json::parse::<serde::de::IgnoredAny>(event.frame())?;
     Err(Error::invalid_field("type", "must be one of auth, ping, chat, stop, resume, regenerate, typing"))
 }

@@ -1,4 +1,4 @@
-//! `{"type": "ping"}`.
+//! `{"type": "ping"}`: answers with `pong`.
 
 use shared::Result;
 use shared::sockets::ServerFrame;

@@ -1,25 +1,27 @@
-//! `{"type": "regenerate", …}`: another reply to the same words, on a branch of its own.
+//! `{"type": "regenerate", …}`: makes another reply to the same message, on a new branch.
 
 use shared::chat::RegenerateRequest;
 use shared::domain::{GenerationParams, ReplyPlace};
 use shared::error::Error;
-use shared::sockets::ServerFrame;
+use shared::json;
 use shared::sockets::frame::Regenerate;
 use shared::store::StartedTurn;
 use shared::{Result, json};
 
-use super::chat::accept;
+use super::chat::answer;
 use super::{Event, Sender, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let frame: Regenerate = json::parse(event.frame())?;
-    let handled = match regenerate(sockets, sender, frame).await {
-        Ok(place) => accept(sockets, event, None, StartedTurn::New(place)).await,
-        Err(error) => Err(error),
+    let Regenerate { conversation_id, message_id: message, model, temperature, max_tokens } = frame;
+    let started = match conversation_id {
+        Some(conversation) => {
+            let again = Again { conversation, message, model, temperature, max_tokens };
+            sockets.turns.regenerate(&sender.user, again).await.map(StartedTurn::New)
+        }
+        None => Err(Error::invalid_field("conversationId", "must name the conversation of the reply")),
     };
-    if let Err(error) = handled {
-        sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(None, &error)).await;
-    }
+    answer(sockets, event, None, started).await;
     Ok(())
 }
 

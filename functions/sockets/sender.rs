@@ -1,41 +1,52 @@
-//! Who sent a frame.
+//! Finds the user who sent a frame.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
+use shared::chat::Wanted;
 use shared::clock;
 use shared::domain::{Millis, Network, Owner, Rate, Requester, User};
 use shared::error::{Code, Error};
 use shared::sockets::ServerFrame;
-use shared::store::{Connection, UnauthenticatedConnection};
+use shared::sockets::frame::AboutReply;
+use shared::store::{Connection, Owner, UnauthenticatedConnection};
 use tokio::time::sleep;
 
 use super::{Event, Sockets};
 
-/// Frames of a connection that are answered before it authenticates.
+/// How many frames of a connection are answered before it authenticates.
 const MOST_FRAMES: u64 = 5;
 const TOO_MANY: u64 = MOST_FRAMES + 1;
-/// So long after the connect, no frame but `auth` is answered before that.
+/// A connection that has not authenticated by then is closed with its next frame.
 const AUTHENTICATES_WITHIN_SECONDS: u64 = 30;
-/// Frames can overtake each other: how long one waits for an `auth` frame, from when the handling of that began, if it has.
+/// Frames can overtake each other. How long a frame waits for the `auth` frame, from when the handling of that one
+/// began.
 const PATIENCE_MILLIS: u64 = 500;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Who sent a frame, on a connection that has authenticated.
+/// The owner of the authenticated connection that sent a frame.
 pub(super) struct Sender {
     pub(super) owner: Owner,
     pub(super) user: Arc<User>,
 }
 
-/// Finds who sent `event`. None when the connection is closed instead: it is forgotten, or has had its time to authenticate.
+impl Sender {
+    /// The reply of the sender that a frame is about.
+    pub(super) fn wanted(&self, about: AboutReply) -> Wanted {
+        Wanted { user: self.owner.user, conversation: about.conversation_id, message: about.message_id }
+    }
+}
+
+/// Finds the sender of `event`. `None` if the connection was closed, because it is not stored any more or did not
+/// authenticate in time.
 ///
 /// # Errors
 /// [`Code::Unauthenticated`].
 pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Sender>> {
     let (store, id) = (&sockets.app.store, event.connection());
-    // Where nobody is counted as a stranger any more, it has authenticated meanwhile, or was closed.
-    if sockets.knows(&sockets.strangers, event).is_some()
+    // A connection whose frame cannot be counted as unauthenticated has authenticated meanwhile, or was closed.
+    if sockets.cached(&sockets.unauthenticated, event).is_some()
         && let Some(stranger) = store.count_unauthenticated_frame(id).await?
     {
         return find_unauthenticated(sockets, event, stranger).await;
@@ -60,7 +71,7 @@ async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Se
     let now = clock::now();
     if owner.is_valid_at(now) {
         let user = sockets.app.authenticator.check_credential(&owner).await?;
-        sockets.authenticated.remember(event.connection().clone(), owner.token_ends, now);
+        sockets.authenticated.insert(event.connection().clone(), owner.token_ends, now);
         return Ok(Sender { owner, user });
     }
     if owner.is_overdue_at(now) {
@@ -69,21 +80,21 @@ async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Se
     Err(Error::new(Code::Unauthenticated, "The token has ended; please send auth again"))
 }
 
-/// A frame of a connection that nobody owned a moment ago. Such a connection costs next to nothing: it has a few frames and
-/// half a minute, and a frame waits only while an `auth` frame is being handled.
+/// Finds the sender of a frame of a connection that had no owner a moment ago. To keep such connections cheap, they
+/// may send only a few frames for half a minute, and a frame waits only while an `auth` frame is being handled.
 async fn find_unauthenticated(
     sockets: &Sockets,
     event: &Event,
     stranger: UnauthenticatedConnection,
 ) -> Result<Option<Sender>> {
-    sockets.strangers.remember(event.connection().clone(), (), clock::now());
+    sockets.unauthenticated.insert(event.connection().clone(), (), clock::now());
     match stranger.frames {
         ..=MOST_FRAMES => {}
         TOO_MANY => {
             sockets.close(event).await;
             return Ok(None);
         }
-        // The first one too many has it forgotten.
+        // The first frame beyond the limit has deleted the connection.
         _ => {
             sockets.hang_up(event).await;
             return Ok(None);
@@ -95,20 +106,16 @@ async fn find_unauthenticated(
         sockets.close(event).await;
         return Ok(None);
     }
-    match owner_soon(sockets, event, stranger).await? {
+    match wait_for_owner(sockets, event, stranger).await? {
         Some(owner) => authorized(sockets, event, owner).await.map(Some),
         None => Err(refused),
     }
 }
 
-/// Waits for the `auth` frame that `event` overtook to give the connection an owner, if there is such a frame. Whether there
-/// is one is known once its handling has begun; one that has not can only be guessed at, which a network has few of in a
-/// second, so that nobody can occupy many instances with waiting.
-async fn owner_soon(
-    sockets: &Sockets,
-    event: &Event,
-    stranger: UnauthenticatedConnection,
-) -> Result<Option<Owner>> {
+/// Waits until the `auth` frame that `event` may have overtaken gives the connection an owner. Once the handling of the
+/// `auth` frame has begun, the store says so. Before that, only a few frames of a network in a second may wait, so that
+/// nobody can occupy many instances with waiting.
+async fn wait_for_owner(sockets: &Sockets, event: &Event, stranger: UnauthenticatedConnection) -> Result<Option<Owner>> {
     let (store, now) = (&sockets.app.store, clock::now());
     let mut until = match stranger.auth_began {
         Some(began) => after(began, PATIENCE_MILLIS),
@@ -133,16 +140,16 @@ async fn owner_soon(
     Ok(None)
 }
 
-/// Whether a frame of this network may wait for an `auth` frame that nobody has seen.
+/// Whether a frame of this network may wait for an `auth` frame whose handling has not begun.
 async fn may_wait(sockets: &Sockets, event: &Event, now: Millis) -> Result<bool> {
     let (network, second) = (Network::of(event.address()), Rate::WAITS.window_at(now));
-    if sockets.crowded.recent(&network, now, 1000) == Some(second) {
+    if sockets.crowded.get(&network, now, 1000) == Some(second) {
         return Ok(false);
     }
     let waits = Requester::Waits(network.clone());
     let is_few = sockets.app.store.count_requests(&waits, 1, Rate::WAITS, now).await? <= Rate::WAITS.most();
     if !is_few {
-        sockets.crowded.remember(network, second, now);
+        sockets.crowded.insert(network, second, now);
     }
     Ok(is_few)
 }

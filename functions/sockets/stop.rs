@@ -1,7 +1,6 @@
-//! `{"type": "stop", …}`: stops a reply; its windows are told when it has.
+//! `{"type": "stop", …}`: stops a reply. Its subscribers are told when it has stopped.
 
 use shared::Result;
-use shared::chat::ReplyRef;
 use shared::json;
 use shared::sockets::frame::AboutReply;
 
@@ -9,8 +8,6 @@ use super::{Event, Sender, Sockets};
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let about: AboutReply = json::parse(event.frame())?;
-    let wanted =
-        ReplyRef { user: sender.owner.user, conversation: about.conversation_id, message: about.message_id };
-    sockets.replies.stop(&wanted).await?;
+    sockets.replies.stop(&sender.wanted(about)).await?;
     Ok(())
 }

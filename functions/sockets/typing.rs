@@ -1,4 +1,4 @@
-//! `{"type": "typing", …}`: shown in the user's other windows.
+//! `{"type": "typing", …}`: tells the user's other connections that the user is typing.
 
 use shared::Result;
 use shared::clock;

@@ -1,4 +1,4 @@
-//! `GET /api/stats`: how much the caller has.
+//! `GET /api/stats`: the totals of the caller.
 
 use serde::Serialize;
 use shared::Result;
@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 
 use super::Stats;
 
-/// How much a user has.
+/// The totals of a user.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Statistics)]
 pub(super) struct Basic {
     total_conversations: i64,
     total_messages: i64,
     total_tokens: i64,
-    /// With two decimals.
+    /// Rounded to two decimals.
     #[schema(example = 4.5)]
     average_messages_per_conversation: f64,
 }
@@ -31,7 +31,7 @@ impl From<&Tally> for Basic {
     }
 }
 
-/// `total / count` with two decimals; 0 of nothing.
+/// `total / count`, rounded to two decimals; 0 if `count` is 0.
 pub(super) fn average(total: i64, count: i64) -> f64 {
     if count == 0 {
         return 0.0;
@@ -41,13 +41,13 @@ pub(super) fn average(total: i64, count: i64) -> f64 {
 
 /// Read statistics
 ///
-/// How much the caller has.
+/// Returns the numbers of the caller's conversations, messages and tokens.
 #[utoipa::path(
     get,
     path = "/api/stats",
     operation_id = "read_statistics",
     tag = "statistics",
-    responses((status = 200, description = "The figures.", body = Basic)),
+    responses((status = 200, description = "The statistics.", body = Basic)),
 )]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.app.caller(request).await?;

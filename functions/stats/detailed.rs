@@ -1,4 +1,4 @@
-//! `GET /api/stats/detailed`: how the caller uses the studio. Hours and days are UTC.
+//! `GET /api/stats/detailed`: how the caller uses the studio.
 
 use std::collections::BTreeMap;
 
@@ -14,31 +14,32 @@ use utoipa::ToSchema;
 use super::Stats;
 use super::basic::{Basic, average};
 
-/// How many conversations count as active.
+/// The number of conversations in `active_conversations`.
 const ACTIVE: i32 = 10;
 
-/// How a user uses the studio.
+/// How the caller uses the studio.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DetailedStatistics)]
 struct Detailed {
     basic: Basic,
-    /// Conversations by model.
+    /// The number of conversations by model.
     model_usage: BTreeMap<ModelName, i64>,
-    /// Messages by role.
+    /// The number of messages by role.
     #[schema(value_type = BTreeMap<String, i64>)]
     role_distribution: BTreeMap<&'static str, i64>,
-    /// Messages by hour, `0` to `23`.
+    /// The number of messages by hour of the day, `0` to `23`.
     #[schema(value_type = BTreeMap<String, i64>)]
     hourly_distribution: BTreeMap<usize, i64>,
-    /// Messages by day, `2026-11-22`.
+    /// The number of messages by day, such as `2026-11-22`.
     daily_messages_last_30_days: BTreeMap<String, i64>,
-    /// Tokens by day, `2026-11-22`.
+    /// The number of tokens by day, such as `2026-11-22`.
     token_trend_last_7_days: BTreeMap<String, i64>,
+    /// The ten conversations that changed last.
     active_conversations: Vec<Active>,
     insights: Insights,
 }
 
-/// A conversation of the ten that changed last.
+/// A conversation that changed lately.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActiveConversation)]
 struct Active {
@@ -49,30 +50,31 @@ struct Active {
     model: ModelName,
 }
 
-/// What the figures say.
+/// Figures that are derived from the others.
 #[derive(Serialize, ToSchema)]
 struct Insights {
-    /// In characters.
+    /// The average length of replies in characters.
     average_response_length: f64,
-    /// Null, when there is no conversation.
+    /// Null if there is no conversation.
     #[schema(required = true)]
     most_used_model: Option<ModelName>,
-    /// Null, when there is no message.
+    /// The hour of the day with the most messages; null if there is no message.
     #[schema(required = true)]
     peak_hour: Option<usize>,
-    /// SessionOutcome today or on one of the six days before.
+    /// The number of conversations that began today or in the six days before.
     total_conversations_this_week: i64,
 }
 
 /// Read detailed statistics
 ///
-/// How the caller uses the studio. Hours and days are UTC. Of more than 1,000 models, the most used are shown.
+/// Returns how the caller uses the studio. Hours and days are UTC. If there are more than 1,000 models, the most used
+/// ones are returned.
 #[utoipa::path(
     get,
     path = "/api/stats/detailed",
     operation_id = "read_detailed_statistics",
     tag = "statistics",
-    responses((status = 200, description = "The figures.", body = Detailed)),
+    responses((status = 200, description = "The statistics.", body = Detailed)),
 )]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.app.caller(request).await?;
@@ -104,23 +106,23 @@ fn detailed(counted: &Statistics, active: Vec<Listed>, today: Day) -> Detailed {
     }
 }
 
-/// Names of models are a client's input: an answer that shows all of them may have no end.
+/// The most models in an answer. Clients choose the names of models, so there can be any number.
 const MOST_MODELS: usize = 1000;
 
-/// The models that most conversations use.
+/// The models that the most conversations use.
 fn most_used(models: &BTreeMap<ModelName, i64>) -> BTreeMap<ModelName, i64> {
     let mut by_use: Vec<(&ModelName, &i64)> = models.iter().filter(|(_, count)| **count > 0).collect();
     by_use.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     by_use.into_iter().take(MOST_MODELS).map(|(model, count)| (model.clone(), *count)).collect()
 }
 
-/// One figure of each of the last `days` days, today included.
+/// One figure for each of the last `days` days, including today.
 fn by_day(counted: &Statistics, today: Day, days: u32, figure: fn(DayTally) -> i64) -> BTreeMap<String, i64> {
     let days = (0..days).map(|ago| today.minus(ago));
     days.map(|day| (day.to_string(), figure(counted.on(day)))).collect()
 }
 
-/// The first of those that occur most; none when nothing occurs.
+/// The first of the keys with the highest count; `None` if all counts are 0.
 fn most<K: Clone + Ord>(counts: &BTreeMap<K, i64>) -> Option<K> {
     let first_most = counts.iter().rev().max_by_key(|(_, count)| **count)?;
     (*first_most.1 > 0).then(|| first_most.0.clone())

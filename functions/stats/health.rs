@@ -1,6 +1,4 @@
-//! `GET /health`: that the studio works, and how large it is. The totals may be ten seconds old.
-
-use std::sync::PoisonError;
+//! `GET /health`: reports that the studio works, with its totals.
 
 use serde::Serialize;
 use shared::Result;
@@ -13,16 +11,10 @@ use utoipa::ToSchema;
 
 use super::Stats;
 
+/// How old the totals may be.
 const TRUSTED_MILLIS: u64 = 10_000;
 
-/// The totals as they were at some time.
-#[derive(Clone, Copy)]
-pub(super) struct Seen {
-    at: Millis,
-    totals: Totals,
-}
-
-/// How the studio is.
+/// The health of the studio.
 #[derive(Serialize, ToSchema)]
 struct Health {
     /// Always `healthy`.
@@ -30,7 +22,7 @@ struct Health {
     status: &'static str,
     #[schema(format = DateTime, example = "2026-11-22T10:00:00.000Z")]
     timestamp: String,
-    /// Open WebSockets.
+    /// The number of open WebSockets.
     active_connections: u64,
     total_users: u64,
     total_conversations: u64,
@@ -38,22 +30,19 @@ struct Health {
 
 /// Read the health
 ///
-/// That the studio works, and how large it is. The totals may be ten seconds old.
+/// Reports that the studio works, and how large it is. The totals may be up to ten seconds old.
 #[utoipa::path(
     get,
     path = "/health",
     operation_id = "read_health",
     tag = "studio",
-    responses((status = 200, description = "It works.", body = Health)),
+    responses((status = 200, description = "The studio works.", body = Health)),
     security(),
     extensions(("x-codes" = json!([Code::Unavailable, Code::Internal]))),
 )]
 pub(super) async fn handle(stats: &Stats) -> Result<Answer> {
     let now = clock::now();
-    let totals = match recent(stats, now) {
-        Some(totals) => totals,
-        None => read(stats, now).await?,
-    };
+    let totals = read_totals(stats, now).await?;
     Answer::ok(&Health {
         status: "healthy",
         timestamp: now.to_string(),
@@ -63,15 +52,11 @@ pub(super) async fn handle(stats: &Stats) -> Result<Answer> {
     })
 }
 
-fn recent(stats: &Stats, now: Millis) -> Option<Totals> {
-    let seen = (*stats.totals.lock().unwrap_or_else(PoisonError::into_inner))?;
-    // A clock that was set back must not make them last.
-    let fresh = now >= seen.at && now.get() - seen.at.get() < TRUSTED_MILLIS;
-    fresh.then_some(seen.totals)
-}
-
-async fn read(stats: &Stats, now: Millis) -> Result<Totals> {
+async fn read_totals(stats: &Stats, now: Millis) -> Result<Totals> {
+    if let Some(totals) = stats.totals.get(&(), now, TRUSTED_MILLIS) {
+        return Ok(totals);
+    }
     let totals = stats.app.store.totals(now).await?;
-    *stats.totals.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { at: now, totals });
+    stats.totals.insert((), totals, now);
     Ok(totals)
 }

@@ -1,4 +1,4 @@
-//! Cold start of the function `stats`.
+//! Starts the function `stats`.
 
 use functions::start::StartError;
 use functions::stats::Stats;

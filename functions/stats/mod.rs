@@ -1,42 +1,42 @@
-//! Statistics of the caller, and the health of the whole studio.
+//! The function `stats`: statistics of the caller, and the health of the studio.
 
 mod basic;
 mod detailed;
 mod health;
 
-use std::sync::Mutex;
-
 use shared::Result;
+use shared::auth::TtlCache;
 use shared::http::{Answer, Group, Parameters, Request};
+use shared::store::Totals;
 
 use crate::costs::Accounting;
 use crate::queries;
 use crate::start::{self, AppContext, StartError};
 use utoipa::OpenApi;
 
-/// What this group says of its routes.
+/// The OpenAPI document of this function's routes.
 #[derive(OpenApi)]
 #[openapi(paths(health::handle, basic::handle, detailed::handle))]
 pub(crate) struct StatsApi;
 
-/// What the handlers of this group share.
+/// What the handlers of this function share.
 pub struct Stats {
     app: AppContext,
     accounting: Accounting,
-    /// The totals as last read, since `/health` is asked often and by anybody.
-    totals: Mutex<Option<health::Seen>>,
+    /// The totals of the studio as last read, because anybody may ask for `/health` as often as they like.
+    totals: TtlCache<(), Totals>,
 }
 
 impl Stats {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let accounting = Accounting::of_reads(&mut variables);
         let app = AppContext::connect(variables, String::new()).await?;
-        Ok(Self { app, accounting, totals: Mutex::default() })
+        Ok(Self { app, accounting, totals: TtlCache::default() })
     }
 }
 
@@ -46,7 +46,7 @@ impl Group for Stats {
     }
 
     async fn route(&self, request: &Request) -> Result<Answer> {
-        // Boxed, since the compiler gives up on the layout of futures nested as deep as these.
+        // Boxed, because the compiler cannot lay out futures that are nested this deep.
         let work = Box::pin(self.handle(request));
         Box::pin(self.accounting.account(&self.app.store, request, work)).await
     }

@@ -1,4 +1,4 @@
-//! Cold start of the function `tasks`.
+//! Starts the function `tasks`.
 
 use functions::start::StartError;
 use functions::tasks::Tasks;

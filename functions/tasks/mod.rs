@@ -1,5 +1,5 @@
-//! Account work that goes on after its caller was answered: mails, and the deletion of accounts. Invoked
-//! asynchronously; what fails is tried again.
+//! The function `tasks`: sends mails and deletes accounts. Other functions invoke it asynchronously, and Lambda retries
+//! tasks that fail.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use tracing::Instrument as _;
 
 use crate::start::{self, StartError};
 
-/// What the tasks share.
+/// What the tasks of this function share.
 pub struct Tasks {
     store: Store,
     mails: Mails,
 }
 
 impl Tasks {
-    /// Reads the environment and connects.
+    /// Reads the settings and creates the clients.
     ///
     /// # Errors
-    /// Every variable that is missing or bad.
+    /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
         let (studio, app_url) = (variables.text("STUDIO_TABLE"), variables.text("APP_URL"));
@@ -35,10 +35,10 @@ impl Tasks {
         Ok(Self { store, mails })
     }
 
-    /// Does tasks until the runtime ends the process.
+    /// Carries out tasks until the runtime ends the process.
     ///
     /// # Errors
-    /// When the Lambda Runtime API is out of reach.
+    /// When the Lambda Runtime API is unavailable.
     pub async fn serve(self) -> Result<(), StartError> {
         let tasks = Arc::new(self);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<AccountTask>| {
