@@ -8,9 +8,10 @@ mod totp;
 
 use serde::Serialize;
 use shared::Result;
-use shared::accounts::{MAIL_TOKEN_PREFIX, Task};
+use shared::accounts::{AccountTask, MAIL_TOKEN_PREFIX};
 use shared::auth::{AuthError, Claim, LoginGuard, Passwords, RefreshToken, UserSecret};
-use shared::aws::async_invoke::Handover;
+use shared::aws::async_invoke::AsyncInvoker;
+use shared::chat::Connections;
 use shared::clock;
 use shared::domain::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
@@ -54,9 +55,9 @@ pub struct Auth {
     app: AppContext,
     guard: LoginGuard,
     passwords: Passwords,
-    push: Push,
+    push: Connections,
     /// Invokes the function `tasks`.
-    handover: Handover,
+    invoker: AsyncInvoker,
 }
 
 impl Auth {
@@ -70,9 +71,9 @@ impl Auth {
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
         let tasks = variables.text("TASKS_FUNCTION");
         let app = AppContext::connect(variables, connections).await?;
-        let handover = Handover::connect(&app.aws.sdk, tasks);
-        let push = Push::connect(&app.aws.sdk, endpoint, app.store.clone());
-        Ok(Self { guard: app.login_guard(), app, passwords: Passwords, push, handover })
+        let invoker = AsyncInvoker::connect(&app.aws, tasks);
+        let push = Connections::connect(&app.aws, endpoint, app.store.clone());
+        Ok(Self { guard: app.login_guard(), app, passwords: Passwords, push, invoker })
     }
 }
 
@@ -149,7 +150,7 @@ impl Auth {
     /// Requests a mail to verify the user's address. A failure is only logged, because the user can ask for another
     /// mail.
     async fn send_verification(&self, user: UserId) {
-        if let Err(error) = self.handover.hand_over(&Task::VerifyAddress { user }).await {
+        if let Err(error) = self.invoker.invoke(&AccountTask::VerifyAddress { user }).await {
             tracing::warn!(?error, "could not invoke `tasks` to send a verification mail");
         }
     }
@@ -157,7 +158,7 @@ impl Auth {
     /// Requests a mail to the user's previous address. A failure is only logged, because the address is already
     /// changed.
     async fn notify_old_address(&self, email: Email, was_verified: bool) {
-        if let Err(error) = self.handover.hand_over(&Task::AddressChanged { email, was_verified }).await {
+        if let Err(error) = self.invoker.invoke(&AccountTask::AddressChanged { email, was_verified }).await {
             tracing::warn!(?error, "could not invoke `tasks` to notify a previous address");
         }
     }

@@ -71,7 +71,7 @@ impl ChatRequest {
     }
 
     /// The last message as a turn. The stored conversation has the earlier messages.
-    fn wish(mut self) -> Result<Wish> {
+    fn turn_request(mut self) -> Result<TurnRequest> {
         let last = self.messages.pop().filter(|last| last.role == Role::User);
         let last =
             last.ok_or_else(|| Error::invalid_field("messages", "must end with a message of the user"))?;

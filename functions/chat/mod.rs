@@ -72,12 +72,12 @@ impl Chat {
 
     /// Invokes `replies` to title a conversation that began with this reply. A failure is only logged: the
     /// conversation keeps its first words as its title.
-    async fn title(&self, place: &ReplyPlace, made: &Made) {
+    async fn title(&self, place: &ReplyPlace, made: &FinishedReply) {
         if !made.is_first {
             return;
         }
-        let task = Task::Title { place: place.clone() };
-        if let Err(error) = self.handover.hand_over(&task).await {
+        let task = ReplyTask::Title { place: place.clone() };
+        if let Err(error) = self.invoker.invoke(&task).await {
             tracing::warn!(?error, "could not invoke `replies` to title a conversation");
         }
     }

@@ -13,7 +13,7 @@ use shared::domain::{
 };
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request, percent_encoded};
-use shared::store::{FoundReply, ReplyPlace, StartedTurn};
+use shared::store::{FoundReply, StartedTurn};
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 

@@ -191,20 +191,6 @@ pub(super) fn fitting(
     Ok((fitting, last.filter(|_| cut)))
 }
 
-/// Whether the list of conversations shows all messages of a conversation. Of a larger one, it shows the newest.
-pub(super) fn is_shown_whole(user_id: UserId, summary: Summary, messages: &[&Message]) -> Result<bool> {
-    let mut answer = ConversationAnswer::without_messages(user_id, summary);
-    answer.messages = Some(Vec::new());
-    let mut bytes = wrapped_length(raw(&answer)?.get());
-    for message in messages {
-        bytes += wrapped_length(raw(&MessageAnswer::from((*message).clone()))?.get()) + 1;
-        if bytes > MOST_LISTED_BYTES {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// Serializes a value.
 pub(super) fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
     to_raw_value(value).map_err(Error::internal)

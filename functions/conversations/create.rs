@@ -2,10 +2,10 @@
 
 use shared::Result;
 use shared::clock;
-use shared::domain::{Conversation, ConversationId, UserId};
+use shared::domain::{Conversation, ConversationId, Once, UserId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Request};
-use shared::store::{Creation, Once};
+use shared::store::Creation;
 
 use super::Conversations;
 use super::answers::ConversationAnswer;

@@ -8,7 +8,7 @@ use shared::clock;
 use shared::domain::{ConversationId, Folder, Millis, ModelName, Tag, Title, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request};
-use shared::store::{Filter, ListPage, ListPlace, Listed, ConversationPart, PartRequest};
+use shared::store::{ConversationPart, Filter, ListPage, ListPlace, Listed, PartRequest};
 
 use super::Conversations;
 use super::answers::{
@@ -25,7 +25,7 @@ const PAGE: usize = 100;
 const LOOKED_AT: usize = 500;
 /// How many conversations are read, and held in memory, at once.
 const AT_ONCE: usize = 8;
-/// How much of each is read while others are read. A larger conversation is read again, alone.
+/// How many bytes of a conversation are read while others are read. A larger one is read again, alone.
 const MOST_BYTES_AT_ONCE: usize = 256 * 1024;
 /// A conversation with more messages is read alone from the start.
 const MOST_MESSAGES_AT_ONCE: u64 = 500;
@@ -193,7 +193,7 @@ impl List {
 
 /// The outcome of reading a conversation while others are read.
 enum ReadOutcome {
-    ConversationPart(Box<ConversationPart>),
+    Part(Box<ConversationPart>),
     /// It needs so much memory that it must be read alone.
     Large,
     Deleted,

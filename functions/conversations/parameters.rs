@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use shared::Result;
 use shared::domain::{Folder, RuleBroken, Tag};
-use shared::http::{Request, percent_encoded};
+use shared::http::Request;
 use shared::store::Filter;
 use utoipa::ToSchema;
 

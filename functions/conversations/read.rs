@@ -1,9 +1,11 @@
 //! `GET /api/conversations/{id}`: reads a conversation with its messages.
 
+use shared::Result;
+use shared::clock;
 use shared::domain::{Conversation, ConversationId, UserId, Version};
 use shared::error::Code;
 use shared::http::{Answer, Request};
-use shared::store::{ConversationPart, Version, PartRequest};
+use shared::store::{ConversationPart, PartRequest};
 
 use super::answers::{ConversationAnswer, MOST_WRAPPED_BYTES, raw, wrapped_length};
 use super::paging::{Paging, conversation_path};
@@ -69,7 +71,8 @@ fn show_part(user: UserId, part: ConversationPart, all_branches: bool, paging: P
 
 /// Answers with a conversation as it is now.
 pub(super) async fn show(group: &Conversations, user: UserId, id: &ConversationId) -> Result<Answer> {
-    let part = group.app.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
+    let part =
+        group.app.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
     show_part(user, part, false, Paging::of_conversation(user, id))
 }
 

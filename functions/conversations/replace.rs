@@ -34,9 +34,8 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         return Err(Error::invalid_field("id", "must be the one in the path"));
     }
     let replacement = body.replacement(id, clock::now())?;
-    let shows_all = |summary, messages: &[&Message]| is_shown_whole(user, summary, messages);
     let (store, now) = (&group.app.store, clock::now());
-    let stored = store.replace_conversation(user, &replacement, &expected, shows_all, now).await?;
+    let stored = store.replace_conversation(user, &replacement, &expected, MOST_LISTED_BYTES, now).await?;
     let (conversation, version) = stored;
     show_whole(group, user, conversation, &version).await
 }

@@ -26,7 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(8);
 #[serde(untagged)]
 enum Invocation {
     /// A task of another function.
-    Task(Task),
+    Task(ReplyTask),
     /// A task that failed, as Lambda reports it to the failure destination.
     Stranded(Stranded),
 }
@@ -88,7 +88,7 @@ impl Replies {
         let deadline = Millis::saturating(event.context.deadline);
         // Boxed, because the compiler cannot lay out futures that are nested this deep.
         let done = match &event.payload {
-            Invocation::Task(Task::MakeReply { place }) => {
+            Invocation::Task(ReplyTask::MakeReply { place }) => {
                 Box::pin(self.make_reply(place, time_until(deadline))).instrument(span).await
             }
             Invocation::Task(ReplyTask::Greet { connection }) => {
@@ -117,7 +117,7 @@ impl Replies {
 
     /// Titles a conversation. A failure is only logged: the conversation keeps its first words as its title.
     async fn title(&self, place: &ReplyPlace) {
-        if let Err(error) = self.titles.give(place).await {
+        if let Err(error) = self.titles.generate(place).await {
             tracing::warn!(?error, "could not title a conversation");
         }
     }
@@ -134,7 +134,7 @@ impl Replies {
 }
 
 /// The time for a reply until `deadline`, at which Lambda stops the instance.
-fn time_until(deadline: Millis) -> Time {
+fn time_until(deadline: Millis) -> TimeLimits {
     let left = Duration::from_millis(deadline.get().saturating_sub(clock::now().get()));
     TimeLimits { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), delivery: FAREWELL }
 }

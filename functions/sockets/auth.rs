@@ -32,7 +32,7 @@ async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     // A frame without a text as its token is answered like a bad token.
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
     let (store, authenticator, id) = (&sockets.app.store, &sockets.app.authenticator, event.connection());
-    // Frames that overtook this one wait once this is noted.
+    // Tells frames that overtook this one to wait for it.
     let noted = store.note_auth_frame(id, clock::now());
     let (noted, admitted) = tokio::join!(noted, authenticator.admit(&frame.token));
     if let Err(error) = noted {

@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let chat: Chat = json::parse(event.frame())?;
     let id = chat.id.clone();
-    let started = sockets.turns.start(&sender.user, turn_request(chat)).await;
+    let started = match turn_request(chat) {
+        Ok(request) => sockets.turns.start(&sender.user, request).await,
+        Err(error) => Err(error),
+    };
     answer(sockets, event, id, started).await;
     Ok(())
 }
@@ -39,11 +42,11 @@ pub(super) async fn answer(
     if error.code().is_our_fault() {
         tracing::error!(?error, "a turn failed");
     }
-    sockets.refuse(event, &ServerFrame::turn_refused(id, &error)).await;
+    sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
 }
 
-fn turn_request(chat: Chat) -> Wish {
-    Wish {
+fn turn_request(chat: Chat) -> Result<TurnRequest> {
+    Ok(TurnRequest {
         content: chat.content,
         id: chat.id,
         conversation: chat.conversation_id,
@@ -57,7 +60,7 @@ fn turn_request(chat: Chat) -> Wish {
 async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: StartedTurn) -> Result<()> {
     let (StartedTurn::New(place) | StartedTurn::Known(place, _)) = &turn;
     let accepted = ServerFrame::ChatAccepted { id, reply: Reply::at(place) };
-    let mut pushed = pin!(sockets.push.answer(event.connection(), &accepted));
+    let mut pushed = pin!(sockets.connections.answer(event.connection(), &accepted));
     // Other connections wait for the reply, so a slow connection delays it only for a moment.
     let in_time = timeout(PATIENCE, &mut pushed).await.is_ok();
     let continued = continue_reply(sockets, event, turn).await;
@@ -90,9 +93,15 @@ async fn hand_over(sockets: &Sockets, event: &Event, place: &ReplyPlace) -> Resu
     let (store, failed) = (&sockets.app.store, ReplyStatus::Failed);
     if store.end_unstarted_reply(place, failed, clock::now()).await? {
         tracing::error!(?error, "could not invoke `replies` to make a reply");
-        let frame =
-            ServerFrame::broke_off(Reply::at(place), None, String::new(), Part::default(), failed, &error);
-        sockets.push.answer(event.connection(), &frame).await;
+        let frame = ServerFrame::broke_off(
+            Reply::at(place),
+            None,
+            String::new(),
+            FramePart::default(),
+            failed,
+            &error,
+        );
+        sockets.connections.answer(event.connection(), &frame).await;
     }
     Ok(())
 }

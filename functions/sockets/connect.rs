@@ -43,8 +43,8 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
     sockets.app.store.create_connection(&connection).await?;
     if let Some(owner) = connection.owner {
         // API Gateway opens the connection after this answer, so another function must greet it.
-        let greet = Task::Greet { connection: connection.id.clone() };
-        if let Err(error) = sockets.handover.hand_over(&greet).await {
+        let greet = ReplyTask::Greet { connection: connection.id.clone() };
+        if let Err(error) = sockets.invoker.invoke(&greet).await {
             // The connection does not open, so no `$disconnect` will delete it.
             sockets.app.store.delete_connection(&connection.id).await?;
             return Err(error);
@@ -56,7 +56,7 @@ async fn connect(sockets: &Sockets, event: &Event) -> Result<()> {
 
 /// Closes the oldest connections of a user who has too many. A failure is only logged: the next connect closes them.
 async fn close_oldest(sockets: &Sockets, owner: Owner) {
-    if let Err(error) = sockets.push.close_oldest(owner.user, clock::now()).await {
+    if let Err(error) = sockets.connections.close_oldest(owner.user, clock::now()).await {
         tracing::warn!(?error, "could not close the oldest connections of a user");
     }
 }

@@ -129,11 +129,7 @@ impl Sockets {
         if error.code().is_our_fault() {
             tracing::error!(?error, "a frame failed");
         }
-        match error.code() {
-            // `sender::find` counts the frames of connections without an owner.
-            Code::Unauthenticated => self.push.answer(event.connection(), &frame).await,
-            _ => self.refuse(event, &frame).await,
-        }
+        self.connections.answer(event.connection(), &frame).await;
     }
 
     /// The entry of the connection in a cache of this instance.
@@ -149,18 +145,8 @@ impl Sockets {
 
     /// Closes the connection that sent a frame, whose item is deleted already.
     async fn hang_up(&self, event: &Event) {
-        if self.push.hang_up(event.connection()).await != Closing::Failed {
+        if self.connections.hang_up(event.connection()).await != Closing::Failed {
             self.closed.insert(event.connection().clone(), (), clock::now());
-        }
-    }
-
-    /// Tells the client that a frame was refused. Frames that only this instance had counted are counted in the store
-    /// now.
-    async fn refuse(&self, event: &Event, frame: &ServerFrame) {
-        let flush = self.frames.flush(event.connection());
-        let (flushed, ()) = tokio::join!(flush, self.push.answer(event.connection(), frame));
-        if let Err(error) = flushed {
-            tracing::warn!(?error, "could not count a frame");
         }
     }
 
@@ -169,9 +155,7 @@ impl Sockets {
     /// # Errors
     /// [`Code::RateLimited`].
     async fn admit(&self, event: &Event) -> Result<bool> {
-        // A ping costs next to nothing, and the daily limits bound turns.
-        let how = if matches!(event.kind(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
-        match self.frames.count(event.connection(), how).await? {
+        match self.frames.count(event.connection()).await? {
             Pace::WithinLimit => Ok(true),
             Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
             Pace::Flood => {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::Result;
-use shared::chat::Wanted;
+use shared::chat::ReplyRef;
 use shared::clock;
 use shared::domain::{Millis, Network, Owner, Rate, Requester, User};
 use shared::error::{Code, Error};
 use shared::sockets::ServerFrame;
 use shared::sockets::frame::AboutReply;
-use shared::store::{Connection, Owner, UnauthenticatedConnection};
+use shared::store::{Connection, UnauthenticatedConnection};
 use tokio::time::sleep;
 
 use super::{Event, Sockets};
@@ -33,8 +33,8 @@ pub(super) struct Sender {
 
 impl Sender {
     /// The reply of the sender that a frame is about.
-    pub(super) fn wanted(&self, about: AboutReply) -> Wanted {
-        Wanted { user: self.owner.user, conversation: about.conversation_id, message: about.message_id }
+    pub(super) fn wanted(&self, about: AboutReply) -> ReplyRef {
+        ReplyRef { user: self.owner.user, conversation: about.conversation_id, message: about.message_id }
     }
 }
 
@@ -115,7 +115,11 @@ async fn find_unauthenticated(
 /// Waits until the `auth` frame that `event` may have overtaken gives the connection an owner. Once the handling of the
 /// `auth` frame has begun, the store says so. Before that, only a few frames of a network in a second may wait, so that
 /// nobody can occupy many instances with waiting.
-async fn wait_for_owner(sockets: &Sockets, event: &Event, stranger: UnauthenticatedConnection) -> Result<Option<Owner>> {
+async fn wait_for_owner(
+    sockets: &Sockets,
+    event: &Event,
+    stranger: UnauthenticatedConnection,
+) -> Result<Option<Owner>> {
     let (store, now) = (&sockets.app.store, clock::now());
     let mut until = match stranger.auth_began {
         Some(began) => after(began, PATIENCE_MILLIS),

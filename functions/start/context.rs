@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::Result;
 use shared::auth::{Authenticator, FrameLimiter, Keyring, Limiter, LoginGuard, Tokens};
 use shared::aws::secrets::Secrets;
-use shared::aws::{self, AwsConfig};
+use shared::aws::{self, SdkConfig};
 use shared::config::Variables;
 use shared::domain::Rate;
 use shared::store::Store;
@@ -28,7 +28,7 @@ pub struct AppContext {
     /// How many bytes the conversations of a user may take; `None` without a limit.
     pub quota: Option<u64>,
     /// The settings that AWS clients are made from.
-    pub aws: AwsConfig,
+    pub aws: SdkConfig,
 }
 
 impl AppContext {
@@ -45,7 +45,7 @@ impl AppContext {
         let quota = settings::unless_zero(variables.parsed_or("STORAGE_BYTES", 1_000_000_000));
         let aws = aws::config(&mut variables)?;
         variables.done(Some(()))?;
-        let store = Store::connect(&aws.sdk, studio_table, connections_table).with_quota(quota);
+        let store = Store::connect(&aws, studio_table, connections_table).with_quota(quota);
         let keyring = Arc::new(Keyring::open(Secrets::connect(&aws), secret).await?);
         let authenticator = Authenticator::new(tokens.clone(), Arc::clone(&keyring), store.clone());
         let limiter = Limiter::new(store.clone(), rate);

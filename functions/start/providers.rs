@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use shared::Result;
-use shared::aws::AwsConfig;
+use shared::aws::SdkConfig;
 use shared::aws::secrets::Secrets;
 use shared::config::Variables;
-use shared::models::{Account, ApiKey, BaseUrl, Models, Offer, Settings};
+use shared::models::{BaseUrl, Models, Offer, ProviderAccount, ProviderKey, Settings};
 
 use super::{StartError, offer};
 
@@ -49,10 +49,10 @@ impl ProviderSettings {
     async fn account(
         self,
         secrets: &Secrets,
-        account: fn(ApiKey, Option<BaseUrl>) -> Account,
-    ) -> Result<Option<Account>, StartError> {
+        account: fn(ProviderKey, Option<BaseUrl>) -> ProviderAccount,
+    ) -> Result<Option<ProviderAccount>, StartError> {
         let Some(arn) = self.key_arn else { return Ok(None) };
-        let key = ApiKey::try_from(secrets.read(&arn).await?)?;
+        let key = ProviderKey::try_from(secrets.read(&arn).await?)?;
         Ok(Some(account(key, self.base_url)))
     }
 }
@@ -62,10 +62,10 @@ impl Providers {
     ///
     /// # Errors
     /// When Secrets Manager is unavailable, or a key is malformed.
-    pub async fn connect(self, aws: &AwsConfig) -> Result<Models, StartError> {
+    pub async fn connect(self, aws: &SdkConfig) -> Result<Models, StartError> {
         let secrets = Secrets::connect(aws);
-        let openai = self.openai.account(&secrets, Account::openai);
-        let anthropic = self.anthropic.account(&secrets, Account::anthropic);
+        let openai = self.openai.account(&secrets, ProviderAccount::openai);
+        let anthropic = self.anthropic.account(&secrets, ProviderAccount::anthropic);
         let (openai, anthropic) = tokio::try_join!(openai, anthropic)?;
         let Self { offline_pause, offer, .. } = self;
         Models::connect(Settings { offline_pause, openai, anthropic, offer })

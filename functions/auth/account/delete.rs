@@ -29,7 +29,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let user = logged_in.user();
     auth.guard.confirm_password(user, body.password).await?;
     // Before the account is marked as deleted, so that its data is always cleaned up. The task waits for the mark.
-    auth.handover.hand_over(&Task::DeleteAccount { user: user.id }).await?;
+    auth.invoker.invoke(&AccountTask::DeleteAccount { user: user.id }).await?;
     auth.app.store.begin_account_deletion(&logged_in).await?;
     auth.push.close_where(user.id, |_| true).await?;
     Done::answer("The account is deleted")

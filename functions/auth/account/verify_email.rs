@@ -35,7 +35,7 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let body = request.json::<Verify>();
     if request.bearer().is_ok() && body.as_ref().is_ok_and(|body| body.token.is_none()) {
         let logged_in = auth.require_session(request).await?;
-        auth.handover.hand_over(&Task::VerifyAddress { user: logged_in.user().id }).await?;
+        auth.invoker.invoke(&AccountTask::VerifyAddress { user: logged_in.user().id }).await?;
         return Done::answer("A mail is on its way");
     }
     auth.app.count_anonymous(request).await?;

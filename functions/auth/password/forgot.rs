@@ -32,6 +32,6 @@ struct Forgot {
 pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<Answer> {
     auth.app.count_anonymous(request).await?;
     let forgot: Forgot = request.json()?;
-    auth.handover.hand_over(&Task::ForgotPassword { email: forgot.email }).await?;
+    auth.invoker.invoke(&AccountTask::ForgotPassword { email: forgot.email }).await?;
     Done::answer("If the address is known, a mail is on its way")
 }

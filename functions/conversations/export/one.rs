@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use shared::Result;
+use shared::clock;
 use shared::domain::{ConversationId, Message, Role, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request};
-use shared::store::{MessagePlace, ConversationPart, PartRequest};
+use shared::store::{ConversationPart, MessagePlace, PartRequest};
+use utoipa::ToSchema;
 
 use crate::conversations::answers::{ConversationAnswer, raw};
 use crate::conversations::paging::{Paging, conversation_path};
@@ -94,7 +97,11 @@ pub(super) async fn read_part(
 }
 
 /// Serializes the messages of a part that fit into `most` bytes, and returns where the next part begins.
-pub(super) fn fitted(user: UserId, part: ConversationPart, most: usize) -> Result<(Box<RawValue>, Option<MessagePlace>)> {
+pub(super) fn fitted(
+    user: UserId,
+    part: ConversationPart,
+    most: usize,
+) -> Result<(Box<RawValue>, Option<MessagePlace>)> {
     let (answer, next) = ConversationAnswer::exported(user, part, most)?;
     Ok((raw(&answer)?, next))
 }

@@ -1,5 +1,7 @@
 //! `GET /api/conversations/{id}/messages`: lists the messages of a conversation in pages, from either end.
 
+use shared::Result;
+use shared::clock;
 use shared::error::Code;
 use shared::http::{Answer, Request};
 use shared::store::PartRequest;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// The shortest time between two reads of the secret because of an unknown key.
 const PAUSE_SECONDS: u64 = 60;
 
-/// Texts that mark a secret as an example from documentation.
+/// TextsRead that mark a secret as an example from documentation.
 const EXAMPLES: [&str; 8] = [
     "secret-key",
     "secret_key",

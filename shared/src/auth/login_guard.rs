@@ -216,7 +216,9 @@ impl LoginGuard {
             (Verdict::CodeMissing, Some(attempts)) => self.store.release_attempt(&attempts).await?,
             // Before the login is settled, so that it counts at every moment.
             (Verdict::WrongPassword | Verdict::WrongCode, _) => {
-                self.store.count_failure(&FailureCounter::From(pending.network.clone()), clock::now()).await?;
+                self.store
+                    .count_failure(&FailureCounter::From(pending.network.clone()), clock::now())
+                    .await?;
             }
         }
         self.settle(pending).await
