@@ -1,5 +1,7 @@
-//! What a client sees over HTTP and WebSocket. Each test has a studio of its own: the real function binaries, the
-//! embedded DynamoDB, its own ports. Tests speak JSON as a client would, and know nothing of the code inside.
+//! What a client sees over HTTP and WebSocket. A studio runs the real function binaries and the embedded DynamoDB.
+//! Tests that only act as clients share one (`shared_studio`); tests that look inside, inject faults or set options
+//! start their own (`own_studio`, `studio_with`). Tests speak JSON as a client would, and know nothing of the code
+//! inside.
 
 #![expect(
     clippy::unwrap_used,

@@ -45,7 +45,8 @@ impl<'a> Caller<'a> {
         Measured::from(self.studio.meter())
     }
 
-    /// Asks until the function has looked at the user anew, which it does every four seconds, unless it did a moment ago.
+    /// Asks until the function has looked at the user anew, which it does every four seconds, unless it did a moment
+    /// ago.
     async fn refresh(&self, stats: bool) {
         let fresh = |at: &Instant| at.elapsed() < Duration::from_secs(2);
         if self.refreshed.lock().unwrap().get(&stats).is_some_and(fresh) {

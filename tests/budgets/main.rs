@@ -1,6 +1,6 @@
 //! `cargo bench --profile dev --bench budgets`: what every operation asks of DynamoDB, in requests and in units as
-//! `ReturnConsumedCapacity` reports them, beside its budget; and that it does not depend on how much a user has; what a turn
-//! of a chat asks for, and what a million of them cost. Fails when a budget is exceeded.
+//! `ReturnConsumedCapacity` reports them, beside its budget; and that it does not depend on how much a user has;
+//! what a turn of a chat asks for, and what a million of them cost. Fails when a budget is exceeded.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
-//! `cargo bench --bench matrix`: 2,000 turns through everything that can go wrong at once, 1,000 disconnects with resumes, the
-//! time that the way of a first token adds to the provider's own, and 100 replies at once. It prints what came of them, and
-//! fails when anything was lost, doubled, stuck, out of order, late or booked wrong. One part of it alone:
-//! `cargo bench --bench matrix -- turns`, or `disconnects`, `first-token`, `at-once`.
+//! `cargo bench --bench matrix`: 2,000 turns through everything that can go wrong at once, 1,000 disconnects with
+//! resumes, the time that the way of a first token adds to the provider's own, and 100 replies at once. It prints
+//! what came of them, and fails when anything was lost, doubled, stuck, out of order, late or booked wrong. One part
+//! of it alone: `cargo bench --bench matrix -- turns`, or `disconnects`, `first-token`, `at-once`.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! The right to leave: an account is deleted with all it owns, whatever dies on the way.
+//! Account deletion: all data of the user is deleted, even when functions die on the way.
+
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Answer, Connection, PASSWORD, TestStudio, User, dynamodb, eventually, eventually_each, send, studio,
+    Answer, Connection, PASSWORD, TestStudio, User, dynamodb, eventually, eventually_each, own_studio, send,
     studio_with,
 };
 
@@ -15,7 +16,7 @@ async fn leave(user: &User, password: &str) -> Answer {
     send(user.request(Method::DELETE, "/api/auth/me").json(&json!({"password": password}))).await
 }
 
-/// The items that stand under this user.
+/// How many stored items mention this text, such as the id of a user.
 async fn items_of(studio: &TestStudio, user: &str) -> usize {
     let (mut found, mut from) = (0, Value::Null);
     loop {
@@ -34,21 +35,21 @@ async fn items_of(studio: &TestStudio, user: &str) -> usize {
 }
 
 async fn totals(studio: &TestStudio) -> (Value, Value) {
-    // Another instance, since one may have looked some seconds ago.
+    // Needs a new instance: an old one may answer from its cache.
     studio.kill_all("StatsFunction");
     let health = studio.visitor().get("/health").await.expect(200).body;
     (health["total_users"].clone(), health["total_conversations"].clone())
 }
 
 #[tokio::test]
-async fn a_deleted_account_is_gone_at_once_and_its_name_and_address_are_free() {
-    let studio = studio().await;
+async fn a_deleted_account_is_gone_at_once_and_frees_its_name_and_address() {
+    let studio = own_studio().await;
     let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
     ada.conversation("c", &["hello", "hi"]).await;
     eve.conversation("c", &["mine"]).await;
     let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
     let mut connection = ada.connect().await;
-    // What belongs to no conversation would end by itself, a day later: too late.
+    // A reply without a conversation expires by itself only after a day, so the deletion must remove it.
     connection.chat(&json!({"type": "chat", "content": "hello, a word in passing"})).await;
     let text = ada.get("/api/auth/me/export").await.expect(200).text;
     assert!(text.contains("a word in passing"), "{text}");
@@ -77,8 +78,8 @@ async fn a_deleted_account_is_gone_at_once_and_its_name_and_address_are_free() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_dies_midway_goes_on_and_leaves_nothing() {
-    let studio = studio().await;
+async fn an_interrupted_account_deletion_continues_and_leaves_nothing() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let mut creations = JoinSet::new();
     for number in 0..40 {
@@ -94,7 +95,7 @@ async fn a_deletion_that_dies_midway_goes_on_and_leaves_nothing() {
     let before = items_of(&studio, &ada.id).await;
     assert!(before > 1200, "{before}");
     leave(&ada, PASSWORD).await.expect(200);
-    // Twice, the function dies while some items are gone and some are not; Lambda tries three times in all.
+    // The function dies twice in the middle of its work. Lambda invokes it three times in all.
     let mut left = before;
     for _ in 0..2 {
         eventually_each(Duration::from_millis(1), "some items are gone", || async {
@@ -116,8 +117,8 @@ async fn a_deletion_that_dies_midway_goes_on_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_created_while_the_account_goes_does_not_outlive_it() {
-    let studio = studio().await;
+async fn conversations_created_during_an_account_deletion_are_deleted_too() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let mut creations = JoinSet::new();
     for number in 0..30 {
@@ -135,8 +136,8 @@ async fn what_is_created_while_the_account_goes_does_not_outlive_it() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_fails_for_good_is_kept_and_can_be_done_later() {
-    let studio = studio().await;
+async fn a_failed_account_deletion_is_queued_and_can_be_repeated() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     ada.conversation("c", &["hello", "hi"]).await;
     studio.faults().dynamodb(
@@ -154,7 +155,7 @@ async fn a_deletion_that_fails_for_good_is_kept_and_can_be_done_later() {
 }
 
 #[tokio::test]
-async fn of_a_deleted_account_no_secret_no_counter_and_no_name_is_left() {
+async fn an_account_deletion_leaves_no_secret_counter_or_name() {
     let studio = studio_with(|options| options.variable("RATE_LIMIT", "1000")).await;
     let ada = studio.user("ada-lovelace").await;
     ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200);
@@ -167,7 +168,7 @@ async fn of_a_deleted_account_no_secret_no_counter_and_no_name_is_left() {
     let before = items_of(&studio, &ada.id).await;
     assert!(before > 10, "{before}");
     leave(&ada, PASSWORD).await.expect(200);
-    // As long as an instance lets the token in, what it counts is the user's.
+    // While an instance still accepts the token, it counts requests under the user.
     while ada.post("/api/conversations/delete", &json!({"ids": []})).await.status != 401 {}
     for trace in [ada.id.as_str(), "ada-lovelace"] {
         eventually("nothing is left", || async { (items_of(&studio, trace).await == 0).then_some(()) }).await;

@@ -1,4 +1,5 @@
-//! API keys: for programs, wherever a token is taken, but not where credentials are managed.
+//! API keys are accepted wherever a token is, except on routes that manage credentials.
+
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -9,7 +10,9 @@ use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Connection, PASSWORD, User, dynamodb, eventually, send, studio};
+use crate::support::{
+    Answer, Connection, PASSWORD, User, dynamodb, eventually, own_studio, send, shared_studio,
+};
 
 async fn make_key(user: &User, wanted: &Value) -> (String, String) {
     let made = user.post("/api/auth/keys", wanted).await.expect(200).body;
@@ -18,8 +21,8 @@ async fn make_key(user: &User, wanted: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_key_is_shown_once_and_taken_wherever_a_token_is() {
-    let studio = studio().await;
+async fn an_api_key_is_shown_once_and_accepted_wherever_a_token_is() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (id, key) = make_key(&ada, &json!({"name": "nightly report"})).await;
     assert!(key.starts_with("sk-studio-") && key.len() >= 53, "{key}");
@@ -43,8 +46,8 @@ async fn a_key_is_shown_once_and_taken_wherever_a_token_is() {
 }
 
 #[tokio::test]
-async fn a_key_does_not_manage_credentials() {
-    let studio = studio().await;
+async fn an_api_key_cannot_manage_credentials() {
+    let studio = shared_studio().await;
     let ada = studio.user("ada").await;
     let (id, key) = make_key(&ada, &json!({"name": "x"})).await;
     let program = ada.with_token(&key);
@@ -64,7 +67,7 @@ async fn a_key_does_not_manage_credentials() {
     for path in ["/api/auth/totp", "/api/auth/me", "/api/auth/sessions/sess_01KAM0TVT0C9B6JYQ4GXFMWV3H"] {
         send(program.request(Method::DELETE, path).json(&own)).await.expect(403);
     }
-    // It reads what its user has, but not the other ways in.
+    // A key exports the data of its user, but no sessions and no other keys.
     let kinds = |answer: Answer| {
         let records = answer.body["records"].as_array().unwrap().clone();
         records.iter().filter_map(|record| record["kind"].as_str().map(str::to_owned)).collect::<Vec<_>>()
@@ -80,8 +83,8 @@ async fn a_key_does_not_manage_credentials() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_over_is_refused() {
-    let studio = studio().await;
+async fn an_expired_api_key_is_refused() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (_, key) = make_key(&ada, &json!({"name": "x", "expires_in_days": 1})).await;
     let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, key.as_bytes()));
@@ -97,14 +100,14 @@ async fn a_key_that_is_over_is_refused() {
 }
 
 #[tokio::test]
-async fn of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have() {
-    let studio = studio().await;
+async fn concurrent_creations_keep_to_the_limit_of_api_keys() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let wanted = json!({"name": "x"});
     for _ in 0..45 {
         make_key(&ada, &wanted).await;
     }
-    // All have looked at the user before the first is made.
+    // Every request reads the user before the first key is written.
     let delay = DynamoDbFault::Delay(Duration::from_secs(1));
     studio.faults().dynamodb(delay, Target::operation("TransactWriteItems"), When::Always);
     let keys = join_all((0..40).map(|_| ada.post("/api/auth/keys", &wanted))).await;
@@ -114,8 +117,8 @@ async fn of_many_keys_made_at_once_no_more_are_made_than_a_user_may_have() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_refused_within_seconds_and_its_connections_are_closed() {
-    let studio = studio().await;
+async fn a_deleted_api_key_is_refused_within_seconds_and_its_connections_are_closed() {
+    let studio = own_studio().await;
     let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
     let (id, key) = make_key(&ada, &json!({"name": "x"})).await;
     let (_, kept) = make_key(&ada, &json!({"name": "kept"})).await;
@@ -134,14 +137,14 @@ async fn a_deleted_key_is_refused_within_seconds_and_its_connections_are_closed(
     ada.delete(&format!("/api/auth/keys/{id}")).await.expect(404);
     own.next("user_disconnected").await;
     own.is_quiet().await;
-    // Ending all sessions leaves the keys: programs go on.
+    // Ending all sessions keeps the API keys.
     ada.post("/api/auth/logout-all", &json!({})).await.expect(200);
     ada.with_token(&kept).get("/api/stats").await.expect(200);
 }
 
 #[tokio::test]
-async fn made_up_keys_and_bad_wishes_are_refused() {
-    let studio = studio().await;
+async fn forged_api_keys_and_invalid_requests_are_refused() {
+    let studio = shared_studio().await;
     let ada = studio.user("ada").await;
     let (_, key) = make_key(&ada, &json!({"name": "x", "expires_in_days": 1})).await;
     for forged in ["sk-studio-", &format!("{key}x"), &key[..key.len() - 1], &key.to_lowercase()] {

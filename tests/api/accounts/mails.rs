@@ -1,8 +1,9 @@
-//! Mails: an address is verified, a forgotten password is set anew.
+//! Mails that verify an address or reset a forgotten password.
+
 use serde_json::json;
 
 use crate::support::{
-    Connection, PASSWORD, TestStudio, enrol, eventually, mailed_token, studio, studio_with,
+    Connection, PASSWORD, TestStudio, enrol, eventually, mailed_token, own_studio, studio_with,
 };
 
 const NEW_PASSWORD: &str = "another long passphrase";
@@ -13,8 +14,8 @@ async fn login(studio: &TestStudio, password: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
-    let studio = studio().await;
+async fn a_registration_sends_a_mail_that_verifies_the_address_once() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     assert_eq!(ada.get("/api/auth/me").await.expect(200).body["email_verified"], false);
     let first = mailed_token(&studio, "ada@example.com", "verify-email", &[]).await;
@@ -25,7 +26,7 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
     })
     .await;
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(422);
-    // Another address is another matter, and the one that was verified is told.
+    // A new address must be verified again, and the old address is notified.
     let moved = json!({"email": "countess@example.com", "password": PASSWORD});
     ada.patch("/api/auth/me", &moved).await.expect(200);
     eventually("the old address is told", || async {
@@ -48,8 +49,8 @@ async fn a_registration_sends_a_mail_by_which_the_address_is_verified_once() {
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
-    let studio = studio().await;
+async fn a_forgotten_password_is_reset_once_and_all_sessions_end() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let mut connection = ada.connect().await;
     let key = ada.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
@@ -83,8 +84,8 @@ async fn a_forgotten_password_is_set_anew_once_and_all_sessions_end() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_changed_meanwhile_makes_mailed_tokens_worthless() {
-    let studio = studio().await;
+async fn a_password_reset_invalidates_earlier_mailed_tokens() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let forgot = json!({"email": "ada@example.com"});
     studio.visitor().post("/api/auth/password/forgot", &forgot).await.expect(200);
@@ -98,8 +99,8 @@ async fn a_password_that_was_changed_meanwhile_makes_mailed_tokens_worthless() {
 }
 
 #[tokio::test]
-async fn a_password_that_its_owner_changed_makes_mailed_tokens_worthless_too() {
-    let studio = studio().await;
+async fn a_password_change_invalidates_mailed_tokens() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     studio
         .visitor()
@@ -115,8 +116,8 @@ async fn a_password_that_its_owner_changed_makes_mailed_tokens_worthless_too() {
 }
 
 #[tokio::test]
-async fn nobody_is_flooded_with_mails() {
-    let studio = studio().await;
+async fn an_address_gets_at_most_five_mails_an_hour() {
+    let studio = own_studio().await;
     studio.user("ada").await;
     for _ in 0..12 {
         let forgot = json!({"email": "ada@example.com"});
@@ -137,7 +138,7 @@ async fn nobody_is_flooded_with_mails() {
 }
 
 #[tokio::test]
-async fn without_an_address_to_send_from_nothing_is_sent_and_everything_works() {
+async fn without_a_sender_address_no_mail_is_sent_and_requests_succeed() {
     let studio = studio_with(|options| options.variable("MAIL_FROM", "")).await;
     studio.user("ada").await;
     studio
@@ -155,9 +156,9 @@ async fn without_an_address_to_send_from_nothing_is_sent_and_everything_works() 
 }
 
 #[tokio::test]
-async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_password_by_mail() {
-    let studio = studio().await;
-    // Somebody registers an address that is not theirs, and settles in.
+async fn a_password_reset_takes_an_unverified_address_from_its_squatter() {
+    let studio = own_studio().await;
+    // A squatter registers an address that belongs to someone else.
     let squatter = studio.user("ada").await;
     enrol(&squatter).await;
     let key = squatter.post("/api/auth/keys", &json!({"name": "x"})).await.expect(200).body["key"].clone();
@@ -166,7 +167,7 @@ async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_passwo
     let mailed = mailed_token(&studio, "ada@example.com", "reset-password", &[]).await;
     let reset = json!({"token": mailed, "new_password": NEW_PASSWORD});
     studio.visitor().post("/api/auth/password/reset", &reset).await.expect(200);
-    // Who reads the address may know no name to log in with.
+    // The owner of the address does not know the username, so the login uses the address.
     let credentials = json!({"username": " ada@example.com", "password": NEW_PASSWORD});
     let owner = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
     let owner = squatter.with_token(owner["access_token"].as_str().unwrap());
@@ -183,8 +184,8 @@ async fn an_address_that_was_never_verified_belongs_to_whoever_resets_its_passwo
 }
 
 #[tokio::test]
-async fn a_reset_leaves_the_second_factor_of_an_address_that_was_verified() {
-    let studio = studio().await;
+async fn a_password_reset_keeps_the_second_factor_of_a_verified_address() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let verify = json!({"token": mailed_token(&studio, "ada@example.com", "verify-email", &[]).await});
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);
@@ -203,8 +204,8 @@ async fn a_reset_leaves_the_second_factor_of_an_address_that_was_verified() {
 }
 
 #[tokio::test]
-async fn an_address_that_only_looks_alike_is_not_verified_by_the_other_and_the_old_one_is_told() {
-    let studio = studio().await;
+async fn a_look_alike_address_is_not_verified_and_the_old_address_is_notified() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let verify = json!({"token": mailed_token(&studio, "ada@example.com", "verify-email", &[]).await});
     studio.visitor().post("/api/auth/email/verify", &verify).await.expect(200);

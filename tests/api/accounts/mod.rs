@@ -1,10 +1,10 @@
 //! Accounts: registration, profile, passwords, mails, sessions, API keys, and the end of an account.
 
-pub(crate) mod account_deletion;
-pub(crate) mod api_keys;
-pub(crate) mod mails;
-pub(crate) mod passwords;
-pub(crate) mod profile;
-pub(crate) mod registration;
-pub(crate) mod second_factor;
-pub(crate) mod sessions;
+mod account_deletion;
+mod api_keys;
+mod mails;
+mod passwords;
+mod profile;
+mod registration;
+mod second_factor;
+mod sessions;

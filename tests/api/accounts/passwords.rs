@@ -1,7 +1,8 @@
-//! What may be a password, and how it is kept.
+//! Which passwords are accepted, and how they are hashed.
+
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, TestStudio, dynamodb, studio};
+use crate::support::{PASSWORD, TestStudio, dynamodb, own_studio};
 
 async fn register(studio: &TestStudio, username: &str, email: &str, password: &str) -> (u16, Value) {
     let registration = json!({"username": username, "email": email, "password": password});
@@ -10,13 +11,13 @@ async fn register(studio: &TestStudio, username: &str, email: &str, password: &s
 }
 
 #[tokio::test]
-async fn common_passwords_and_ones_own_name_are_refused_for_registration_and_change() {
-    let studio = studio().await;
+async fn common_passwords_and_the_users_own_name_are_refused() {
+    let studio = own_studio().await;
     for bad in ["password", "PassWord1", "qwertyuiop", "ada.lovelace", "Countess@Example.com", "COUNTESS"] {
         let (status, body) = register(&studio, "Ada.Lovelace", "countess@example.com", bad).await;
         assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("password")), "{bad}: {body}");
     }
-    // The old documents' example is no secret, but it works.
+    // The example of the old documents is still accepted.
     let (status, body) = register(&studio, "grace", "grace@example.com", "password123").await;
     assert_eq!(status, 200, "{body}");
     let grace = studio.visitor().with_token(body["access_token"].as_str().unwrap());
@@ -28,11 +29,11 @@ async fn common_passwords_and_ones_own_name_are_refused_for_registration_and_cha
 }
 
 #[tokio::test]
-async fn a_login_makes_a_hash_of_little_work_a_strong_one() {
-    // Of `PASSWORD`, with 8 MiB, one pass.
+async fn a_login_upgrades_a_weak_password_hash() {
+    // A hash of `PASSWORD` with 8 MiB and one pass.
     const WEAK: &str =
         "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$Qn6NjrnA/m80tYBVdZ9Le8esZ20lyET3B6lkwHA79Ko";
-    let studio = studio().await;
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let key = json!({"pk": {"S": format!("USER#{}", ada.id)}, "sk": {"S": "USER"}});
     let hash = || async {

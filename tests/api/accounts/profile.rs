@@ -1,10 +1,11 @@
-//! What users change about their account, and the tickets by which their connections connect.
+//! Changes of the profile and the password, and tickets for WebSocket connections.
+
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::security::forgeries::{self, Forger};
 use crate::support::{
-    Connection, PASSWORD, TestStudio, User, dynamodb, eventually, mailed_token, studio, studio_with,
+    Connection, PASSWORD, TestStudio, User, dynamodb, eventually, mailed_token, own_studio, studio_with,
 };
 
 const NEW_PASSWORD: &str = "another long passphrase";
@@ -20,8 +21,8 @@ async fn change_password(user: &User, old: &str, new: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_new_password_takes_the_old_one_and_ends_all_other_sessions() {
-    let studio = studio().await;
+async fn changing_the_password_requires_the_old_one_and_ends_all_other_sessions() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (_, other) = login(&studio, "ada", PASSWORD).await;
     let other_token = other["access_token"].as_str().unwrap();
@@ -49,7 +50,7 @@ async fn a_new_password_takes_the_old_one_and_ends_all_other_sessions() {
 
 #[tokio::test]
 async fn a_profile_is_changed_field_by_field() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let changed = studio_patch(&ada, &json!({"display_name": "Ada 💜"})).await;
     assert_eq!(changed, (200, json!(["ada@example.com", "Ada 💜"])));
@@ -73,10 +74,10 @@ async fn a_profile_is_changed_field_by_field() {
 }
 
 #[tokio::test]
-async fn another_address_takes_the_password_and_so_does_an_api_key_unless_the_login_was_a_moment_ago() {
+async fn a_new_email_address_or_api_key_requires_the_password_or_a_recent_login() {
     let studio = studio_with(|options| options.variable("SECRET_KEY", forgeries::SECRET)).await;
     let ada = studio.user("ada").await;
-    // A session of a year ago, with a token as we make them.
+    // A session that began a year ago, with a valid token.
     let session = "sess_01KAM0TVT0C9B6JYQ4GXFMWV3H";
     let begin = json!({
         "TableName": "StudioTable", "Key": {"pk": {"S": format!("USER#{}", ada.id)}, "sk": {"S": "USER"}},
@@ -104,20 +105,20 @@ async fn another_address_takes_the_password_and_so_does_an_api_key_unless_the_lo
     stale.patch("/api/auth/me", &change(PASSWORD)).await.expect(200);
 }
 
-/// A change of the address.
+/// The body that changes the email address.
 fn moved(email: &str) -> Value {
     json!({"email": email, "password": PASSWORD})
 }
 
-/// What a change of the profile answers: the status, the address and the name.
+/// Changes the profile: the status, the email address and the display name of the answer.
 async fn studio_patch(user: &User, change: &Value) -> (u16, Value) {
     let answer = user.patch("/api/auth/me", change).await;
     (answer.status, json!([answer.body["email"], answer.body["display_name"]]))
 }
 
 #[tokio::test]
-async fn an_address_belongs_to_one_user_and_is_free_again_when_it_is_given_up() {
-    let studio = studio().await;
+async fn an_email_address_belongs_to_one_user_and_is_free_once_given_up() {
+    let studio = own_studio().await;
     let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
     assert_eq!(studio_patch(&bob, &moved("ADA@example.com")).await.0, 400);
     assert_eq!(studio_patch(&ada, &moved("ADA@Example.com")).await.0, 200, "one's own, spelled anew");
@@ -130,7 +131,7 @@ async fn an_address_belongs_to_one_user_and_is_free_again_when_it_is_given_up() 
 
 #[tokio::test]
 async fn a_ticket_opens_one_connection() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let answer = ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body;
     assert_eq!(answer["expires_in"], 30);
@@ -150,8 +151,8 @@ async fn a_ticket_opens_one_connection() {
 }
 
 #[tokio::test]
-async fn no_other_secret_is_a_ticket_and_none_is_lost_by_trying() {
-    let studio = studio().await;
+async fn no_other_secret_works_as_a_ticket_and_trying_uses_none_up() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let signed_in = json!({"username": "ada", "password": PASSWORD});
     let signed_in = studio.visitor().post("/api/auth/login", &signed_in).await.expect(200).body;
@@ -159,14 +160,14 @@ async fn no_other_secret_is_a_ticket_and_none_is_lost_by_trying() {
     let mailed = mailed_token(&studio, "ada@example.com", "verify-email", &[]).await;
     let (key, refresh) = (key.as_str().unwrap(), signed_in["refresh_token"].as_str().unwrap());
     for secret in [key, mailed.as_str(), refresh, ada.token.as_str()] {
-        // Also in the clothes of a ticket.
+        // Also with the prefix of a ticket.
         for ticket in [secret.to_owned(), secret.replacen("mt_", "wt_", 1), format!("wt_{}.{secret}", ada.id)]
         {
             let address = format!("{}?ticket={ticket}", studio.ws_url());
             assert_eq!(Connection::open(&address).await.err(), Some(401), "{ticket}");
         }
     }
-    // And a ticket is no other secret.
+    // A ticket does not work as another secret either.
     let ticket = ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body["ticket"].clone();
     ada.with_token(ticket.as_str().unwrap()).get("/api/stats").await.expect(401);
     for route in ["/api/auth/email/verify", "/api/auth/password/reset"] {
@@ -186,8 +187,8 @@ async fn no_other_secret_is_a_ticket_and_none_is_lost_by_trying() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_nobody_elses_and_dies_with_its_session() {
-    let studio = studio().await;
+async fn a_ticket_works_only_for_its_user_and_session() {
+    let studio = own_studio().await;
     let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
     let ticket = |answer: Value| answer["ticket"].as_str().unwrap().to_owned();
     let of_ada = ticket(ada.post("/api/auth/ws-ticket", &json!({})).await.expect(200).body);

@@ -1,15 +1,16 @@
 //! Registration, login, and the caller's own profile.
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, send, studio, studio_with};
+use crate::support::{Answer, Client, PASSWORD, own_studio, send, shared_studio, studio_with};
 
-/// A secret that two studios can share.
+/// A signing secret for two studios.
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778";
 
-/// A registration with everything in order.
+/// A valid registration.
 fn registration(username: &str, email: &str) -> Value {
     json!({"username": username, "email": email, "password": PASSWORD})
 }
@@ -21,7 +22,7 @@ fn fields(body: &Value) -> Vec<&str> {
     fields
 }
 
-/// Checks what registration and login answer, and gives the token.
+/// Checks the answer of a registration or login, and returns the token.
 #[track_caller]
 fn token_of(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -33,7 +34,7 @@ fn token_of(answer: &Answer) -> String {
     answer.body["access_token"].as_str().unwrap().to_owned()
 }
 
-/// Checks a refusal of credentials or of a token.
+/// Checks that an answer refuses credentials or a token.
 #[track_caller]
 fn assert_unauthorized(answer: &Answer, what: &str) {
     assert_eq!(answer.status, 401, "{what}: {}", answer.text);
@@ -41,7 +42,7 @@ fn assert_unauthorized(answer: &Answer, what: &str) {
     assert!(answer.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{what}");
 }
 
-/// A route, and a body where it wants one.
+/// Routes that require a token, with a body where they read one.
 fn authenticated_routes() -> Vec<(Method, &'static str, Value)> {
     let conversation = json!({"id": "c", "title": "T", "messages": []});
     vec![
@@ -63,8 +64,8 @@ async fn ask(client: &Client, method: &Method, path: &str, body: &Value) -> Answ
 }
 
 #[tokio::test]
-async fn whoever_registers_can_log_in_and_read_their_profile() {
-    let studio = studio().await;
+async fn a_registered_user_can_log_in_and_read_the_profile() {
+    let studio = own_studio().await;
     let visitor = studio.visitor();
     let registered = visitor.post("/api/auth/register", &registration("Alice", "Alice@Example.com")).await;
     let token = token_of(&registered);
@@ -93,8 +94,8 @@ async fn whoever_registers_can_log_in_and_read_their_profile() {
 }
 
 #[tokio::test]
-async fn the_password_of_the_old_documents_works() {
-    let studio = studio().await;
+async fn the_password_in_the_old_documents_works() {
+    let studio = own_studio().await;
     let body = json!({"username": "tester", "email": "tester@example.com", "password": "password123"});
     token_of(&studio.visitor().post("/api/auth/register", &body).await);
     let login = json!({"username": "tester", "password": "password123", "remember": true});
@@ -103,7 +104,7 @@ async fn the_password_of_the_old_documents_works() {
 
 #[tokio::test]
 async fn a_taken_username_or_email_is_refused_however_it_is_spelled() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let visitor = studio.visitor();
     token_of(&visitor.post("/api/auth/register", &registration("Straße.1", "Bob@example.com")).await);
     let names = ["Straße.1", "STRAẞE.1", "ｓｔｒａße.１", "straße.①"];
@@ -124,8 +125,8 @@ async fn a_taken_username_or_email_is_refused_however_it_is_spelled() {
 }
 
 #[tokio::test]
-async fn of_forty_registrations_at_once_with_one_name_or_email_exactly_one_wins() {
-    let studio = studio().await;
+async fn of_forty_concurrent_registrations_with_one_name_or_email_exactly_one_succeeds() {
+    let studio = own_studio().await;
     let visitor = studio.visitor();
     let same_name: Vec<Value> =
         (0..40).map(|number| registration("onename", &format!("n{number}@example.com"))).collect();
@@ -145,7 +146,7 @@ async fn of_forty_registrations_at_once_with_one_name_or_email_exactly_one_wins(
 
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     studio.user("alice").await;
     let wrong = ["alice", "nobody", "a", "no such name!"].map(|name| (name, "not the passphrase"));
     let odd = [
@@ -170,7 +171,7 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
 
 #[tokio::test]
 async fn a_registration_or_login_that_breaks_a_rule_is_422_and_names_the_field() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let visitor = studio.visitor();
     let bad = [
         ("username", json!("ab")),
@@ -205,15 +206,16 @@ async fn a_registration_or_login_that_breaks_a_rule_is_422_and_names_the_field()
             assert!(answer.body["detail"].as_str().unwrap().contains(field), "{}", answer.text);
         }
     }
-    // None of these took the name or the address; the limits themselves are allowed.
+    // Refused registrations reserve neither name nor address. Values at the limit are accepted.
     token_of(&visitor.post("/api/auth/register", &registration("carol", "carol@example.com")).await);
     token_of(&visitor.post("/api/auth/register", &registration("x用户", "x.y+z@sub.example.com")).await);
     token_of(&visitor.post("/api/auth/register", &registration(&"x".repeat(32), "用户@例子.公司")).await);
 }
 
 #[tokio::test]
-async fn without_a_token_that_counts_every_personal_route_is_401() {
-    let (studio, elsewhere) = (studio().await, studio_with(|o| o.variable("SECRET_KEY", SECRET)).await);
+async fn without_a_valid_token_every_personal_route_is_401() {
+    let (studio, elsewhere) =
+        (shared_studio().await, studio_with(|o| o.variable("SECRET_KEY", SECRET)).await);
     let (user, foreigner) = (studio.user("alice").await, elsewhere.user("alice").await);
     let parts: Vec<&str> = user.token.split('.').collect();
     let (middle, _) = user.token.split_at(user.token.len() / 2);
@@ -240,14 +242,14 @@ async fn without_a_token_that_counts_every_personal_route_is_401() {
         let request = visitor.request(Method::GET, "/api/auth/me").header(AUTHORIZATION, value);
         assert_unauthorized(&send(request).await, value);
     }
-    // The scheme's case does not matter, and the token itself is good.
+    // The case of the scheme does not matter.
     for value in [format!("Bearer {}", user.token), format!("bearer {}", user.token)] {
         send(visitor.request(Method::GET, "/api/auth/me").header(AUTHORIZATION, value)).await.expect(200);
     }
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_is_401() {
+async fn an_expired_token_is_401() {
     let with_secret = |o: local::Options| o.variable("SECRET_KEY", SECRET);
     let brief = studio_with(|o| with_secret(o).variable("ACCESS_TOKEN_EXPIRE_MINUTES", "0")).await;
     let visitor = brief.visitor();
@@ -258,7 +260,7 @@ async fn a_token_that_is_over_is_401() {
 }
 
 #[tokio::test]
-async fn the_token_of_a_user_who_is_gone_is_404_on_the_profile_and_401_elsewhere() {
+async fn the_token_of_a_missing_user_is_404_on_the_profile_and_401_elsewhere() {
     let with_secret = |o: local::Options| o.variable("SECRET_KEY", SECRET);
     let before = studio_with(with_secret).await;
     let token = before.user("alice").await.token.clone();
@@ -276,8 +278,8 @@ async fn the_token_of_a_user_who_is_gone_is_404_on_the_profile_and_401_elsewhere
 }
 
 #[tokio::test]
-async fn a_login_takes_the_address_in_place_of_the_name_however_it_is_spelled() {
-    let studio = studio().await;
+async fn a_login_accepts_the_email_address_however_it_is_spelled() {
+    let studio = shared_studio().await;
     let visitor = studio.visitor();
     let registration = json!({"username": "ada ", "email": " Ada@München.example\n", "password": PASSWORD});
     let registered = token_of(&visitor.post("/api/auth/register", &registration).await);

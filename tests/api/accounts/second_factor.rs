@@ -1,10 +1,11 @@
 //! The second factor.
+
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestStudio, code, enrol, send, studio};
+use crate::support::{Answer, PASSWORD, TestStudio, code, enrol, own_studio, send};
 
 async fn login(studio: &TestStudio, totp: Option<&str>) -> Answer {
     let mut credentials = json!({"username": "ada", "password": PASSWORD});
@@ -15,8 +16,8 @@ async fn login(studio: &TestStudio, totp: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
-async fn a_login_takes_a_code_and_a_code_works_once() {
-    let studio = studio().await;
+async fn a_login_requires_a_code_and_a_code_works_once() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     ada.post("/api/auth/totp", &json!({"password": "a wrong password"})).await.expect(403);
     ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(200);
@@ -26,7 +27,8 @@ async fn a_login_takes_a_code_and_a_code_works_once() {
     assert_eq!(ada.get("/api/auth/me").await.expect(200).body["id"], json!(ada.id));
     let asked = login(&studio, None).await.expect(401);
     assert_eq!(asked.body["code"], "totp_required");
-    // The step that confirmed is used; the next one counts already, since clocks differ.
+    // The code of the current step was used to confirm. The code of the next step is already accepted, since clocks
+    // differ.
     let next = code(&secret, 1);
     let wrong = login(&studio, Some("000000")).await.expect(401);
     assert_eq!(wrong.body["code"], "wrong_totp");
@@ -36,8 +38,8 @@ async fn a_login_takes_a_code_and_a_code_works_once() {
 }
 
 #[tokio::test]
-async fn of_many_logins_at_once_with_one_code_one_succeeds() {
-    let studio = studio().await;
+async fn of_concurrent_logins_with_one_code_one_succeeds() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (secret, _) = enrol(&ada).await;
     let next = code(&secret, 1);
@@ -49,8 +51,8 @@ async fn of_many_logins_at_once_with_one_code_one_succeeds() {
 }
 
 #[tokio::test]
-async fn a_login_whose_answers_are_lost_takes_one_recovery_code_and_begins_one_session() {
-    let studio = studio().await;
+async fn a_login_whose_answers_are_lost_uses_one_recovery_code_and_begins_one_session() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (_, recovery) = enrol(&ada).await;
     for operation in ["UpdateItem", "PutItem"] {
@@ -68,8 +70,8 @@ async fn a_login_whose_answers_are_lost_takes_one_recovery_code_and_begins_one_s
 }
 
 #[tokio::test]
-async fn a_recovery_code_stands_in_once_and_the_factor_can_be_taken_away() {
-    let studio = studio().await;
+async fn a_recovery_code_works_once_and_the_second_factor_can_be_removed() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (_, recovery) = enrol(&ada).await;
     let first = recovery[0].as_str().unwrap();
@@ -83,8 +85,8 @@ async fn a_recovery_code_stands_in_once_and_the_factor_can_be_taken_away() {
 }
 
 #[tokio::test]
-async fn a_right_password_is_no_licence_to_guess_at_the_code() {
-    let studio = studio().await;
+async fn guesses_at_the_code_are_limited_despite_the_right_password() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     enrol(&ada).await;
     let mut judged = 0;

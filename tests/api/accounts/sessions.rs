@@ -1,4 +1,5 @@
-//! Sessions: they begin with a login, live by their refresh token, and end for every request and connection at once.
+//! Sessions begin with a login, continue by refresh tokens, and end for all requests and connections at once.
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -6,9 +7,11 @@ use local::{DynamoDbFault, Target, When};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Client, Connection, PASSWORD, TestStudio, User, dynamodb, eventually, studio};
+use crate::support::{
+    Answer, Client, Connection, PASSWORD, TestStudio, User, dynamodb, eventually, own_studio,
+};
 
-/// What an ended session may still do, and for how long.
+/// How soon after its end a session must be refused.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
 
 async fn login(studio: &TestStudio, user: &User) -> Value {
@@ -24,7 +27,7 @@ async fn refresh(studio: &TestStudio, token: &str) -> Answer {
     studio.visitor().post("/api/auth/refresh", &json!({"refresh_token": token})).await
 }
 
-/// Waits until the token is refused, as long as SECURITY.md allows.
+/// Waits until the token is refused, which must be soon enough.
 async fn refused(client: &Client) {
     let start = Instant::now();
     eventually("the token is refused", || async {
@@ -35,8 +38,8 @@ async fn refused(client: &Client) {
 }
 
 #[tokio::test]
-async fn a_login_gives_a_session_that_a_refresh_carries_on() {
-    let studio = studio().await;
+async fn a_refresh_continues_the_session_of_a_login() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let first = login(&studio, &ada).await;
     assert_eq!((&first["token_type"], &first["expires_in"]), (&json!("bearer"), &json!(1800)));
@@ -50,8 +53,8 @@ async fn a_login_gives_a_session_that_a_refresh_carries_on() {
 }
 
 #[tokio::test]
-async fn of_a_hundred_refreshes_at_once_all_get_the_same_successor() {
-    let studio = studio().await;
+async fn a_hundred_concurrent_refreshes_get_the_same_successor() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let token = text(&login(&studio, &ada).await, "refresh_token").to_owned();
     let mut refreshes = JoinSet::new();
@@ -67,7 +70,7 @@ async fn of_a_hundred_refreshes_at_once_all_get_the_same_successor() {
 
 #[tokio::test]
 async fn a_refresh_whose_answer_was_lost_can_be_sent_again() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let token = text(&login(&studio, &ada).await, "refresh_token").to_owned();
     studio.faults().dynamodb(DynamoDbFault::AnswerLost, Target::operation("UpdateItem"), When::Times(1));
@@ -77,8 +80,8 @@ async fn a_refresh_whose_answer_was_lost_can_be_sent_again() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_used_before_ends_its_session_and_no_other() {
-    let studio = studio().await;
+async fn a_reused_refresh_token_ends_its_session_and_no_other() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let (stolen, other) = (login(&studio, &ada).await, login(&studio, &ada).await);
     let second = refresh(&studio, text(&stolen, "refresh_token")).await.expect(200).body;
@@ -91,15 +94,15 @@ async fn a_refresh_token_that_was_used_before_ends_its_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_refresh_token_before_the_current_one_is_good_for_ten_seconds() {
-    let studio = studio().await;
+async fn the_previous_refresh_token_is_accepted_for_ten_seconds() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     for (ago, status) in [(8_500, 200), (10_000, 401)] {
         let first = login(&studio, &ada).await;
         let second = refresh(&studio, text(&first, "refresh_token")).await.expect(200).body;
         used_earlier(&studio, &ada, &first, ago).await;
         let again = refresh(&studio, text(&first, "refresh_token")).await.expect(status).body;
-        // Within the grace it gives what is current; after it, the family is dead.
+        // Within the ten seconds the old token gives the current one. After that its session ends.
         if status == 200 {
             assert_eq!(again["refresh_token"], second["refresh_token"]);
         }
@@ -107,7 +110,7 @@ async fn the_refresh_token_before_the_current_one_is_good_for_ten_seconds() {
     }
 }
 
-/// As if the refresh token of this session had been used so many milliseconds earlier.
+/// Moves the last use of the session's refresh token so many milliseconds into the past.
 async fn used_earlier(studio: &TestStudio, user: &User, session: &Value, ago: u64) {
     let change = json!({
         "TableName": "StudioTable",
@@ -121,8 +124,8 @@ async fn used_earlier(studio: &TestStudio, user: &User, session: &Value, ago: u6
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_good_for_ten_seconds_however_often_its_successors_are_used() {
-    let studio = studio().await;
+async fn a_refresh_token_is_accepted_for_ten_seconds_however_often_its_successors_are_used() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let first = login(&studio, &ada).await;
     let mut chain = vec![text(&first, "refresh_token").to_owned()];
@@ -134,7 +137,7 @@ async fn a_refresh_token_is_good_for_ten_seconds_however_often_its_successors_ar
         let again = refresh(&studio, &pair[0]).await.expect(200).body;
         assert_eq!(text(&again, "refresh_token"), pair[1], "the successor is the same");
     }
-    // The first one is forgiven no longer, and then neither is any other.
+    // Reusing the first token after ten seconds ends the session.
     used_earlier(&studio, &ada, &first, 10_000).await;
     refresh(&studio, &chain[1]).await.expect(200);
     refresh(&studio, &chain[0]).await.expect(401);
@@ -142,8 +145,8 @@ async fn a_refresh_token_is_good_for_ten_seconds_however_often_its_successors_ar
 }
 
 #[tokio::test]
-async fn a_made_up_refresh_token_is_refused_and_ends_nothing() {
-    let studio = studio().await;
+async fn a_forged_refresh_token_is_refused_and_ends_no_session() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let session = login(&studio, &ada).await;
     let token = text(&session, "refresh_token");
@@ -162,8 +165,8 @@ async fn a_made_up_refresh_token_is_refused_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn logging_out_ends_this_session_its_connections_and_nothing_else() {
-    let studio = studio().await;
+async fn logging_out_ends_only_this_session_and_its_connections() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let mut staying = ada.connect().await;
     let session = login(&studio, &ada).await;
@@ -188,8 +191,8 @@ async fn connection(studio: &TestStudio, session: &Value) -> Connection {
 }
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_all_sessions_of_the_caller_alone() {
-    let studio = studio().await;
+async fn logging_out_everywhere_ends_all_sessions_of_the_caller_only() {
+    let studio = own_studio().await;
     let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
     let sessions = [login(&studio, &ada).await, login(&studio, &ada).await];
     let mut connections = [connection(&studio, &sessions[0]).await, ada.connect().await];
@@ -205,14 +208,14 @@ async fn logging_out_everywhere_ends_all_sessions_of_the_caller_alone() {
     refused(&ada).await;
     of_bob.send(&json!({"type": "ping"})).await;
     of_bob.next("pong").await;
-    // Somebody who was logged out everywhere can log in again.
+    // The user can log in again.
     let again = login(&studio, &ada).await;
     ada.with_token(text(&again, "access_token")).get("/api/stats").await.expect(200);
 }
 
 #[tokio::test]
-async fn sessions_are_listed_and_each_can_be_ended_by_its_owner_alone() {
-    let studio = studio().await;
+async fn sessions_are_listed_and_only_their_owner_can_end_them() {
+    let studio = own_studio().await;
     let (ada, bob) = (studio.user("ada").await, studio.user("bob").await);
     let second = login(&studio, &ada).await;
     let listed = ada.get("/api/auth/sessions").await.expect(200).body;
@@ -239,7 +242,7 @@ async fn sessions_are_listed_and_each_can_be_ended_by_its_owner_alone() {
 
 #[tokio::test]
 async fn beyond_fifty_sessions_the_oldest_ends() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     for _ in 0..50 {
         login(&studio, &ada).await;
@@ -252,13 +255,13 @@ async fn beyond_fifty_sessions_the_oldest_ends() {
 }
 
 #[tokio::test]
-async fn of_logins_at_once_beyond_fifty_sessions_none_is_the_fifty_first() {
-    let studio = studio().await;
+async fn concurrent_logins_keep_to_the_limit_of_fifty_sessions() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     for _ in 0..48 {
         login(&studio, &ada).await;
     }
-    // No more of one network wait for their judgement at once.
+    // More concurrent logins from one address would be refused.
     let logins = futures_util::future::join_all([(); 5].map(|()| login(&studio, &ada))).await;
     let client = ada.with_token(text(&logins[0], "access_token"));
     let listed = client.get("/api/auth/sessions").await.expect(200).body;

@@ -1,4 +1,5 @@
-//! What models are sent of a conversation: nothing blank, as much as fits whoever is asked, and room for the answer.
+//! The messages that models get: none blank, as many as fit, with room for the answer.
+
 use serde_json::{Value, json};
 
 use crate::support::provider::{Asked, Protocol, Provider, refusal, studio_of};
@@ -6,7 +7,7 @@ use crate::support::{User, eventually};
 
 const BOTH: [Protocol; 2] = [Protocol::OpenAi, Protocol::Anthropic];
 
-/// The texts that were sent, in their order.
+/// The texts of a request to a provider, in order.
 fn texts(asked: &Asked) -> Vec<String> {
     let text = |content: &Value| match content.as_str() {
         Some(text) => vec![text.to_owned()],
@@ -34,7 +35,7 @@ async fn ask(user: &User, conversation: &str, model: &str, content: &str) -> Val
 }
 
 #[tokio::test]
-async fn a_turn_that_failed_does_not_spoil_the_conversation_and_blank_messages_are_not_sent() {
+async fn after_a_failed_turn_the_conversation_continues_and_blank_messages_are_not_sent() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -63,7 +64,7 @@ async fn a_turn_that_failed_does_not_spoil_the_conversation_and_blank_messages_a
 }
 
 #[tokio::test]
-async fn a_fallback_is_sent_as_much_as_it_has_room_for() {
+async fn a_fallback_model_gets_as_much_history_as_fits_its_context() {
     let provider = Provider::start().await;
     let small = r#"[{"id": "small", "provider": "openai", "context_window": 8192, "max_output": 1024}]"#;
     let studio = studio_of(&provider, &[("MODELS", small), ("FALLBACK_MODEL", "small")]).await;
@@ -81,7 +82,7 @@ async fn a_fallback_is_sent_as_much_as_it_has_room_for() {
     assert_eq!(asked[3].body["max_tokens"], 1024);
     let left_out = complete["leftOut"].as_u64().unwrap();
     assert_eq!(texts(&asked[3]).len() as u64 + left_out, 21);
-    // What the one that was asked first would have read is not paid.
+    // The input that the first model did not read is not charged.
     let usage = eventually("all is settled", async || {
         let usage = user.get("/api/usage").await.expect(200).body;
         (usage["today"]["running"] == 0).then_some(usage)
@@ -95,7 +96,7 @@ async fn a_fallback_is_sent_as_much_as_it_has_room_for() {
 }
 
 #[tokio::test]
-async fn a_model_that_reasons_gets_room_for_it_unless_the_client_says_otherwise() {
+async fn a_reasoning_model_gets_a_larger_token_limit_unless_the_client_sets_one() {
     let provider = Provider::start().await;
     let more = r#"[{"id": "thinker", "provider": "openai", "capabilities": ["reasoning"]}]"#;
     let studio = studio_of(&provider, &[("MODELS", more)]).await;

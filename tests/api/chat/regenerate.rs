@@ -1,8 +1,9 @@
-//! Another reply to the same words.
+//! Regenerating a reply.
+
 use serde_json::{Value, json};
 
 use crate::support::provider::{Protocol, Provider, studio_of};
-use crate::support::{User, studio};
+use crate::support::{User, shared_studio};
 
 async fn messages(user: &User) -> Vec<Value> {
     let read = user.get("/api/conversations/c").await.expect(200).body;
@@ -10,7 +11,7 @@ async fn messages(user: &User) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn another_reply_stands_beside_the_first_and_is_the_one_that_shows() {
+async fn a_regenerated_reply_is_kept_beside_the_first_and_shown() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -29,7 +30,7 @@ async fn another_reply_stands_beside_the_first_and_is_the_one_that_shows() {
     let shown = messages(&user).await;
     assert_eq!(shown.len(), 2, "{shown:?}");
     assert_eq!((&shown[1]["id"], &shown[1]["content"]), (&second["messageId"], &json!("second")));
-    // The model is told the same as before, without its first reply.
+    // The model gets the prompt again, without its first reply.
     let asked = provider.asked();
     assert_eq!(asked[0].body["messages"], asked[1].body["messages"]);
     let all = user.get("/api/conversations/c?branch=all").await.expect(200).body;
@@ -44,7 +45,7 @@ async fn another_reply_stands_beside_the_first_and_is_the_one_that_shows() {
 }
 
 #[tokio::test]
-async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
+async fn a_reply_can_be_regenerated_with_another_model_and_other_parameters() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -60,7 +61,7 @@ async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
     let sent = ["model", "temperature", "max_tokens"].map(|name| asked[name].clone());
     assert_eq!(sent, [json!("claude-sonnet-4-5"), json!(0.25), json!(77)]);
     assert_eq!(messages(&user).await[1]["model"], "claude-sonnet-4-5");
-    // Without them, it is the model of the reply that is there, and the rest as ever.
+    // Without parameters, the model of the existing reply and the defaults apply.
     let plain = json!({"type": "regenerate", "conversationId": "c", "messageId": second["messageId"]});
     connection.chat(&plain).await;
     let asked = &provider.asked()[0].body;
@@ -83,8 +84,8 @@ async fn another_reply_may_be_asked_of_another_model_and_otherwise() {
 }
 
 #[tokio::test]
-async fn only_replies_of_ones_own_are_made_again() {
-    let studio = studio().await;
+async fn only_own_replies_can_be_regenerated() {
+    let studio = shared_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     let (mut hers, mut his) = (alice.connect().await, bob.connect().await);
     let (_, reply) =
@@ -103,7 +104,7 @@ async fn only_replies_of_ones_own_are_made_again() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_asked_otherwise_stands_beside_the_first_with_a_reply_of_its_own() {
+async fn an_edited_question_is_kept_beside_the_first_with_its_own_reply() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;

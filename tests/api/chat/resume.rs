@@ -1,4 +1,5 @@
-//! Replies are seen whole by connections that were away, that missed something, or whose worker died.
+//! Resuming replies: connections that were away or missed chunks see the whole reply.
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -6,11 +7,7 @@ use local::{ConnectionFault, When};
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, studio_of};
-use crate::support::{Connection, Shown, TestStudio, User, eventually, eventually_each, studio_with};
-
-async fn slow_studio() -> TestStudio {
-    studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "10")).await
-}
+use crate::support::{Connection, Shown, User, eventually, eventually_each, slow_studio, studio_with};
 
 async fn ask(connection: &mut Connection, frame: &Value) -> Value {
     connection.send(frame).await;
@@ -30,8 +27,8 @@ async fn stored_text(user: &User, accepted: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_connection_that_comes_back_sees_all_there_is_and_then_the_rest() {
-    let studio = slow_studio().await;
+async fn a_resumed_reply_begins_with_a_snapshot_and_continues() {
+    let studio = slow_studio(10).await;
     let user = studio.user("alice").await;
     for conversation in [json!("c"), Value::Null] {
         let mut connection = user.connect().await;
@@ -52,7 +49,7 @@ async fn a_connection_that_comes_back_sees_all_there_is_and_then_the_rest() {
             shown.take(&frame, &accepted["messageId"]);
         }
         assert!(shown.text.ends_with("299 300 "));
-        // Once more, from the store.
+        // Resume again: the answer comes from the store.
         connection.send(&resume(&accepted)).await;
         let again = connection.next("chat_complete").await;
         let end = shown.end.unwrap();
@@ -62,7 +59,7 @@ async fn a_connection_that_comes_back_sees_all_there_is_and_then_the_rest() {
     }
 }
 
-/// A provider's answer of `count` pieces of 2,300 bytes, one each 20 ms: its text, and the act.
+/// An answer of `count` pieces of 2,300 bytes, one every 20 ms: its text and the act that sends it.
 fn long_answer(count: usize, ending: Ending) -> (String, Act) {
     let protocol = Protocol::OpenAi;
     let pieces: Vec<String> = (0..count).map(|number| format!("{number:05} é\"\n").repeat(230)).collect();
@@ -76,7 +73,7 @@ fn long_answer(count: usize, ending: Ending) -> (String, Act) {
 }
 
 #[tokio::test]
-async fn a_reply_longer_than_a_frame_comes_in_parts_and_is_stored_whole() {
+async fn a_reply_longer_than_a_frame_arrives_in_parts_and_is_stored_whole() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -109,7 +106,7 @@ async fn a_reply_longer_than_a_frame_comes_in_parts_and_is_stored_whole() {
 }
 
 #[tokio::test]
-async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_connection_is_told() {
+async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_all_connections_are_told() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -125,7 +122,7 @@ async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_connection_is_
             assert!(shown.take(&frame, &accepted["messageId"]), "{frame}");
         }
         studio.kill_all("replies");
-        // Nobody asks; the failure destination tells both.
+        // Without a resume, the failure destination tells both connections.
         shown.watch(&mut connection, &accepted["messageId"]).await;
         let end = shown.end.clone().unwrap();
         assert_eq!((&end["type"], &end["status"]), (&json!("chat_error"), &json!("interrupted")), "{end}");
@@ -140,14 +137,14 @@ async fn a_long_reply_whose_worker_dies_keeps_its_parts_and_every_connection_is_
 }
 
 #[tokio::test]
-async fn a_connection_that_missed_something_gets_all_there_is_and_the_end() {
-    let studio = slow_studio().await;
+async fn a_connection_that_missed_chunks_gets_a_snapshot_and_the_end() {
+    let studio = slow_studio(10).await;
     let user = studio.user("alice").await;
     let (mut connection, mut other) = (user.connect().await, user.connect().await);
     let accepted =
         ask(&mut connection, &json!({"type": "chat", "conversationId": "c", "content": "/tokens 400"})).await;
     connection.next("chat_chunk").await;
-    // As often as one post to each of the two is tried.
+    // Six failures use up all attempts of one push to each connection.
     studio.faults().connections(ConnectionFault::LimitExceeded, None, When::Times(6));
     let mut texts = Vec::new();
     for connection in [&mut connection, &mut other] {
@@ -164,7 +161,7 @@ async fn a_connection_that_missed_something_gets_all_there_is_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_conversation_deleted_while_its_reply_comes_ends_the_request_to_the_provider() {
+async fn deleting_a_conversation_ends_the_provider_request_of_its_running_reply() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -186,13 +183,13 @@ async fn a_conversation_deleted_while_its_reply_comes_ends_the_request_to_the_pr
 }
 
 #[tokio::test]
-async fn a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume() {
-    let studio = slow_studio().await;
+async fn a_resume_ends_a_reply_whose_worker_died_unnoticed() {
+    let studio = slow_studio(10).await;
     let user = studio.user("alice").await;
     let mut connection = user.connect().await;
     let accepted = ask(&mut connection, &json!({"type": "chat", "content": "/tokens 5000"})).await;
     while connection.next("chat_chunk").await["seq"] != 12 {}
-    // Nobody hears of the death but the one who asks.
+    // The failure destination does not run either, so only a resume notices.
     studio.faults().invocations(local::InvocationFault::Lost, Some("StrandedFunction"), When::Always);
     studio.kill_all("replies");
     let connection = tokio::sync::Mutex::new(connection);
@@ -209,7 +206,8 @@ async fn a_reply_that_has_a_dead_worker_and_no_destination_is_ended_by_a_resume(
     assert!(end["content"].as_str().unwrap().starts_with("1 2 3 4 5 "), "{end}");
 }
 
-/// Breaks off its connection `times` times at random moments while a reply comes, and gives what it shows in the end.
+/// Reconnects `times` times at random moments of a reply: the accepted frame, the shown reply, and how often it
+/// reconnected.
 async fn restless(user: &User, conversation: &str, times: u64) -> (Value, Shown, u64) {
     let mut connection = user.connect().await;
     let chat = json!({"type": "chat", "conversationId": conversation, "content": format!("/tokens {}", 30 * times),
@@ -227,7 +225,7 @@ async fn restless(user: &User, conversation: &str, times: u64) -> (Value, Shown,
                 return (accepted, shown, left);
             }
         }
-        // Half of them vanish, half say goodbye.
+        // Half of the connections vanish, half close properly.
         if random >> 63 == 0 {
             connection.close().await;
         }
@@ -243,8 +241,8 @@ async fn restless(user: &User, conversation: &str, times: u64) -> (Value, Shown,
     (accepted, shown, times)
 }
 
-/// `clients` clients with a reply each, which break off their connection `times` times and come back, in as many
-/// replies as that takes: how often they did, and how many replies in the end looked otherwise than the stored one.
+/// Lets `clients` clients reconnect `times` times each during replies: how often they did, and how many replies
+/// differ from the stored text in the end.
 pub(crate) async fn disconnects(clients: u64, times: u64) -> (u64, usize) {
     let more = |options: local::Options| {
         options.variable("OFFLINE_TOKEN_DELAY_MS", "10").variable("RATE_LIMIT", "0")
@@ -257,7 +255,7 @@ pub(crate) async fn disconnects(clients: u64, times: u64) -> (u64, usize) {
     .await;
     let replies = users.iter().map(|user| async move {
         let (mut left, mut wrong) = (0, 0);
-        // A reply can end before its client has left often enough.
+        // A reply can end before its client has reconnected often enough.
         for number in 0.. {
             let conversation = format!("{}-{number}-{}", user.username, user.username);
             let (accepted, shown, so_often) = restless(user, &conversation, times - left).await;
@@ -276,7 +274,7 @@ pub(crate) async fn disconnects(clients: u64, times: u64) -> (u64, usize) {
 }
 
 #[tokio::test]
-async fn however_often_a_connection_goes_and_comes_its_text_is_the_stored_one() {
+async fn a_client_that_reconnects_again_and_again_shows_the_stored_text() {
     let (disconnects, wrong) = disconnects(4, 25).await;
     assert_eq!(disconnects, 100);
     assert_eq!(wrong, 0);

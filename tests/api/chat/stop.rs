@@ -1,11 +1,12 @@
-//! Stopping a reply: the model is no longer asked, what had come is kept.
+//! Stopping a reply ends the request to the model and keeps the text so far.
+
 use std::time::{Duration, Instant};
 
 use local::{InvocationFault, When};
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, studio_of};
-use crate::support::{Connection, TestStudio, User, eventually, studio, studio_with};
+use crate::support::{Connection, User, eventually, own_studio, slow_studio};
 
 fn say(conversation: &str, content: &str) -> Value {
     json!({"type": "chat", "conversationId": conversation, "content": content})
@@ -16,11 +17,7 @@ fn stop_path(accepted: &Value) -> String {
     format!("/api/conversations/{}/messages/{}/stop", text("conversationId"), text("messageId"))
 }
 
-async fn slow_studio() -> TestStudio {
-    studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "10")).await
-}
-
-/// The chunks' text and the last frame of a reply.
+/// The text of the chunks and the last frame of a reply.
 async fn rest(connection: &mut Connection) -> (String, Value) {
     let complete = connection.next("chat_complete").await;
     let mut text = String::new();
@@ -35,7 +32,7 @@ async fn stored(user: &User, conversation: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_text() {
+async fn a_stop_ends_the_provider_request_and_keeps_the_text() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -54,7 +51,7 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
             (reply["status"] == "pending" && provider.asked().len() == 1).then_some(())
         })
         .await;
-        // Let both pieces come.
+        // Wait for both pieces.
         let mut chunks = String::new();
         while chunks != "Once upon a time " {
             chunks.push_str(connection.next("chat_chunk").await["content"].as_str().unwrap());
@@ -78,7 +75,7 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
         let reply = stored(&user, conversation).await;
         assert_eq!((&reply["status"], &reply["content"]), (&json!("stopped"), &json!("Once upon a time ")));
         assert!(reply["tokens"].as_u64().unwrap() > 0, "{reply}");
-        // Again, it is as it is.
+        // A second stop changes nothing.
         let again = user.post(&stop_path(&accepted), &Value::Null).await.expect(200).body;
         assert_eq!(again["status"], "stopped");
     }
@@ -91,8 +88,8 @@ async fn a_stop_ends_the_request_to_the_provider_within_a_moment_and_keeps_the_t
 }
 
 #[tokio::test]
-async fn a_reply_without_a_conversation_is_stopped_like_any_other() {
-    let studio = slow_studio().await;
+async fn a_reply_without_a_conversation_can_be_stopped() {
+    let studio = slow_studio(10).await;
     let user = studio.user("alice").await;
     let mut connection = user.connect().await;
     connection.send(&json!({"type": "chat", "content": "/tokens 5000"})).await;
@@ -105,8 +102,8 @@ async fn a_reply_without_a_conversation_is_stopped_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_reply_that_nobody_has_begun_is_stopped_at_once() {
-    let studio = studio().await;
+async fn a_reply_without_a_worker_is_stopped_at_once() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let mut connection = user.connect().await;
     studio.faults().invocations(InvocationFault::Lost, None, When::Times(1));
@@ -116,13 +113,13 @@ async fn a_reply_that_nobody_has_begun_is_stopped_at_once() {
     assert_eq!(answer["status"], "stopped");
     let complete = connection.next("chat_complete").await;
     assert_eq!((&complete["status"], &complete["content"]), (&json!("stopped"), &json!("")));
-    // The conversation is free again.
+    // The conversation accepts the next turn.
     connection.chat(&say("c", "hello")).await;
 }
 
 #[tokio::test]
-async fn nobody_stops_or_resumes_what_is_not_there_or_not_theirs() {
-    let studio = slow_studio().await;
+async fn stopping_or_resuming_a_missing_or_foreign_reply_is_refused() {
+    let studio = slow_studio(10).await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     let (mut hers, mut his) = (alice.connect().await, bob.connect().await);
     hers.send(&say("c", "/tokens 100")).await;

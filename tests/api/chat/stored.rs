@@ -1,9 +1,10 @@
-//! `POST /api/chat` with a `conversationId`: stored turns for clients that wait, or come back later.
+//! `POST /api/chat` with a `conversationId`: stored turns for clients that wait or read the reply later.
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, studio_of};
-use crate::support::{Answer, User, eventually, read, send, studio, studio_with};
+use crate::support::{Answer, User, eventually, read, send, shared_studio, studio_with};
 
 fn turn(conversation: &str, id: &str, content: &str) -> Value {
     json!({"conversationId": conversation, "messages": [{"id": id, "role": "user", "content": content}]})
@@ -14,8 +15,8 @@ async fn later(user: &User, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_stored_turn_is_answered_stored_and_shown_in_the_connections() {
-    let studio = studio().await;
+async fn a_stored_turn_is_answered_stored_and_pushed_to_connections() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let mut connection = user.connect().await;
     let answer = user.post("/api/chat", &turn("c", "m1", "/tokens 5")).await.expect(200).body;
@@ -24,19 +25,19 @@ async fn a_stored_turn_is_answered_stored_and_shown_in_the_connections() {
         "model": "gpt-3.5-turbo", "finish_reason": "stop"});
     assert_eq!(answer, expected);
     assert_eq!(connection.next("chat_complete").await["content"], answer["content"]);
-    // The same again is the same turn.
+    // Sending the request again does not repeat the turn.
     let again = user.post("/api/chat", &turn("c", "m1", "/tokens 5")).await.expect(200).body;
     assert_eq!(again, answer);
     assert_eq!(read(&user, "c").await["messages"].as_array().unwrap().len(), 2);
     let basic = user.get("/api/stats").await.expect(200).body;
     assert_eq!((&basic["total_messages"], &basic["total_tokens"]), (&json!(2), &json!(5)));
-    // Only the last message is a turn, and it must be the user's.
+    // The last message is the turn, so it must be the user's.
     let bad = json!({"conversationId": "c", "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]});
     user.post("/api/chat", &bad).await.expect(422);
 }
 
 #[tokio::test]
-async fn the_conversations_own_history_is_asked() {
+async fn the_stored_history_is_sent_to_the_model() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -54,7 +55,7 @@ async fn the_conversations_own_history_is_asked() {
 }
 
 #[tokio::test]
-async fn a_client_may_leave_and_look_later() {
+async fn a_client_may_leave_and_read_the_reply_later() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "5")).await;
     let user = studio.user("alice").await;
     let accepted = later(&user, &turn("c/1", "m1", "/tokens 100")).await.expect(202);
@@ -72,12 +73,12 @@ async fn a_client_may_leave_and_look_later() {
     assert_eq!((&reply["id"], &reply["tokens"]), (&accepted.body["messageId"], &json!(100)));
     let again = later(&user, &turn("c/1", "m1", "/tokens 100")).await.expect(202);
     assert_eq!((&again.body["messageId"], &again.body["status"]), (&reply["id"], &json!("complete")));
-    // Without a conversation there is nowhere to look, and the answer comes at once.
+    // Without a conversation the reply cannot be read later, so the request waits for it.
     later(&user, &json!({"messages": [{"role": "user", "content": "hi"}]})).await.expect(200);
 }
 
 #[tokio::test]
-async fn after_25_seconds_there_is_what_there_is() {
+async fn after_25_seconds_the_answer_holds_the_text_so_far() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -102,7 +103,7 @@ async fn after_25_seconds_there_is_what_there_is() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_the_model_is_left_out_and_that_is_said() {
+async fn history_that_does_not_fit_the_model_is_left_out_and_reported() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -128,7 +129,7 @@ async fn what_does_not_fit_the_model_is_left_out_and_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_gave_one() {
+async fn a_new_conversation_is_titled_from_its_first_exchange_unless_its_user_named_it() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -149,7 +150,7 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     // The second exchange changes nothing.
     connection.chat(&json!({"type": "chat", "conversationId": "c", "content": "and Porto?"})).await;
     assert_eq!(provider.asked().len(), 1);
-    // One that the user gave meanwhile stays.
+    // A title that the user sets meanwhile stays.
     provider.script([protocol.answer(&["Nice."])]);
     provider.script_titles([Act::Stream(
         vec![protocol.whole(&["Another title"]).into_bytes()],
@@ -166,7 +167,7 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
     })
     .await;
     assert_eq!(read(&user, "d").await["title"], "Mine");
-    // Over HTTP too.
+    // The same over HTTP.
     provider.script([protocol.answer(&["Nice."])]);
     provider.script_titles([title()]);
     user.post("/api/chat", &turn("e", "m1", first)).await.expect(200);
@@ -177,8 +178,8 @@ async fn a_new_conversation_gets_a_title_of_its_first_exchange_unless_its_user_g
 }
 
 #[tokio::test]
-async fn a_message_id_that_comes_again_is_the_same_turn_or_with_other_words_refused() {
-    let studio = studio().await;
+async fn a_repeated_message_id_is_the_same_turn_or_refused_if_its_text_differs() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let ask = |content: &str| json!({"messages": [{"id": "m1", "role": "user", "content": content}], "conversationId": "c"});
     let first = user.post("/api/chat", &ask("hello")).await.expect(200).body;
@@ -197,7 +198,7 @@ async fn a_message_id_that_comes_again_is_the_same_turn_or_with_other_words_refu
         (&json!("chat_error"), &json!("message_exists")),
         "{refused}"
     );
-    // While its reply is made, too.
+    // The same while the reply is running.
     let say = |content: &str| json!({"type": "chat", "content": content, "conversationId": "d", "id": "m1"});
     connection.send(&say("/tokens 300")).await;
     connection.next("chat_accepted").await;

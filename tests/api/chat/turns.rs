@@ -1,19 +1,11 @@
-//! Turns over WebSocket: replies that come in chunks, and how they are stored.
+//! Turns over WebSocket: streamed replies, and how they are stored.
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Connection, TestStudio, User, read, studio, studio_with};
+use crate::support::{Connection, User, chat_frame, read, shared_studio, slow_studio};
 
-fn say(conversation: &str, id: &str, content: &str) -> Value {
-    json!({"type": "chat", "conversationId": conversation, "id": id, "content": content})
-}
-
-/// A studio whose model takes 5 ms a token: `/tokens 200` takes a second.
-async fn slow_studio() -> TestStudio {
-    studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "5")).await
-}
-
-/// Conversations, messages and tokens, as both routes of statistics tell them.
+/// The number of conversations, messages and tokens, on which both statistics routes must agree.
 async fn counted(user: &User) -> (u64, u64, u64) {
     let basic = user.get("/api/stats").await.expect(200).body;
     let detailed = user.get("/api/stats/detailed").await.expect(200).body;
@@ -27,7 +19,7 @@ async fn counted(user: &User) -> (u64, u64, u64) {
     (number("total_conversations"), messages, tokens)
 }
 
-/// Starts a turn: the ids that acknowledge it.
+/// Starts a turn and returns the frame that accepts it.
 async fn start(connection: &mut Connection, frame: &Value) -> Value {
     connection.send(frame).await;
     let accepted = connection.next_any().await;
@@ -36,11 +28,11 @@ async fn start(connection: &mut Connection, frame: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_turn_without_a_conversation_streams_and_is_stored_nowhere() {
-    let studio = studio().await;
+async fn a_turn_without_a_conversation_is_streamed_and_not_stored() {
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
-    // Old clients send the same id each time; it means nothing.
+    // Old clients send one id for all turns. Without a conversation, ids mean nothing.
     for content in ["one two three", "four five six"] {
         let accepted =
             start(&mut connection, &json!({"type": "chat", "id": "msg1", "content": content})).await;
@@ -60,7 +52,7 @@ async fn a_turn_without_a_conversation_streams_and_is_stored_nowhere() {
 
 #[tokio::test]
 async fn a_turn_in_a_new_conversation_creates_it() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
     let first = "\n  What is the\tmeaning of life, the universe, and everything else there is?\nPlease.";
@@ -70,7 +62,7 @@ async fn a_turn_in_a_new_conversation_creates_it() {
     assert_eq!((&accepted["id"], &accepted["conversationId"]), (&json!("mine"), &json!("c/1 好")));
     let (text, complete) = connection.reply().await;
     assert_eq!((&complete["content"], &complete["conversationId"]), (&json!(text), &json!("c/1 好")));
-    let stored = read(&alice, "c%2F1%20%E5%A5%BD").await;
+    let stored = read(&alice, "c/1 好").await;
     let title = stored["title"].as_str().unwrap();
     assert!(title.starts_with("What is the") && title.len() <= 40, "{title:?}");
     assert_eq!((&stored["model"], &stored["userId"]), (&json!("claude"), &json!(alice.id)));
@@ -87,8 +79,8 @@ async fn a_turn_in_a_new_conversation_creates_it() {
 }
 
 #[tokio::test]
-async fn turns_in_an_existing_conversation_are_appended_and_ask_its_model() {
-    let studio = studio().await;
+async fn turns_are_appended_and_use_the_model_of_the_conversation() {
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let before = alice.conversation("c", &["one", "two"]).await;
     let mut connection = alice.connect().await;
@@ -114,15 +106,15 @@ async fn turns_in_an_existing_conversation_are_appended_and_ask_its_model() {
 }
 
 #[tokio::test]
-async fn the_same_id_of_a_client_again_is_the_same_turn() {
-    let studio = slow_studio().await;
+async fn sending_a_turn_again_with_its_id_does_not_repeat_it() {
+    let studio = slow_studio(5).await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
-    let frame = say("c", "m1", "/tokens 100");
+    let frame = chat_frame("c", "m1", "/tokens 100");
     let accepted = start(&mut connection, &frame).await;
     connection.send(&frame).await;
     let (text, complete) = connection.reply().await;
-    // While it is made, and when it has ended, by whatever connection it is sent.
+    // The turn is also recognised after its end, and on another connection.
     let mut other = alice.connect().await;
     for connection in [&mut connection, &mut other] {
         assert_eq!(start(connection, &frame).await, accepted);
@@ -137,20 +129,20 @@ async fn the_same_id_of_a_client_again_is_the_same_turn() {
     assert_eq!(stored["messages"].as_array().unwrap().len(), 2, "{stored}");
     assert_eq!(stored["messages"][1]["content"], text);
     assert_eq!(counted(&alice).await, (1, 2, 100));
-    // The id of a message that has no reply is no turn.
+    // The id of a message without a reply is refused.
     alice.conversation("d", &["one"]).await;
-    connection.send(&say("d", "m0", "one")).await;
+    connection.send(&chat_frame("d", "m0", "one")).await;
     let refused = connection.next_any().await;
     assert!(refused["type"] == "chat_error" && refused["code"] == "invalid", "{refused}");
 }
 
 #[tokio::test]
-async fn one_reply_at_a_time_is_made_in_a_conversation() {
-    let studio = slow_studio().await;
+async fn a_conversation_has_one_running_reply_at_a_time() {
+    let studio = slow_studio(5).await;
     let alice = studio.user("alice").await;
     let (mut connection, mut other) = (alice.connect().await, alice.connect().await);
-    start(&mut connection, &say("c", "m1", "/tokens 200")).await;
-    other.send(&say("c", "m2", "meanwhile")).await;
+    start(&mut connection, &chat_frame("c", "m1", "/tokens 200")).await;
+    other.send(&chat_frame("c", "m2", "meanwhile")).await;
     let refused = other.next("chat_error").await;
     assert_eq!(
         (&refused["code"], &refused["retryable"]),
@@ -158,8 +150,8 @@ async fn one_reply_at_a_time_is_made_in_a_conversation() {
         "{refused}"
     );
     assert_eq!(refused["id"], "m2");
-    // Another conversation is another matter.
-    other.send(&say("d", "m1", "/tokens 1")).await;
+    // Another conversation is not affected.
+    other.send(&chat_frame("d", "m1", "/tokens 1")).await;
     assert_eq!(other.next("chat_accepted").await["conversationId"], "d");
     loop {
         let complete = connection.next("chat_complete").await;
@@ -167,7 +159,7 @@ async fn one_reply_at_a_time_is_made_in_a_conversation() {
             break;
         }
     }
-    other.send(&say("c", "m2", "afterwards")).await;
+    other.send(&chat_frame("c", "m2", "afterwards")).await;
     assert_eq!(other.next("chat_accepted").await["id"], "m2");
     let complete = connection.next("chat_complete").await;
     assert!(complete["content"].as_str().unwrap().contains("afterwards"), "{complete}");
@@ -175,14 +167,14 @@ async fn one_reply_at_a_time_is_made_in_a_conversation() {
 }
 
 #[tokio::test]
-async fn of_many_turns_at_once_in_a_conversation_one_begins() {
-    let studio = slow_studio().await;
+async fn of_concurrent_turns_in_a_conversation_one_begins() {
+    let studio = slow_studio(5).await;
     let alice = studio.user("alice").await;
     let mut connections = join_all((0..4).map(|_| alice.connect())).await;
-    // With ids of their own one wins; with one id all are the same turn.
+    // With different ids one turn wins; with one id all are the same turn.
     for (conversation, ids, winners) in [("c", ["m0", "m1", "m2", "m3"], 1), ("d", ["m"; 4], 4)] {
         for (connection, id) in connections.iter_mut().zip(ids) {
-            connection.send(&say(conversation, id, "/tokens 200")).await;
+            connection.send(&chat_frame(conversation, id, "/tokens 200")).await;
         }
         let mut accepted = Vec::new();
         for connection in &mut connections {
@@ -209,11 +201,11 @@ async fn of_many_turns_at_once_in_a_conversation_one_begins() {
 }
 
 #[tokio::test]
-async fn the_first_chunk_does_not_wait_for_the_rest() {
-    let studio = slow_studio().await;
+async fn the_first_chunk_is_sent_at_once() {
+    let studio = slow_studio(5).await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
-    start(&mut connection, &say("c", "m", "/tokens 200")).await;
+    start(&mut connection, &chat_frame("c", "m", "/tokens 200")).await;
     let first = connection.next_any().await;
     assert_eq!((&first["type"], &first["seq"]), (&json!("chat_chunk"), &json!(0)), "{first}");
     let whole = connection.next("chat_complete").await;
@@ -224,15 +216,15 @@ async fn the_first_chunk_does_not_wait_for_the_rest() {
 
 #[tokio::test]
 async fn a_deleted_conversation_does_not_come_back() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
     alice.conversation("posted", &["one"]).await;
-    connection.chat(&say("said", "m1", "one")).await;
+    connection.chat(&chat_frame("said", "m1", "one")).await;
     for id in ["posted", "said"] {
         alice.delete(&format!("/api/conversations/{id}")).await.expect(200);
         for message in ["m1", "m2"] {
-            connection.send(&say(id, message, "two")).await;
+            connection.send(&chat_frame(id, message, "two")).await;
             let refused = connection.next_any().await;
             assert_eq!(
                 (&refused["type"], &refused["code"]),
@@ -245,25 +237,25 @@ async fn a_deleted_conversation_does_not_come_back() {
     connection.is_quiet().await;
     assert_eq!(alice.get("/api/conversations").await.expect(200).body, json!([]));
     assert_eq!(counted(&alice).await, (0, 0, 0));
-    // The same id of another user is another conversation.
+    // Another user may use the id.
     let bob = studio.user("bob").await;
-    bob.connect().await.chat(&say("said", "m1", "one")).await;
+    bob.connect().await.chat(&chat_frame("said", "m1", "one")).await;
     assert_eq!(counted(&bob).await.0, 1);
 }
 
 #[tokio::test]
-async fn a_conversation_deleted_while_its_reply_comes_stays_deleted() {
-    let studio = slow_studio().await;
+async fn a_conversation_deleted_during_its_reply_stays_deleted() {
+    let studio = slow_studio(5).await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
-    start(&mut connection, &say("c", "m", "/tokens 200")).await;
+    start(&mut connection, &chat_frame("c", "m", "/tokens 200")).await;
     connection.next("chat_chunk").await;
     alice.delete("/api/conversations/c").await.expect(200);
-    // When this one is complete, the other would long have been.
-    connection.send(&say("d", "m", "/tokens 300")).await;
+    // When this longer reply is complete, the deleted one would have been complete for a second.
+    connection.send(&chat_frame("d", "m", "/tokens 300")).await;
     let complete = connection.next("chat_complete").await;
     assert_eq!(complete["conversationId"], "d", "nothing completes what is deleted");
-    connection.send(&say("c", "m", "again")).await;
+    connection.send(&chat_frame("c", "m", "again")).await;
     assert_eq!(connection.next("chat_error").await["code"], "conversation_deleted");
     alice.get("/api/conversations/c").await.expect(404);
     assert_eq!(alice.get("/api/conversations").await.expect(200).body.as_array().unwrap().len(), 1);
@@ -273,14 +265,14 @@ async fn a_conversation_deleted_while_its_reply_comes_stays_deleted() {
 }
 
 #[tokio::test]
-async fn replacing_a_conversation_does_not_touch_the_reply_that_comes() {
-    let studio = slow_studio().await;
+async fn replacing_a_conversation_does_not_change_its_running_reply() {
+    let studio = slow_studio(5).await;
     let alice = studio.user("alice").await;
     let mut conversation = alice.conversation("c", &["one", "two"]).await;
     let mut connection = alice.connect().await;
-    let accepted = start(&mut connection, &say("c", "m", "/tokens 300")).await;
+    let accepted = start(&mut connection, &chat_frame("c", "m", "/tokens 300")).await;
     let chunk = connection.next("chat_chunk").await;
-    // A client saves what it shows: the reply as far as it has come, and a title of its own; then it clears all.
+    // A client saves what it shows: the unfinished reply and a new title. Then it removes all messages.
     let half = json!({"id": accepted["messageId"], "role": "assistant", "content": chunk["content"], "timestamp": 1});
     conversation["title"] = json!("Renamed");
     conversation["messages"].as_array_mut().unwrap().push(half);
@@ -298,7 +290,7 @@ async fn replacing_a_conversation_does_not_touch_the_reply_that_comes() {
     assert_eq!(stored["messages"][0]["content"], complete["content"]);
     assert_eq!(stored["messages"][0]["status"], "complete");
     assert_eq!(counted(&alice).await, (1, 1, 300));
-    connection.send(&say("c", "m9", "again")).await;
+    connection.send(&chat_frame("c", "m9", "again")).await;
     connection.next("chat_complete").await;
     assert_eq!(read(&alice, "c").await["messages"].as_array().unwrap().len(), 3);
 }

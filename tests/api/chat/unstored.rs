@@ -1,7 +1,8 @@
 //! Chat over HTTP: one request, one reply of the offline model, nothing stored.
+
 use serde_json::{Value, json};
 
-use crate::support::{Answer, User, studio};
+use crate::support::{Answer, User, own_studio, shared_studio};
 
 const GREETING: &str = "你好! 我是AI助手，很高兴为你服务!";
 const ENGLISH_GREETING: &str = "Hello! I am your AI assistant, glad to help.";
@@ -13,8 +14,8 @@ async fn chat(user: &User, content: &str, more: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_offline_model_greets_helps_and_repeats_in_both_languages() {
-    let studio = studio().await;
+async fn the_offline_model_greets_helps_and_echoes_in_both_languages() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let both = format!("{ENGLISH_GREETING} {GREETING}");
     for (asked, greeting) in [
@@ -45,7 +46,7 @@ async fn the_offline_model_greets_helps_and_repeats_in_both_languages() {
         let answer = chat(&user, asked, json!({})).await.expect(200);
         assert!(answer.body["content"].as_str().unwrap().contains(asked), "{}", answer.text);
     }
-    // The last message of the user counts, whoever speaks after it.
+    // The offline model answers the last message of the user, even if others follow.
     let said = |role: &str, content: &str| json!({"role": role, "content": content});
     let messages = [
         said("system", "hello"),
@@ -58,8 +59,8 @@ async fn the_offline_model_greets_helps_and_repeats_in_both_languages() {
 }
 
 #[tokio::test]
-async fn model_temperature_and_length_are_taken_within_their_bounds() {
-    let studio = studio().await;
+async fn model_temperature_and_max_tokens_are_accepted_within_their_bounds() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     for good in [
         json!({"temperature": 0}),
@@ -108,7 +109,7 @@ async fn model_temperature_and_length_are_taken_within_their_bounds() {
 
 #[tokio::test]
 async fn a_reply_ends_at_max_tokens() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let whole = chat(&user, "/tokens 50", json!({})).await.expect(200).body;
     let words: Vec<&str> = whole["content"].as_str().unwrap().split_whitespace().collect();
@@ -125,8 +126,8 @@ async fn a_reply_ends_at_max_tokens() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_chat_is_stored() {
-    let studio = studio().await;
+async fn a_chat_without_a_conversation_stores_nothing() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let before = user.get("/api/stats/detailed").await.expect(200).body;
     studio.reset_meter();

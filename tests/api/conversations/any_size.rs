@@ -1,21 +1,22 @@
-//! Conversations of more messages than one request writes: read, changed, replaced, exported and imported all the same.
+//! Conversations with more messages than one request can write.
+
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, User, assert_statistics_match, send, sort_messages, studio};
+use crate::support::{Answer, User, assert_statistics_match, busy_studio, own_studio, send, sort_messages};
 
 const LIST: &str = "/api/conversations";
 const PATH: &str = "/api/conversations/c";
 const COUNT: usize = 10_100;
 
-fn message(number: usize) -> Value {
+fn new_message(number: usize) -> Value {
     let role = if number.is_multiple_of(2) { "user" } else { "assistant" };
     json!({"id": format!("m{number}"), "role": role, "content": format!("{number}"), "timestamp": 1_795_300_000_000_u64})
 }
 
-/// Sends a request that may take its time.
+/// Sends a request that may take longer than the usual limit of a test.
 async fn patiently(user: &User, method: Method, path: &str, body: &Value) -> Answer {
     let request = user.request(method, path).timeout(Duration::from_secs(60));
     send(if body.is_null() { request } else { request.json(body) }).await
@@ -25,7 +26,7 @@ async fn read(user: &User, path: &str) -> Value {
     patiently(user, Method::GET, path, &Value::Null).await.expect(200).body
 }
 
-/// Imports until nothing is left to be sent again: in how many requests.
+/// Repeats an import until it is complete, and returns the number of requests.
 async fn import(user: &User, export: &Value) -> usize {
     for requests in 1..100 {
         let report = patiently(user, Method::POST, "/api/import", export).await.expect(200).body;
@@ -38,25 +39,25 @@ async fn import(user: &User, export: &Value) -> usize {
 }
 
 #[tokio::test]
-async fn more_messages_than_one_request_writes_are_imported_replaced_and_exported() {
-    let studio = studio().await;
+async fn thousands_of_messages_are_imported_replaced_and_exported() {
+    let studio = busy_studio().await;
     let user = studio.user("alice").await;
-    let messages: Vec<Value> = (0..COUNT).map(message).collect();
+    let messages: Vec<Value> = (0..COUNT).map(new_message).collect();
     let whole = json!({"id": "c", "title": "Long", "messages": messages, "createdAt": 1_795_300_000_000_u64});
     let refused = patiently(&user, Method::POST, "/api/conversations", &whole).await.expect(422);
     assert_eq!(refused.body["errors"][0]["field"], "messages");
     import(&user, &json!([whole])).await;
     let stored = read(&user, PATH).await;
     assert!(stored["messages"] == whole["messages"], "all of it, in its order");
-    // An old client sends all of it, with a word changed and one message more, or one less.
+    // An old client replaces the whole conversation with one message changed, one removed and one added.
     let mut changed = stored.clone();
     let list = changed["messages"].as_array_mut().unwrap();
     list[17]["content"] = json!("Changed");
     list.remove(5000);
-    list.push(message(COUNT));
+    list.push(new_message(COUNT));
     let stored = patiently(&user, Method::PUT, PATH, &changed).await.expect(200).body;
     assert!(stored["messages"] == changed["messages"], "it is stored");
-    // What would have to be written anew is refused, and nothing lost.
+    // Reversing the order would rewrite every message, so it is refused.
     let mut turned = changed.clone();
     turned["messages"].as_array_mut().unwrap().reverse();
     let refused = patiently(&user, Method::PUT, PATH, &turned).await.expect(422);
@@ -84,13 +85,13 @@ async fn more_messages_than_one_request_writes_are_imported_replaced_and_exporte
 }
 
 #[tokio::test]
-async fn what_an_import_cannot_finish_in_time_goes_on_with_the_same_request() {
-    let studio = studio().await;
+async fn an_import_that_runs_out_of_time_continues_with_the_same_request() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
-    user.post("/api/conversations", &json!({"id": "c", "title": "C", "messages": [message(0)]}))
+    user.post("/api/conversations", &json!({"id": "c", "title": "C", "messages": [new_message(0)]}))
         .await
         .expect(200);
-    let messages: Vec<Value> = (0..500).map(message).collect();
+    let messages: Vec<Value> = (0..500).map(new_message).collect();
     // Each of the transactions takes two seconds.
     let slow = local::DynamoDbFault::Delay(Duration::from_secs(2));
     studio.faults().dynamodb(slow, local::Target::operation("TransactWriteItems"), local::When::Always);
@@ -102,10 +103,10 @@ async fn what_an_import_cannot_finish_in_time_goes_on_with_the_same_request() {
 }
 
 #[tokio::test]
-async fn trees_that_are_made_to_cost_time_take_none() {
-    let studio = studio().await;
+async fn trees_made_to_be_slow_are_handled_fast() {
+    let studio = busy_studio().await;
     let user = studio.user("alice").await;
-    // Each message before the one that it follows, and two that follow each other.
+    // Messages listed before their parents, and two that are each other's parent.
     let count = 20_000;
     let said =
         |id: String, parent: Value| json!({"id": id, "role": "user", "content": "", "parentId": parent});
@@ -115,7 +116,7 @@ async fn trees_that_are_made_to_cost_time_take_none() {
     let entry = json!([{"id": "b", "title": "T", "messages": backwards}]);
     let report = patiently(&user, Method::POST, "/api/import", &entry).await.expect(200).body;
     assert_eq!(report["errors"][0]["detail"], "messages: must not follow themselves", "{report}");
-    // Nodes that say nothing, and below them many that all look for the nearest that does.
+    // A chain of empty nodes with many children, each of which needs the nearest node with text.
     let mut mapping = serde_json::Map::new();
     for number in 0..60_000 {
         mapping.insert(format!("s{number}"), json!({"parent": format!("s{}", (number + 1) % 60_000)}));
@@ -129,18 +130,18 @@ async fn trees_that_are_made_to_cost_time_take_none() {
     assert_eq!(tree["messages"].as_array().unwrap().len(), 2_000);
 }
 
-/// Messages so long that a list has 17 of them at most, and an answer by itself 24: quotes count fourfold there.
+/// Messages so long that a list holds at most 17 and a single answer at most 24. Quotes are escaped twice.
 fn long(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
     let content = "\"".repeat(60_000);
     let long = |number| {
-        let mut message = message(number);
+        let mut message = new_message(number);
         (message["content"], message["tokens"]) = (json!(content), json!(number));
         message
     };
     numbers.into_iter().map(long).collect()
 }
 
-/// A conversation that has grown to so many long messages.
+/// Creates a conversation with so many long messages.
 async fn grown(user: &User, count: usize) {
     let begun = json!({"id": "c", "title": "Long", "model": "m", "messages": long(0..16)});
     user.post(LIST, &begun).await.expect(200);
@@ -149,7 +150,7 @@ async fn grown(user: &User, count: usize) {
     }
 }
 
-/// What a message begins with.
+/// The beginnings of messages, which identify them.
 fn beginning(message: &Value) -> String {
     let content = message["content"].as_str().unwrap();
     format!("{}: {}", message["id"].as_str().unwrap(), &content[..content.len().min(3)])
@@ -159,7 +160,7 @@ fn beginnings(messages: &[Value]) -> Vec<String> {
     messages.iter().map(beginning).collect()
 }
 
-/// What all messages of the conversation begin with, page by page.
+/// The beginnings of all messages of the conversation, read by the page.
 async fn all(user: &User) -> Vec<String> {
     let (mut all, mut next) = (Vec::new(), Some(format!("{PATH}/messages")));
     while let Some(path) = next {
@@ -172,9 +173,8 @@ async fn all(user: &User) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_old_client_that_was_shown_the_newest_messages_alone_deletes_none_of_the_others_by_replacing_all()
-{
-    let studio = studio().await;
+async fn an_old_client_that_saw_only_the_newest_messages_deletes_no_older_ones_by_a_put() {
+    let studio = busy_studio().await;
     for (count, reading, shown) in [(22, LIST, 17), (28, PATH, 24)] {
         let user = studio.user(&format!("has{count}and{shown}")).await;
         grown(&user, count).await;
@@ -202,13 +202,13 @@ async fn an_old_client_that_was_shown_the_newest_messages_alone_deletes_none_of_
 }
 
 #[tokio::test]
-async fn what_a_client_may_not_have_seen_stays_even_once_the_conversation_is_short() {
-    let studio = studio().await;
+async fn messages_that_a_client_may_not_have_seen_survive_a_put() {
+    let studio = busy_studio().await;
     for turned in [false, true] {
         let user = studio.user(&format!("turned{turned}")).await;
         grown(&user, 22).await;
         let mut read = user.get(LIST).await.expect(200).body[0].take();
-        // It removes all but two, and then one of these. In another order, they are written anew.
+        // The client removes all but two messages, and then one of these. Reordered messages are rewritten.
         let mut two = long([6, 21]);
         if turned {
             two.reverse();

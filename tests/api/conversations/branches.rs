@@ -1,7 +1,8 @@
-//! Branches of a conversation: nothing that was said is lost, and old clients see a plain list.
+//! Branches of a conversation: no message is lost, and old clients see a plain list.
+
 use serde_json::{Value, json};
 
-use crate::support::{User, assert_statistics_match, ids, studio};
+use crate::support::{User, assert_statistics_match, ids, shared_studio};
 
 const PATH: &str = "/api/conversations/c";
 
@@ -30,8 +31,8 @@ async fn tree(user: &User) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_second_message_behind_another_begins_a_branch_and_nothing_is_lost() {
-    let studio = studio().await;
+async fn a_second_reply_to_a_message_begins_a_branch_and_nothing_is_lost() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["zero", "one", "two", "three"]).await;
     let sibling = say(&user, "b2", Some("m1")).await;
@@ -44,7 +45,7 @@ async fn a_second_message_behind_another_begins_a_branch_and_nothing_is_lost() {
     let list = user.get("/api/conversations?view=summary").await.expect(200).body;
     assert_eq!((&list[0]["message_count"], &list[0]["preview"]), (&json!(4), &json!("I am b3")));
     assert_eq!(user.get("/api/stats").await.body["total_messages"], 6, "all branches are counted");
-    // A page of the current branch is found without the others, from either end.
+    // Pages of the current branch hold no messages of other branches.
     for (order, expected) in [("asc", ["m0", "m1", "b2", "b3"]), ("desc", ["b3", "b2", "m1", "m0"])] {
         let page = user.get(&format!("{PATH}/messages?order={order}")).await.expect(200).body;
         assert_eq!(ids(&page), expected);
@@ -64,8 +65,8 @@ async fn a_second_message_behind_another_begins_a_branch_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn deleting_a_message_keeps_what_hangs_on_it() {
-    let studio = studio().await;
+async fn deleting_a_message_keeps_its_replies() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["zero", "one", "two"]).await;
     say(&user, "b2", Some("m1")).await;
@@ -82,11 +83,11 @@ async fn deleting_a_message_keeps_what_hangs_on_it() {
 
 #[tokio::test]
 async fn an_old_client_that_replaces_the_list_leaves_other_branches() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let mut list = user.conversation("c", &["zero", "one", "two", "three"]).await;
     say(&user, "b2", Some("m1")).await;
-    // What it has read before it knew of the branch: m2 and m3 come back, b2 goes.
+    // The old client puts the list it read before the branch existed: m2 and m3 are current again, b2 is not.
     user.put(PATH, &list).await.expect(200);
     assert_eq!(line(&user).await, ["m0", "m1", "m2", "m3"]);
     assert_eq!(tree(&user).await, ["m0<-", "m1<m0", "m2<m1", "m3<m2"]);
@@ -109,7 +110,7 @@ async fn an_old_client_that_replaces_the_list_leaves_other_branches() {
 
 #[tokio::test]
 async fn a_fork_is_a_copy_up_to_a_message_of_any_branch() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["zero", "one", "two", "three"]).await;
     say(&user, "b2", Some("m1")).await;
@@ -131,8 +132,8 @@ async fn a_fork_is_a_copy_up_to_a_message_of_any_branch() {
 }
 
 #[tokio::test]
-async fn a_turn_goes_on_behind_the_current_branch() {
-    let studio = studio().await;
+async fn a_turn_continues_the_current_branch() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["zero", "one", "two", "three"]).await;
     say(&user, "b2", Some("m1")).await;
@@ -148,11 +149,11 @@ async fn a_turn_goes_on_behind_the_current_branch() {
 }
 
 #[tokio::test]
-async fn a_message_or_a_turn_behind_another_branch_takes_that_branch_up() {
-    let studio = studio().await;
+async fn a_message_or_turn_on_another_branch_makes_that_branch_current() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
-    let message = |id: &str| json!({"id": id, "role": "user", "content": id});
-    let messages: Vec<Value> = ["m1", "m2", "m3", "m4"].map(message).into();
+    let said = |id: &str| json!({"id": id, "role": "user", "content": id});
+    let messages: Vec<Value> = ["m1", "m2", "m3", "m4"].map(said).into();
     let body = json!({"id": "c", "title": "Two ways", "messages": messages});
     user.post("/api/conversations", &body).await.expect(200);
     let shown = async || {
@@ -161,7 +162,7 @@ async fn a_message_or_a_turn_behind_another_branch_takes_that_branch_up() {
         ids.collect::<Vec<Value>>()
     };
     let append = async |parent: &str, id: &str| {
-        let mut message = message(id);
+        let mut message = said(id);
         message["parentId"] = json!(parent);
         user.post("/api/conversations/c/messages", &message).await.expect(200)
     };
@@ -179,7 +180,7 @@ async fn a_message_or_a_turn_behind_another_branch_takes_that_branch_up() {
     assert_eq!(shown().await, ["m1", "m2", "x1", "q", reply]);
     append("m3", "z1").await;
     assert_eq!(shown().await, ["m1", "m2", "m3", "z1"]);
-    // The reply of a branch that is not the current one, made again, takes up its branch.
+    // Regenerating a reply on another branch makes that branch current.
     connection.send(&json!({"type": "regenerate", "conversationId": "c", "messageId": reply})).await;
     let again = connection.next("chat_complete").await;
     assert_eq!(shown().await, ["m1", "m2", "x1", "q", again["messageId"].as_str().unwrap()]);

@@ -1,18 +1,19 @@
-//! Files of which an entry is not JSON: it is told of by its position, and the others are imported.
+//! Import files with an entry that is not JSON: it is reported by position, and the others are imported.
+
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
-use crate::support::{send, studio};
+use crate::support::{send, shared_studio};
 
-/// Stands in what is refused, and must not come back.
+/// Part of refused input. No answer may contain it.
 const SECRET: &str = "ECHO7f3a";
-/// A node of ChatGPT's that says something.
+/// A node of a ChatGPT export with text.
 const SAID: &str = r#"{"message":{"author":{"role":"user"},"content":{"parts":["Hi"]}},"parent":""}"#;
 
 #[tokio::test]
-async fn an_entry_that_is_not_json_spoils_no_other() {
-    let studio = studio().await;
+async fn an_entry_that_is_not_json_does_not_stop_the_others() {
+    let studio = shared_studio().await;
     let good = |id: &str, time: &str| {
         format!(r#"{{"id":"{id}","title":"T","create_time":{time},"mapping":{{"m":{SAID}}}}}"#)
     };

@@ -1,12 +1,13 @@
-//! Exports of other programs, as people have them: what their readers saw is imported, and what cannot be read is told of by its
-//! position. No import succeeds with an empty conversation.
+//! Exports of other programs: messages are imported as their users saw them, and unreadable entries are reported by
+//! position. No import creates an empty conversation.
+
 use std::fs;
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, User, send, studio};
+use crate::support::{Answer, User, send, shared_studio};
 
 /// Sends a file as it is.
 async fn import(user: &User, file: impl Into<String>) -> Answer {
@@ -19,14 +20,14 @@ fn case(name: &str) -> String {
     fs::read_to_string(format!("{folder}/{name}.json")).unwrap()
 }
 
-/// How many were imported, and the positions of those that were not.
+/// The number of imported conversations, and the positions of those that failed.
 fn outcome(answer: &Answer) -> (u64, Vec<u64>) {
     let errors = answer.body["errors"].as_array().unwrap().iter();
     let positions = errors.map(|error| error["position"].as_u64().unwrap()).collect();
     (answer.body["imported"].as_u64().unwrap(), positions)
 }
 
-/// What is shown of the user's only conversation: times and texts.
+/// The times and texts of the user's only conversation.
 async fn shown(user: &User) -> Vec<(u64, String)> {
     let list = user.get("/api/conversations").await.expect(200).body;
     assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
@@ -41,8 +42,8 @@ async fn texts(user: &User) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn files_that_people_have_are_imported_as_their_readers_saw_them() {
-    let studio = studio().await;
+async fn real_exports_are_imported_as_their_users_saw_them() {
+    let studio = shared_studio().await;
     let expected: [(&str, u64, &[u64], &[&str]); 6] = [
         ("toolcall", 1, &[], &["Draw a cat", "Here it is."]),
         ("code", 1, &[], &["Sum", "Two."]),
@@ -62,7 +63,7 @@ async fn files_that_people_have_are_imported_as_their_readers_saw_them() {
     }
 }
 
-/// A node of ChatGPT's that says something.
+/// A node of a ChatGPT export with text.
 fn node(parent: &str, role: &str, parts: &Value, more: &Value) -> Value {
     let mut message =
         json!({"author": {"role": role}, "create_time": 1_700_000_000.0, "content": {"parts": parts}});
@@ -73,8 +74,8 @@ fn node(parent: &str, role: &str, parts: &Value, more: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn marks_of_citations_and_calls_of_tools_are_not_imported() {
-    let studio = studio().await;
+async fn citation_marks_and_tool_calls_are_not_imported() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let said = "Paris\u{e200}cite\u{e202}turn0search0\u{e202}turn0news3\u{e201}, says \
         \u{e200}entity\u{e202}[\"people\",\"Ada\",1]\u{e201}. \u{e200}cite\u{e202}turn1view0\u{e201}";
@@ -94,7 +95,7 @@ async fn marks_of_citations_and_calls_of_tools_are_not_imported() {
 
 #[tokio::test]
 async fn an_export_of_open_webui_keeps_its_branches_and_times() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let message = |role: &str, parent: Value, text: &str, time: u64| {
         json!({"id": "ignored", "role": role, "parentId": parent, "childrenIds": [], "content": text,
@@ -118,19 +119,19 @@ async fn an_export_of_open_webui_keeps_its_branches_and_times() {
         (&json!("Outer"), &json!("llama3"), &json!(true))
     );
     assert_eq!((&all["createdAt"], &all["tags"]), (&json!(1_700_000_000_000_u64), &json!(["home"])));
-    // Old exports are the chat alone.
+    // Old exports contain the chat without a wrapper.
     let other = studio.user("bob").await;
     assert_eq!(outcome(&import(&other, json!([chat]).to_string()).await), (1, Vec::new()));
     assert_eq!(texts(&other).await, ["Question", "Second"]);
 }
 
 #[tokio::test]
-async fn the_leaf_is_shown_where_the_current_node_is_missing() {
-    let studio = studio().await;
+async fn without_a_current_node_the_newest_leaf_is_shown() {
+    let studio = shared_studio().await;
     let text = |text: &str| json!([text]);
     let at = |time: Value| json!({ "create_time": time });
     let trees = [
-        // A reply whose clock was late, and one without a time.
+        // A reply older than its question, and one without a time.
         (
             "late",
             json!({"u": node("", "user", &text("q"), &at(json!(9))), "a": node("u", "assistant", &text("a"), &at(json!(1)))}),
@@ -140,13 +141,13 @@ async fn the_leaf_is_shown_where_the_current_node_is_missing() {
             json!({"a": node("u", "assistant", &text("a"), &at(Value::Null)), "u": node("r", "user", &text("q"), &at(json!("x"))),
             "r": {"message": null, "parent": null}}),
         ),
-        // Several roots, and nodes in a circle that say nothing.
+        // Several roots, and a circle of empty nodes.
         (
             "roots",
             json!({"o": node("", "user", &text("other"), &at(json!(1))), "u": node("x", "user", &text("q"), &at(json!(2))),
             "a": node("u", "assistant", &text("a"), &at(json!(3))), "x": {"parent": "y"}, "y": {"parent": "x"}}),
         ),
-        // Nodes that are named by the one before them alone.
+        // Nodes that only their parents name.
         (
             "children",
             json!({"u": {"message": node("", "user", &text("q"), &json!({}))["message"], "children": ["a", 7]},
@@ -168,7 +169,7 @@ fn hi() -> Value {
     node("", "user", &json!(["Hi"]), &json!({}))
 }
 
-/// Entries whose fields are of other types than expected, or missing, and which say "Hi" all the same.
+/// Entries with missing fields and fields of unexpected types that still contain the message "Hi".
 fn odd_entries() -> Vec<Value> {
     let mut entries = vec![json!({"mapping": {"": hi()}}), json!({"mapping": {"n".repeat(500): hi()}})];
     let fields = [
@@ -193,7 +194,7 @@ fn odd_entries() -> Vec<Value> {
     entries
 }
 
-/// Exports whose nodes have fields of odd types, beside nodes that say nothing.
+/// ChatGPT exports whose nodes have fields of unexpected types, beside empty nodes.
 fn odd_nodes() -> Vec<Value> {
     let mut entries = Vec::new();
     for pointer in [
@@ -221,7 +222,7 @@ fn odd_nodes() -> Vec<Value> {
     entries
 }
 
-/// Chats of Open WebUI with fields of odd types.
+/// Open WebUI chats with fields of unexpected types.
 fn odd_chats() -> Vec<Value> {
     let chats = [
         json!({"messages": [{"role": "user", "content": "Hi"}]}),
@@ -233,12 +234,12 @@ fn odd_chats() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn odd_fields_spoil_no_entry() {
-    let studio = studio().await;
+async fn unexpected_fields_do_not_stop_an_import() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let odd = odd_entries().into_iter().chain(odd_nodes()).chain(odd_chats());
     for (position, mut entry) in odd.enumerate() {
-        // Each has an id of its own, unless its id is what is odd.
+        // Gives each entry its own id, unless the id is the unexpected field.
         let has_id = entry.get("id").is_some() || entry.get("conversation_id").is_some();
         if !has_id {
             entry["id"] = json!(format!("odd{position}"));
@@ -254,7 +255,7 @@ async fn odd_fields_spoil_no_entry() {
     }
 }
 
-/// Stands in what is refused, and must not come back.
+/// Part of refused input. No answer may contain it.
 const SECRET: &str = "ECHO7f3a";
 
 /// Entries that cannot be imported.
@@ -290,7 +291,7 @@ fn bad() -> Vec<String> {
         json!({"uuid": "x", "name": "T", "chat_messages": [{"sender": "human", "text": secret}]}),
     ];
     let mut texts: Vec<String> = bad.iter().map(Value::to_string).collect();
-    // Half of a surrogate pair, wherever something was said, and in names.
+    // Half of a surrogate pair, in texts and in names.
     let halves = [
         r#"{"title":"T","messages":[{"role":"user","content":"\ud83d"}]}"#,
         r#"{"title":"T","mapping":{"m":{"message":{"author":{"role":"user"},"content":{"parts":["ok",{"text":"\udc00"}]}}}}}"#,
@@ -303,8 +304,8 @@ fn bad() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_imported_is_refused_by_position_without_naming_what_the_file_holds() {
-    let studio = studio().await;
+async fn an_entry_that_cannot_be_imported_is_reported_by_position_without_its_content() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let mut texts = bad();
     let count = texts.len() as u64;

@@ -1,13 +1,15 @@
 //! Conversations and their messages.
 
-pub(crate) mod any_size;
-pub(crate) mod branches;
-pub(crate) mod broken_imports;
-pub(crate) mod imports;
-pub(crate) mod names;
-pub(crate) mod omitted_fields;
-pub(crate) mod pages;
-pub(crate) mod small_changes;
-pub(crate) mod statistics;
-pub(crate) mod storage;
-pub(crate) mod transfer;
+mod any_size;
+mod branches;
+mod broken_imports;
+mod imports;
+mod listing;
+mod names;
+mod omitted_fields;
+mod pages;
+mod small_changes;
+mod statistics;
+mod storage;
+mod texts;
+mod transfer;

@@ -1,10 +1,11 @@
-//! What people call things can be seen, and does not turn the direction of what stands beside it.
+//! Names are visible and do not change the direction of the text beside them.
+
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{User, send, studio};
+use crate::support::{User, send, shared_studio};
 
-/// Each route and body in which somebody names something; `NAME` stands for the name.
+/// Every route and body that sets a name. `NAME` stands for the name.
 const PLACES: [(&str, &str, &str); 8] = [
     ("POST", "/api/conversations", r#"{"title":"NAME","messages":[]}"#),
     ("PUT", "/api/conversations/c", r#"{"title":"NAME","messages":[]}"#),
@@ -22,8 +23,8 @@ async fn name(user: &User, (method, path, body): (&str, &str, &str), name: &str)
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_seen_or_turn_the_direction_of_text_are_refused() {
-    let studio = studio().await;
+async fn invisible_names_and_names_that_change_text_direction_are_refused() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["x"]).await;
     let before = user.get("/api/conversations").await.expect(200).body;

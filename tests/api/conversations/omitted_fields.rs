@@ -1,13 +1,14 @@
-//! What a request leaves out erases nothing that the client cannot have meant to erase.
+//! Omitted fields do not erase stored values.
+
 use serde_json::{Value, json};
 
-use crate::support::studio;
+use crate::support::shared_studio;
 
 const PATH: &str = "/api/conversations/c";
 
 #[tokio::test]
-async fn a_put_without_messages_is_refused_and_erases_none() {
-    let studio = studio().await;
+async fn a_put_without_messages_is_refused_and_erases_nothing() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let before = user.conversation("c", &["one", "two"]).await;
     for body in [
@@ -23,14 +24,14 @@ async fn a_put_without_messages_is_refused_and_erases_none() {
     }
     let missing = user.put(PATH, &json!({"title": "T"})).await.expect(422);
     assert_eq!(missing.body["detail"], "The body must have the field `messages`");
-    // Who means it says so.
+    // A client that wants to erase a value sends null.
     user.put(PATH, &json!({"title": "T", "messages": []})).await.expect(200);
     assert_eq!(user.get(PATH).await.expect(200).body["messages"], json!([]));
 }
 
 #[tokio::test]
-async fn what_a_put_leaves_out_of_a_conversation_and_its_messages_stays() {
-    let studio = studio().await;
+async fn fields_that_a_put_omits_keep_their_values() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let before = user.conversation("c", &["one", "two"]).await;
     let mut body = json!({"title": "Another", "messages": [

@@ -1,11 +1,12 @@
-//! Lists and long conversations by the page: nothing is lost or doubled, and no answer is too large for Lambda.
+//! Pages of lists and long conversations: nothing is missing or repeated, and no answer is too large for Lambda.
+
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, User, ids, studio};
+use crate::support::{Answer, Client, User, busy_studio, ids, shared_studio};
 
 const PAST: u64 = 1_795_300_000_000;
 
-/// Lambda's limit on an answer, in which a function's JSON is a string.
+/// Lambda's limit on a response. The JSON of the body is a string within it.
 const LAMBDA: usize = 6 * 1024 * 1024;
 
 fn message(id: &str, content: &str) -> Value {
@@ -18,8 +19,8 @@ fn next_page(answer: &Answer) -> Option<String> {
     Some(link.strip_prefix('<').expect("a link").to_owned())
 }
 
-/// All pages from this one on. None is too large.
-async fn pages(client: &Client, path: &str) -> Vec<Answer> {
+/// All pages from this one on. Fails if one is too large.
+async fn all_pages(client: &Client, path: &str) -> Vec<Answer> {
     let (mut pages, mut next) = (Vec::new(), Some(path.to_owned()));
     while let Some(path) = next {
         let answer = client.get(&path).await.expect(200);
@@ -34,10 +35,10 @@ async fn pages(client: &Client, path: &str) -> Vec<Answer> {
 
 /// The ids on all pages.
 async fn ids_of_pages(client: &Client, path: &str) -> Vec<String> {
-    pages(client, path).await.iter().flat_map(|page| ids(&page.body)).collect()
+    all_pages(client, path).await.iter().flat_map(|page| ids(&page.body)).collect()
 }
 
-/// Conversations `c0` to the one before `c{count}`, the last being the newest.
+/// Creates `count` conversations, `c0` and so on, the last being the newest.
 async fn conversations(user: &User, count: u64) {
     for number in 0..count {
         let body = json!({"id": format!("c{number}"), "title": format!("Number {number}"), "updatedAt": PAST + number,
@@ -47,8 +48,8 @@ async fn conversations(user: &User, count: u64) {
 }
 
 #[tokio::test]
-async fn a_list_by_the_page_names_every_conversation_once_and_in_order() {
-    let studio = studio().await;
+async fn all_pages_together_list_every_conversation_once_in_order() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     conversations(&user, 23).await;
     let newest_first: Vec<String> = (0..23).rev().map(|number| format!("c{number}")).collect();
@@ -72,8 +73,8 @@ async fn a_list_by_the_page_names_every_conversation_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_list_and_its_own_user_alone() {
-    let studio = studio().await;
+async fn a_cursor_works_only_for_its_own_list_and_user() {
+    let studio = shared_studio().await;
     let (owner, stranger) = (studio.user("owner").await, studio.user("stranger").await);
     conversations(&owner, 5).await;
     conversations(&stranger, 5).await;
@@ -101,8 +102,8 @@ async fn a_cursor_is_good_for_its_own_list_and_its_own_user_alone() {
 }
 
 #[tokio::test]
-async fn what_a_query_asks_for_is_checked() {
-    let studio = studio().await;
+async fn query_parameters_are_checked() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     conversations(&user, 1).await;
     for query in [
@@ -131,8 +132,8 @@ async fn what_a_query_asks_for_is_checked() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_read_from_either_end() {
-    let studio = studio().await;
+async fn a_conversation_is_paged_from_either_end() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let messages: Vec<Value> = (0..57).map(|n| message(&format!("m{n}"), &format!("Text {n}"))).collect();
     user.post("/api/conversations", &json!({"id": "c", "title": "T", "messages": messages}))
@@ -148,13 +149,13 @@ async fn a_conversation_is_read_from_either_end() {
     assert_eq!(backwards, in_order);
     let listed = user.get(&format!("{path}?limit=2")).await.expect(200).body;
     assert_eq!((&listed[0]["parentId"], &listed[1]["parentId"]), (&Value::Null, &json!("m0")));
-    // The conversation itself begins with the newest; a page is in the order of the conversation.
-    let pages = pages(&user, "/api/conversations/c?messages=20").await;
+    // Reading the conversation begins with the newest page. Messages on a page are in order.
+    let pages = all_pages(&user, "/api/conversations/c?messages=20").await;
     let parts: Vec<Vec<String>> = pages.iter().map(|page| ids(&page.body["messages"])).collect();
     assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 17]);
     assert_eq!(parts.iter().rev().flatten().cloned().collect::<Vec<_>>(), in_order);
     assert!(pages.iter().all(|page| page.body["message_count"] == 57 && page.body["title"] == "T"));
-    // A conversation that was rewritten meanwhile begins anew.
+    // The cursor of a conversation that was rewritten meanwhile begins at the first page.
     let next = next_page(&user.get(&format!("{path}?limit=7")).await).unwrap();
     let reversed: Vec<Value> = messages.iter().rev().cloned().collect();
     user.put("/api/conversations/c", &json!({"title": "T", "messages": reversed})).await.expect(200);
@@ -162,8 +163,8 @@ async fn a_conversation_is_read_from_either_end() {
 }
 
 #[tokio::test]
-async fn a_conversation_larger_than_any_answer_is_read_in_parts_and_spoils_no_list() {
-    let studio = studio().await;
+async fn a_conversation_larger_than_any_answer_is_read_in_parts_and_still_listed() {
+    let studio = busy_studio().await;
     let user = studio.user("alice").await;
     conversations(&user, 3).await;
     // Each of these takes three times its bytes in an answer.
@@ -184,7 +185,7 @@ async fn a_conversation_larger_than_any_answer_is_read_in_parts_and_spoils_no_li
         count += 1;
     }
     let in_order: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
-    let pages = pages(&user, "/api/conversations/long").await;
+    let pages = all_pages(&user, "/api/conversations/long").await;
     assert!(pages.len() > 1, "{} pages", pages.len());
     let parts: Vec<Vec<String>> = pages.iter().map(|page| ids(&page.body["messages"])).collect();
     assert_eq!(parts.into_iter().rev().flatten().collect::<Vec<_>>(), in_order);

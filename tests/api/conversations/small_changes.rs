@@ -1,10 +1,11 @@
-//! Small changes of a conversation, versions, and requests that are sent again.
+//! Small changes of a conversation, `If-Match`, and `Idempotency-Key`.
+
 use futures_util::future::join_all;
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, User, assert_statistics_match, ids, read, send, studio};
+use crate::support::{Answer, User, assert_statistics_match, ids, own_studio, read, send, shared_studio};
 
 async fn with_header(
     user: &User,
@@ -17,8 +18,8 @@ async fn with_header(
 }
 
 #[tokio::test]
-async fn a_conversation_is_renamed_and_filed_without_its_messages() {
-    let studio = studio().await;
+async fn a_conversation_is_renamed_pinned_and_tagged_without_sending_messages() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let before = user.conversation("c", &["one", "two"]).await;
     user.conversation("d", &["one"]).await;
@@ -37,7 +38,7 @@ async fn a_conversation_is_renamed_and_filed_without_its_messages() {
     assert_eq!(stored["messages"], before["messages"]);
     user.patch(path, &json!({"model": "claude-3"})).await.expect(200);
     assert_statistics_match(&user, "after another model").await;
-    // An old client's PUT knows nothing of filing, and leaves it.
+    // The PUT of an old client keeps pins, tags and folders.
     user.put(path, &before).await.expect(200);
     let stored = read(&user, "c").await;
     assert_eq!((&stored["title"], &stored["folder"]), (&before["title"], &json!("F")));
@@ -64,8 +65,8 @@ async fn a_conversation_is_renamed_and_filed_without_its_messages() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_none_is_refused() {
-    let studio = studio().await;
+async fn a_change_without_any_field_is_refused() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["one"]).await;
     let before = read(&user, "c").await;
@@ -108,7 +109,7 @@ async fn a_change_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn messages_are_appended_changed_and_deleted_one_by_one() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &[]).await;
     let path = "/api/conversations/c/messages";
@@ -120,7 +121,7 @@ async fn messages_are_appended_changed_and_deleted_one_by_one() {
     }
     assert_eq!(ids(&read(&user, "c").await["messages"]), ["m0", "m1", "m2", "m3", "m4", "m5"]);
     assert_statistics_match(&user, "after appending").await;
-    // The same id is the same message; with another text it is refused.
+    // A repeated id is the same message; with another text it is refused.
     let again = json!({"id": "m3", "role": "assistant", "content": "Text 3"});
     assert_eq!(user.post(path, &again).await.expect(200).body["parentId"], "m2");
     let other = json!({"id": "m3", "role": "assistant", "content": "Another"});
@@ -151,8 +152,8 @@ async fn messages_are_appended_changed_and_deleted_one_by_one() {
 }
 
 #[tokio::test]
-async fn an_id_that_was_deleted_may_be_given_again_and_one_that_is_made_up_is_ours() {
-    let studio = studio().await;
+async fn a_deleted_message_id_may_be_reused_and_a_missing_one_is_generated() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["zero", "one", "two", "three"]).await;
     let path = "/api/conversations/c/messages";
@@ -174,13 +175,13 @@ async fn an_id_that_was_deleted_may_be_given_again_and_one_that_is_made_up_is_ou
 
 #[tokio::test]
 async fn twenty_messages_at_once_are_all_appended() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["first"]).await;
     let path = "/api/conversations/c/messages";
     let bodies: Vec<Value> =
         (1..=10).map(|n| json!({"id": format!("m{n}"), "role": "user", "content": format!("{n}")})).collect();
-    // Each of them twice, as a client does that lost patience.
+    // Sends each message twice, as an impatient client does.
     let both = bodies.iter().chain(&bodies).map(|body| user.post(path, body));
     for answer in join_all(both).await {
         answer.expect(200);
@@ -195,8 +196,8 @@ async fn twenty_messages_at_once_are_all_appended() {
 }
 
 #[tokio::test]
-async fn a_version_guards_every_change() {
-    let studio = studio().await;
+async fn every_change_honours_if_match() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let conversation = user.conversation("c", &["one", "two"]).await;
     let path = "/api/conversations/c";
@@ -237,7 +238,7 @@ async fn a_version_guards_every_change() {
 
 #[tokio::test]
 async fn a_request_with_an_idempotency_key_has_one_effect() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let (user, other) = (studio.user("alice").await, studio.user("bob").await);
     let key = |key: &'static str| ("idempotency-key", key);
     let large: Vec<Value> = (0..120).map(|n| json!({"role": "user", "content": format!("{n}")})).collect();
@@ -278,8 +279,8 @@ async fn a_request_with_an_idempotency_key_has_one_effect() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_of_any_change_does_it_once() {
-    let studio = studio().await;
+async fn any_change_whose_answer_is_lost_happens_once() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     user.conversation("c", &["one", "two"]).await;
     for operation in ["TransactWriteItems", "UpdateItem", "PutItem", "BatchWriteItem"] {

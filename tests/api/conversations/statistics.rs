@@ -1,7 +1,8 @@
 //! Statistics: every counter equals what a recount of the conversations gives.
+
 use serde_json::{Value, json};
 
-use crate::support::{User, assert_statistics_match, eventually, path_of, studio};
+use crate::support::{User, assert_statistics_match, eventually, own_studio, path_of, shared_studio};
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
@@ -18,7 +19,7 @@ fn conversation(id: &str, model: &str, created: u64, times: &[u64]) -> Value {
         "createdAt": created, "updatedAt": created})
 }
 
-/// `count` times, each this much before the last.
+/// `count` times, each so much earlier than the one before.
 fn times(now: u64, count: u64, apart: u64) -> Vec<u64> {
     (0..count).map(|number| now - number * apart).collect()
 }
@@ -47,7 +48,7 @@ async fn create_conversations(user: &User, now: u64) {
     }
 }
 
-/// Shorter and longer ones under the same ids.
+/// Replaces conversations by shorter and longer ones.
 async fn replace_conversations(user: &User, now: u64) {
     for (id, model, created, times) in [
         ("hours", "claude-3", now - DAY, times(now, 5, HOUR)),
@@ -61,8 +62,8 @@ async fn replace_conversations(user: &User, now: u64) {
 }
 
 #[tokio::test]
-async fn statistics_equal_a_recount_whatever_happened() {
-    let studio = studio().await;
+async fn statistics_equal_a_recount() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     assert_statistics_match(&user, "nothing yet").await;
     let empty = user.get("/api/stats/detailed").await.body;
@@ -99,7 +100,7 @@ async fn statistics_equal_a_recount_whatever_happened() {
 
 #[tokio::test]
 async fn health_counts_users_conversations_and_connections() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     alice.conversation("one", &["a", "b"]).await;
     bob.conversation("one", &["a"]).await;

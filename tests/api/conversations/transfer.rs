@@ -1,7 +1,8 @@
-//! Export and import: everything comes back as it was, from elsewhere too, and twice is once.
+//! Export and import. Importing a file again changes nothing.
+
 use serde_json::{Value, json};
 
-use crate::support::{Answer, User, assert_statistics_match, sort_messages, studio};
+use crate::support::{Answer, User, assert_statistics_match, busy_studio, shared_studio, sort_messages};
 
 const PAST: u64 = 1_795_300_000_000;
 
@@ -44,8 +45,8 @@ async fn everything(user: &User) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_account_moves_to_another_without_a_loss() {
-    let studio = studio().await;
+async fn an_export_imported_by_another_account_loses_nothing() {
+    let studio = busy_studio().await;
     let (user, other) = (studio.user("alice").await, studio.user("bob").await);
     user.conversation("branched", &["zero", "one", "two"]).await;
     let sibling = json!({"id": "b2", "role": "user", "content": "Another", "parentId": "m1", "tokens": 7});
@@ -78,7 +79,7 @@ async fn an_account_moves_to_another_without_a_loss() {
         assert_eq!((imported, completed), (0, 0), "twice is once");
         assert!(unchanged > 0);
     }
-    // What was deleted comes back.
+    // A deleted conversation can be imported again.
     user.post("/api/conversations/delete", &json!({"all": true})).await.expect(200);
     for part in &exported {
         import(&user, part).await;
@@ -89,8 +90,8 @@ async fn an_account_moves_to_another_without_a_loss() {
 }
 
 #[tokio::test]
-async fn one_conversation_is_exported_for_people() {
-    let studio = studio().await;
+async fn one_conversation_is_exported_as_markdown() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let body = json!({"id": "c", "title": "Lisbon", "systemPrompt": "You are\na guide.", "messages": [
         {"role": "user", "content": "Where to?", "timestamp": PAST},
@@ -106,8 +107,8 @@ async fn one_conversation_is_exported_for_people() {
 }
 
 #[tokio::test]
-async fn conversations_of_chatgpt_and_of_the_old_server_are_imported() {
-    let studio = studio().await;
+async fn exports_of_chatgpt_and_of_the_old_server_are_imported() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let said = |role: &str, text: &str, time: f64| {
         json!({"author": {"role": role}, "create_time": time, "content": {"content_type": "text", "parts": [text]},
@@ -140,8 +141,8 @@ async fn conversations_of_chatgpt_and_of_the_old_server_are_imported() {
 }
 
 #[tokio::test]
-async fn whatever_chatgpt_leaves_out_or_adds_what_was_said_is_imported() {
-    let studio = studio().await;
+async fn chatgpt_exports_with_missing_and_extra_fields_are_imported() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let said = |parts: Value| json!({"author": {"role": "user"}, "create_time": null, "content": {"parts": parts}, "metadata": null});
     let heard = json!({"content_type": "audio_transcription", "text": "and listen"});
@@ -168,8 +169,8 @@ async fn whatever_chatgpt_leaves_out_or_adds_what_was_said_is_imported() {
 }
 
 #[tokio::test]
-async fn a_bad_entry_is_told_of_by_its_position_and_the_rest_imported() {
-    let studio = studio().await;
+async fn a_bad_entry_is_reported_by_position_and_the_rest_imported() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let good =
         |id: &str| json!({"id": id, "title": "T", "messages": [{"id": "m", "role": "user", "content": "x"}]});
@@ -207,8 +208,8 @@ async fn a_bad_entry_is_told_of_by_its_position_and_the_rest_imported() {
 }
 
 #[tokio::test]
-async fn everything_stored_about_a_user_comes_in_parts_that_fit_and_tells_no_secret() {
-    let studio = studio().await;
+async fn the_export_of_an_account_is_complete_paged_and_free_of_secrets() {
+    let studio = busy_studio().await;
     let user = studio.user("alice").await;
     user.post("/api/auth/keys", &json!({"name": "nightly report"})).await.expect(200);
     // Ten thousand messages, of four megabytes and more in all.

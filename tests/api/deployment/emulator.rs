@@ -1,5 +1,6 @@
-//! AWS's own Runtime Interface Emulator around the release binaries: each sample event is answered as the local studio
-//! answers it. `LAMBDA_EMULATOR` is the emulator, `LAMBDA_BINARIES` the folder that `cargo lambda build` fills.
+//! Runs release binaries in the Runtime Interface Emulator of AWS: each sample event gets the answer of the local
+//! studio. `LAMBDA_EMULATOR` is the emulator, `LAMBDA_BINARIES` the folder that `cargo lambda build` fills.
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::deployment::events::{in_order, prepared, signed_in};
+use crate::deployment::events::{in_order, prepared, sign_in};
 use crate::support::{PATIENCE, TestStudio, eventually};
 
 /// The emulators of a studio's functions, each started at its first event and ended with the test.
@@ -30,13 +31,13 @@ impl Drop for Emulator {
     }
 }
 
-/// A port that was free a moment ago.
+/// A free port.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Emulators<'_> {
-    /// Starts one around the binary of `function`, with the surroundings that the function has in the studio.
+    /// Starts an emulator for `function`, with the environment variables that the function has in the studio.
     fn start(&self, function: &str) -> Emulator {
         let address = format!("127.0.0.1:{}", free_port());
         let process = Command::new(&self.emulator)
@@ -58,7 +59,7 @@ impl Emulators<'_> {
         }
         let url = &self.running[function].url;
         let client = reqwest::Client::new();
-        // It listens a moment after its start.
+        // The emulator needs a moment until it listens.
         let answer = eventually("the emulator answers", async || {
             client.post(url).json(event).timeout(PATIENCE).send().await.ok()
         });
@@ -66,7 +67,7 @@ impl Emulators<'_> {
     }
 }
 
-/// What an answer looks like: every text is one text, every number one number, and JSON within text is looked into.
+/// The shape of an answer: all texts are equal, all numbers are equal, and JSON within text is parsed.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
@@ -85,7 +86,7 @@ fn setting(name: &str) -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn every_sample_event_is_answered_alike_under_awss_own_emulator() {
+async fn every_sample_event_is_answered_alike_by_the_emulator_of_aws() {
     let (Some(emulator), Some(binaries)) = (setting("LAMBDA_EMULATOR"), setting("LAMBDA_BINARIES")) else {
         eprintln!(
             "skipped: LAMBDA_EMULATOR and LAMBDA_BINARIES do not say where the emulator and the binaries are"
@@ -97,9 +98,9 @@ async fn every_sample_event_is_answered_alike_under_awss_own_emulator() {
     let mut emulators = Emulators { studio: &theirs, emulator, binaries, running: BTreeMap::new() };
     let samples = in_order();
     for sample in &samples {
-        let event = sample.event(&signed_in(&ours).await);
+        let event = sample.event(&sign_in(&ours).await);
         let expected = ours.invoke(&sample.function, event).await.unwrap();
-        let event = sample.event(&signed_in(&theirs).await);
+        let event = sample.event(&sign_in(&theirs).await);
         let answer = emulators.invoke(&sample.function, &event).await;
         let status = if answer.is_null() { &Value::Null } else { &answer["statusCode"] };
         assert_eq!(

@@ -1,13 +1,14 @@
-//! Every file of `events/` through the real function binary. A case is named after what it shows; one that is to be
-//! refused ends in the status. `TOKEN`, `REFRESH` and `SESSION` stand for an access token, a refresh token and the id of
-//! a session of the user `ada`, and the conversation `kept` is there.
+//! Every file of `events/` is sent to its function. The name of a refused event ends in the status. `TOKEN`,
+//! `REFRESH` and `SESSION` stand for an access token, a refresh token and a session id of the user `ada`, who has a
+//! conversation `kept`.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, TestStudio, studio};
+use crate::support::{PASSWORD, TestStudio, own_studio};
 
 pub(crate) struct Sample {
     pub(crate) function: String,
@@ -16,7 +17,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// The event with what a login answered in the place of the words that stand for it.
+    /// The event, with placeholders replaced by the answer of a login.
     pub(crate) fn event(&self, signed_in: &Value) -> Value {
         let mut text = self.text.clone();
         for (word, name) in
@@ -27,7 +28,7 @@ impl Sample {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", self.case))
     }
 
-    /// Where it is filed.
+    /// The path of the file.
     pub(crate) fn name(&self) -> String {
         format!("events/{}/{}.json", self.function, self.case)
     }
@@ -42,7 +43,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-fn samples() -> Vec<Sample> {
+fn all_samples() -> Vec<Sample> {
     let mut samples = Vec::new();
     for folder in fs::read_dir(root().join("events")).unwrap().map(|entry| entry.unwrap().path()) {
         for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -56,9 +57,9 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-/// All of them: what ends something comes after what needs it, and a connection before its frames.
+/// All samples in an order that works: connects before frames, and deletions last.
 pub(crate) fn in_order() -> Vec<Sample> {
-    let mut samples = samples();
+    let mut samples = all_samples();
     samples.sort_by_key(|sample| match (sample.function.as_str(), sample.case.as_str()) {
         (_, "connect") => 0,
         (_, "replace") => 2,
@@ -69,16 +70,16 @@ pub(crate) fn in_order() -> Vec<Sample> {
     samples
 }
 
-/// A studio with what the samples need.
+/// A studio with the user and the conversation that samples need.
 pub(crate) async fn prepared() -> TestStudio {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let user = studio.user("ada").await;
     user.conversation("kept", &["hi", "hello"]).await;
     studio
 }
 
-/// A new session of the user: some samples end theirs.
-pub(crate) async fn signed_in(studio: &TestStudio) -> Value {
+/// Begins a new session, since some samples end theirs.
+pub(crate) async fn sign_in(studio: &TestStudio) -> Value {
     let credentials = json!({"username": "ada", "password": PASSWORD});
     studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body
 }
@@ -93,7 +94,7 @@ async fn every_sample_event_is_answered_as_its_name_says() {
 
 async fn check(studio: &TestStudio, sample: &Sample) {
     let name = sample.name();
-    let signed_in = signed_in(studio).await;
+    let signed_in = sign_in(studio).await;
     let answer = studio.invoke(&sample.function, sample.event(&signed_in)).await;
     let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
     // A task has no answer; everything else has a status.
@@ -106,7 +107,7 @@ async fn check(studio: &TestStudio, sample: &Sample) {
 
 #[test]
 fn every_route_has_a_sample_event_that_names_it() {
-    let filed: BTreeSet<(String, String)> = samples()
+    let filed: BTreeSet<(String, String)> = all_samples()
         .iter()
         .filter_map(|sample| {
             let event = sample.event(&Value::Null);
@@ -127,7 +128,7 @@ fn every_route_has_a_sample_event_that_names_it() {
 }
 
 #[test]
-fn samples_that_log_in_use_the_password_of_these_tests() {
-    let login = samples().into_iter().find(|sample| sample.case == "login").unwrap();
+fn the_sample_login_uses_the_password_of_the_tests() {
+    let login = all_samples().into_iter().find(|sample| sample.case == "login").unwrap();
     assert!(login.text.contains(PASSWORD));
 }

@@ -1,4 +1,5 @@
-//! What the template promises of a deployment: few permissions, protected data, logs that end and tell no secret.
+//! The template grants few permissions, protects data, and limits the retention of logs.
+
 use std::collections::BTreeSet;
 
 use local::Options;
@@ -6,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{PASSWORD, studio_with};
 
-/// The template, unevaluated.
-fn template() -> Value {
+/// Reads the template without evaluating it.
+fn read_template() -> Value {
     let path = format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"));
     local::document(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -24,7 +25,7 @@ fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
     resources(template, "AWS::Serverless::Function").map(|(id, function)| (id, &function["Properties"]))
 }
 
-/// A value, or each of a list of them.
+/// The items of a list, or the value itself.
 fn each(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
@@ -35,7 +36,7 @@ fn statements(function: &Value) -> impl Iterator<Item = &Value> {
     policies.iter().flat_map(|policy| each(&policy["Statement"])).map(chosen)
 }
 
-/// A statement, also one that a condition of the deployment decides on.
+/// A policy statement, or the one within `Fn::If`.
 fn chosen(statement: &Value) -> &Value {
     statement.get("Fn::If").and_then(|branches| branches.get(1)).unwrap_or(statement)
 }
@@ -64,7 +65,7 @@ fn called_ids(name: &str, argument: &Value) -> BTreeSet<String> {
 
 #[test]
 fn no_permission_is_wider_than_aws_requires() {
-    for (id, function) in functions(&template()) {
+    for (id, function) in functions(&read_template()) {
         assert_eq!(function.get("Role"), None, "{id}");
         for statement in statements(function) {
             assert_eq!(statement["Effect"], "Allow", "{id}");
@@ -74,7 +75,7 @@ fn no_permission_is_wider_than_aws_requires() {
             );
             for resource in each(&statement["Resource"]) {
                 let text = resource.to_string();
-                // Whoever pushes cannot know the id of a connection before it is there.
+                // The id of a connection is unknown at deployment.
                 let connections = text.ends_with(r#":${SocketsApi}/ws/*"}"#);
                 assert!(!text.contains('*') || connections, "{id}: {text}");
                 assert!(!ids(resource).is_empty(), "{id}: {text} is no resource of the template");
@@ -84,8 +85,8 @@ fn no_permission_is_wider_than_aws_requires() {
 }
 
 #[test]
-fn a_function_may_use_what_its_variables_name_and_nothing_else() {
-    let template = template();
+fn a_function_may_use_only_the_resources_that_its_variables_name() {
+    let template = read_template();
     let kinds = [
         "AWS::ApiGatewayV2::Api",
         "AWS::DynamoDB::Table",
@@ -95,7 +96,7 @@ fn a_function_may_use_what_its_variables_name_and_nothing_else() {
     let mut guarded: BTreeSet<String> =
         kinds.iter().flat_map(|kind| resources(&template, kind)).map(|(id, _)| id.to_owned()).collect();
     let parameters = template["Parameters"].as_object().unwrap().keys();
-    // From whom mails come is a permission, too.
+    // The sender address is also limited by a condition.
     guarded.extend(parameters.filter(|name| name.ends_with("Arn") || *name == "MailFrom").cloned());
     for (id, function) in functions(&template) {
         let named = ids(&function["Environment"]["Variables"]);
@@ -105,8 +106,8 @@ fn a_function_may_use_what_its_variables_name_and_nothing_else() {
     }
 }
 
-/// What a resource needs before CloudFormation can make it. SAM makes an HTTP API of the functions that it invokes, and
-/// what invokes a function is no part of that function.
+/// The resources that CloudFormation must create before this one. SAM builds an HTTP API from the functions that it
+/// invokes, and the triggers of a function are not part of the function.
 fn needs(template: &Value, id: &str) -> BTreeSet<String> {
     let mut resource = template["Resources"][id].clone();
     if let Some(properties) = resource["Properties"].as_object_mut() {
@@ -121,8 +122,8 @@ fn needs(template: &Value, id: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_resource_needs_itself() {
-    let template = template();
+fn no_resource_depends_on_itself() {
+    let template = read_template();
     for id in template["Resources"].as_object().unwrap().keys() {
         let mut reached = BTreeSet::new();
         let mut ahead = vec![id.clone()];
@@ -135,7 +136,7 @@ fn no_resource_needs_itself() {
 
 #[test]
 fn only_functions_that_ask_models_may_read_the_keys_of_providers() {
-    let template = template();
+    let template = read_template();
     let may_read = |function: &Value| {
         statements(function).flat_map(|it| ids(&it["Resource"])).any(|id| id.ends_with("ApiKeyArn"))
     };
@@ -145,8 +146,8 @@ fn only_functions_that_ask_models_may_read_the_keys_of_providers() {
 }
 
 #[test]
-fn sockets_open_for_the_pages_of_the_http_api() {
-    let template = template();
+fn the_websocket_api_allows_the_origins_of_the_http_api() {
+    let template = read_template();
     let variables = &template["Resources"]["SocketsFunction"]["Properties"]["Environment"]["Variables"];
     assert_eq!(variables["OWN_ORIGINS"], template["Outputs"]["ApiUrl"]["Value"]);
     assert_eq!(ids(&variables["ALLOWED_ORIGINS"]), BTreeSet::from(["AllowedOrigins".to_owned()]));
@@ -154,7 +155,7 @@ fn sockets_open_for_the_pages_of_the_http_api() {
 
 #[test]
 fn a_secret_is_in_no_variable_and_in_no_output() {
-    let template = template();
+    let template = read_template();
     assert!(
         !template.to_string().contains("{{resolve:"),
         "a dynamic reference shows in the function's configuration"
@@ -176,8 +177,8 @@ fn a_secret_is_in_no_variable_and_in_no_output() {
 }
 
 #[test]
-fn data_is_encrypted_and_what_must_last_is_backed_up_and_kept() {
-    let template = template();
+fn data_is_encrypted_and_the_main_table_is_backed_up_and_retained() {
+    let template = read_template();
     for (id, table) in resources(&template, "AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
         assert_eq!(properties["SSESpecification"]["SSEEnabled"], "true", "{id}");
@@ -201,8 +202,8 @@ fn data_is_encrypted_and_what_must_last_is_backed_up_and_kept() {
 }
 
 #[test]
-fn every_log_ends() {
-    let template = template();
+fn every_log_group_has_a_retention() {
+    let template = read_template();
     let mut logged = BTreeSet::new();
     for (id, group) in resources(&template, "AWS::Logs::LogGroup") {
         assert_eq!(group["Properties"]["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
@@ -220,7 +221,7 @@ fn stages(template: &Value) -> [&Value; 2] {
 
 #[test]
 fn both_apis_are_throttled() {
-    for stage in stages(&template()) {
+    for stage in stages(&read_template()) {
         let settings = &stage["DefaultRouteSettings"];
         assert_eq!(settings["ThrottlingRateLimit"]["Ref"], "RequestsPerSecond");
         assert_eq!(settings["ThrottlingBurstLimit"]["Ref"], "RequestsBurst");
@@ -228,7 +229,7 @@ fn both_apis_are_throttled() {
 }
 
 #[test]
-fn access_logs_are_json_and_tell_no_secret() {
+fn access_logs_are_json_without_secrets() {
     let harmless = [
         "requestTime",
         "requestId",
@@ -242,7 +243,7 @@ fn access_logs_are_json_and_tell_no_secret() {
         "connectionId",
         "eventType",
     ];
-    for stage in stages(&template()) {
+    for stage in stages(&read_template()) {
         let settings = &stage["AccessLogSettings"];
         assert_eq!(ids(&settings["DestinationArn"]).len(), 1);
         let format: Map<String, Value> = serde_json::from_str(settings["Format"].as_str().unwrap()).unwrap();

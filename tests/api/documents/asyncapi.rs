@@ -1,5 +1,5 @@
-//! The document of the WebSocket: a studio takes every frame that it says clients send, sends every one that it says the
-//! server sends, and no other.
+//! The AsyncAPI document: a studio accepts and sends exactly the documented frames.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::{Client, Connection, TestStudio, User, conform};
 
 const MODEL: Protocol = Protocol::OpenAi;
 
-/// A schema with what it refers to in its place.
+/// A schema with all references replaced by their targets.
 fn inlined(document: &Value, schema: &Value) -> Value {
     if let Some(reference) = schema["$ref"].as_str() {
         return inlined(document, document.pointer(reference.trim_start_matches('#')).unwrap());
@@ -24,7 +24,7 @@ fn inlined(document: &Value, schema: &Value) -> Value {
     }
 }
 
-/// What the document says of frames, and which of them were sent and seen.
+/// The documented frames, and those that a test has sent and received.
 struct Document {
     schemas: BTreeMap<String, &'static Value>,
     examples: BTreeMap<String, Value>,
@@ -37,7 +37,7 @@ impl Document {
     async fn read(visitor: &Client) -> Self {
         let document = visitor.get("/asyncapi.json").await.expect(200).body;
         let messages = document["components"]["messages"].as_object().unwrap();
-        // It lives as long as the tests, as the schemas of OpenAPI do.
+        // The checker needs a schema that lives as long as the process.
         let schema = |message: &Value| &*Box::leak(Box::new(inlined(&document, &message["payload"])));
         let operations = document["operations"].as_object().unwrap().values();
         let received = operations.filter(|operation| operation["action"] == "receive");
@@ -71,7 +71,7 @@ impl Document {
         connection.send(&frame).await;
     }
 
-    /// The next frame of this type; those before it are checked, too.
+    /// The next frame of this type. Frames before it are checked too.
     async fn next(&mut self, connection: &mut Connection, kind: &str) -> Value {
         loop {
             let frame = connection.next_any().await;
@@ -83,7 +83,7 @@ impl Document {
         }
     }
 
-    /// Authentication by a frame, and what is said before and after it.
+    /// Authentication by a frame, and frames before and after it.
     async fn authenticate(&mut self, studio: &TestStudio, user: &User) -> Connection {
         let (mut connection, mut stranger) = (studio.connect().await, studio.connect().await);
         self.send(&mut stranger, "auth", json!({})).await;
@@ -97,7 +97,7 @@ impl Document {
         connection
     }
 
-    /// Authentication by the address, and what connections of a user see of each other.
+    /// Authentication by the address, and the frames that other connections of the user get.
     async fn meet(&mut self, studio: &TestStudio, user: &User, connection: &mut Connection) {
         let mut other = Connection::open(&format!("{}?token={}", studio.ws_url(), user.token)).await.unwrap();
         self.next(&mut other, "auth_success").await;
@@ -107,7 +107,7 @@ impl Document {
         self.next(connection, "user_disconnected").await;
     }
 
-    /// A turn whose model thinks before it answers, in a new conversation, which gets a title; and the same once more.
+    /// A turn of a reasoning model in a new conversation, which gets a title; then the reply is regenerated.
     async fn turn(&mut self, connection: &mut Connection, provider: &Provider) -> Value {
         let parts = [
             MODEL.begin(7),
@@ -132,7 +132,7 @@ impl Document {
         self.next(connection, "chat_complete").await
     }
 
-    /// A turn that is looked at, and stopped, and one that fails.
+    /// A turn that is resumed and stopped, and one that fails.
     async fn stop_and_fail(&mut self, connection: &mut Connection, provider: &Provider) {
         let parts = [MODEL.begin(7), MODEL.text("Once upon a time")].map(String::into_bytes);
         provider.script([Act::Stream(parts.into(), Duration::from_millis(1), Ending::Never)]);
@@ -153,7 +153,7 @@ impl Document {
 }
 
 #[tokio::test]
-async fn every_documented_frame_is_taken_or_sent_as_documented() {
+async fn every_documented_frame_is_accepted_or_sent_as_documented() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", MODEL.model())]).await;
     let user = studio.user("alice").await;
@@ -168,7 +168,7 @@ async fn every_documented_frame_is_taken_or_sent_as_documented() {
 }
 
 #[tokio::test]
-async fn every_example_is_as_documented() {
+async fn every_frame_example_matches_its_schema() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let protocol = Document::read(&studio.visitor()).await;

@@ -1,5 +1,6 @@
-//! The pages in a real browser: Chromium, driven by playwright-core. `.ci/run` installs both; where they are not, this test
-//! says so and proves nothing.
+//! The pages in Chromium, driven by playwright-core. `.ci/run` installs both; without them the tests say so and
+//! check nothing.
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::support::{eventually, studio_with};
 
-/// A browser takes its time, and other tests run beside this one.
+/// A browser is slow, and other tests run at the same time.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A program, found as a shell finds it.
@@ -22,7 +23,7 @@ fn program(names: &[&str]) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The browser and what drives it, or what is missing.
+/// Node.js, Chromium and its driver, or what is missing.
 fn browser() -> Result<(PathBuf, PathBuf, PathBuf), &'static str> {
     let node = program(&["node"]).ok_or("there is no Node.js")?;
     let chromium =
@@ -35,12 +36,12 @@ fn browser() -> Result<(PathBuf, PathBuf, PathBuf), &'static str> {
     }
 }
 
-/// Runs a script of this folder that drives a browser; fails when it does.
+/// Runs a script of this folder in a browser, and fails if the script fails.
 async fn run(script: &str, arguments: &[String]) {
     let (node, chromium, driver) = match browser() {
         Ok(found) => found,
         Err(missing) => {
-            // Past the test harness, which shows nothing of a test that passes.
+            // The test harness hides the output of a test that passes, so this writes to stderr directly.
             let mut stderr = std::io::stderr();
             writeln!(stderr, "browser: skipped, since {missing}").unwrap();
             return;
@@ -58,13 +59,13 @@ async fn run(script: &str, arguments: &[String]) {
 }
 
 #[tokio::test]
-async fn the_pages_work_in_a_browser_and_it_finds_nothing_wrong_with_them() {
+async fn the_pages_work_in_a_browser_without_errors() {
     let studio = studio_with(|options| options).await;
     run("browser.mjs", &[studio.url()]).await;
 }
 
 #[tokio::test]
-async fn no_page_of_another_origin_reads_anything_and_the_studios_own_open_websockets() {
+async fn pages_of_other_origins_read_nothing_and_own_pages_open_websockets() {
     let studio = studio_with(|options| options).await;
     let _ada = studio.user("ada").await;
     eventually("a mail arrives", || async { studio.mailbox().pop() }).await;

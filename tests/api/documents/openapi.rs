@@ -1,12 +1,13 @@
-//! The OpenAPI document: it is served, names every route, and its examples are true.
+//! The OpenAPI document is served and names every route, and its examples match their schemas.
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use crate::support::conform::{check, document};
-use crate::support::studio;
+use crate::support::shared_studio;
 
-/// Pages for people, and what they load: no part of the API.
+/// Pages and their assets, which are not part of the API.
 const PAGES: [&str; 5] =
     ["GET /docs", "GET /docs/{folder}/{file}", "GET /redoc", "GET /asyncapi", "GET /asyncapi.json"];
 
@@ -20,7 +21,7 @@ fn operations() -> impl Iterator<Item = (String, &'static Value)> {
 }
 
 #[test]
-fn the_document_names_every_route_of_the_template_and_no_other() {
+fn the_openapi_document_names_exactly_the_routes_of_the_template() {
     let template = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
     let routed: BTreeSet<String> =
         local::routes(&template).unwrap().into_iter().map(|route| route.key).collect();
@@ -32,14 +33,14 @@ fn the_document_names_every_route_of_the_template_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_document_is_served_to_anybody() {
-    let studio = studio().await;
+async fn the_openapi_document_is_served_without_authentication() {
+    let studio = shared_studio().await;
     let served = studio.visitor().get("/openapi.json").await.expect(200);
     assert_eq!(served.body, *document());
 }
 
 #[test]
-fn every_parameter_of_a_path_is_documented() {
+fn every_path_parameter_is_documented() {
     for (route, operation) in operations() {
         let named: BTreeSet<&str> =
             route.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
@@ -53,7 +54,7 @@ fn every_parameter_of_a_path_is_documented() {
 }
 
 #[test]
-fn examples_are_as_their_schemas_say() {
+fn openapi_examples_match_their_schemas() {
     let mut checked = 0;
     for (name, schema) in document()["components"]["schemas"].as_object().unwrap() {
         if let Some(example) = schema.get("example") {
@@ -77,7 +78,7 @@ fn examples_are_as_their_schemas_say() {
 }
 
 #[test]
-fn an_answer_that_is_not_as_documented_is_noticed() {
+fn the_checker_of_answers_notices_undocumented_answers() {
     let session = &document()["components"]["schemas"]["SignedIn"];
     let good = json!({"access_token": "a", "token_type": "bearer", "expires_in": 1, "refresh_token": "r", "session_id": "sess_1"});
     check(session, &good, "").unwrap();

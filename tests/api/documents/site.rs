@@ -1,10 +1,11 @@
-//! The documents and their pages: how they are sent, and what pages may do.
+//! How documents, pages and assets are served.
+
 use std::io::Read as _;
 
 use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
 use reqwest::{Method, Response};
 
-use crate::support::{Client, send, studio};
+use crate::support::{Client, send, shared_studio};
 
 const PAGES: [&str; 3] = ["/docs", "/redoc", "/asyncapi"];
 
@@ -25,15 +26,15 @@ fn inflated(bytes: &[u8]) -> Vec<u8> {
     inflated
 }
 
-/// What a page loads, as addresses from the root.
+/// The addresses that a page loads, from the root.
 fn parts(page: &str) -> Vec<String> {
     let quoted = page.split('"').filter(|text| text.starts_with("docs/"));
     quoted.map(|path| format!("/{path}")).collect()
 }
 
 #[tokio::test]
-async fn what_is_carried_is_compressed_for_who_takes_that_and_the_same_for_all() {
-    let studio = studio().await;
+async fn assets_are_compressed_for_clients_that_accept_it() {
+    let studio = shared_studio().await;
     let visitor = studio.visitor();
     let mut paths: Vec<String> = PAGES.iter().map(|&path| path.to_owned()).collect();
     for page in PAGES {
@@ -61,8 +62,8 @@ async fn what_is_carried_is_compressed_for_who_takes_that_and_the_same_for_all()
 }
 
 #[tokio::test]
-async fn who_has_it_already_gets_nothing_again() {
-    let studio = studio().await;
+async fn a_client_with_a_current_copy_gets_304() {
+    let studio = shared_studio().await;
     let visitor = studio.visitor();
     let path = "/docs";
     let mut tags = Vec::new();
@@ -82,8 +83,8 @@ async fn who_has_it_already_gets_nothing_again() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_not_there_is_404() {
-    let studio = studio().await;
+async fn an_unknown_asset_is_404() {
+    let studio = shared_studio().await;
     let visitor = studio.visitor();
     for path in ["/docs/pages/nothing.css", "/docs/redoc-1.0.0/redoc.standalone.js"] {
         let answer = visitor.get(path).await.expect(404);
@@ -92,8 +93,8 @@ async fn a_part_that_is_not_there_is_404() {
 }
 
 #[tokio::test]
-async fn pages_may_do_little_and_data_nothing() {
-    let studio = studio().await;
+async fn pages_have_a_strict_content_security_policy() {
+    let studio = shared_studio().await;
     let visitor = studio.visitor();
     for page in PAGES {
         let answer = visitor.get(page).await.expect(200);

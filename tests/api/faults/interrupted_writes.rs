@@ -1,12 +1,13 @@
-//! Large writes and deletions whose process dies halfway: readers and counters never see a half, and what was left behind
-//! goes in the end.
+//! Large writes and deletions whose process dies halfway: readers and counters never see half of them, and leftovers
+//! are removed.
+
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestStudio, User, assert_statistics_match, eventually, send, studio};
+use crate::support::{Answer, TestStudio, User, assert_statistics_match, eventually, own_studio, send};
 
 fn messages(prefix: &str, count: usize) -> Vec<Value> {
     let message =
@@ -42,8 +43,8 @@ pub(crate) async fn killed_after(
 }
 
 #[tokio::test]
-async fn a_creation_that_died_is_nothing_to_readers_and_its_id_can_be_used() {
-    let studio = studio().await;
+async fn an_interrupted_creation_is_invisible_and_its_id_can_be_used() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let path = "/api/conversations";
     killed_after(&studio, &user, 3, Method::POST, path, &conversation("c", "dead", 200)).await;
@@ -51,7 +52,7 @@ async fn a_creation_that_died_is_nothing_to_readers_and_its_id_can_be_used() {
     assert_eq!(user.get(path).await.expect(200).body, json!([]));
     assert_statistics_match(&user, "after a creation that died").await;
     user.delete("/api/conversations/c").await.expect(404);
-    // A small one takes the place over.
+    // A small conversation can use the id.
     let small = conversation("c", "small", 2);
     user.post(path, &small).await.expect(200);
     let read = user.get("/api/conversations/c").await.expect(200).body;
@@ -70,8 +71,8 @@ async fn a_creation_that_died_is_nothing_to_readers_and_its_id_can_be_used() {
 }
 
 #[tokio::test]
-async fn a_replacement_that_died_leaves_what_was_there() {
-    let studio = studio().await;
+async fn an_interrupted_replacement_leaves_the_conversation_unchanged() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let path = "/api/conversations/c";
     let old = conversation("c", "old", 150);
@@ -95,14 +96,14 @@ async fn a_replacement_that_died_leaves_what_was_there() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_many_that_died_goes_on() {
-    let studio = studio().await;
+async fn an_interrupted_deletion_of_many_conversations_continues() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     for number in 0..12 {
         user.post("/api/conversations", &conversation(&format!("c{number}"), "m", 60)).await.expect(200);
     }
     let all = json!({"all": true});
-    // Four are deleted at once, in five batches each, so the sixteenth says that all four are out of the list.
+    // Four conversations are deleted concurrently, in five batches each. After sixteen batches none is listed.
     killed_after(&studio, &user, 15, Method::POST, "/api/conversations/delete", &all).await;
     let left = user.get("/api/conversations?view=summary").await.expect(200).body;
     assert_eq!(left.as_array().unwrap().len(), 8);

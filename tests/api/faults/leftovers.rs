@@ -1,5 +1,5 @@
-//! What stands in the table: after deletions and large writes that died, or met a busy database, nothing is left over for
-//! good, and nothing that is somebody's is taken for it.
+//! Items left over by interrupted deletions and large writes are removed, and no item in use is.
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::faults::interrupted_writes::{conversation, killed_after};
 use crate::support::{
-    assert_statistics_match, conversation_items, dynamodb, eventually, finish_notes, is_past, notes, send,
-    studio,
+    assert_statistics_match, conversation_items, dynamodb, eventually, finish_notes, is_past, notes,
+    own_studio, send,
 };
 
 const PATH: &str = "/api/conversations/c";
 
 /// The items of a partition.
 #[tokio::test]
-async fn a_deletion_that_died_is_finished_by_the_next_and_its_tombstone_stays_for_a_day() {
-    let studio = studio().await;
+async fn an_interrupted_deletion_is_finished_by_the_next_and_its_tombstone_stays_for_a_day() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     user.post("/api/conversations", &conversation("c", "m", 200)).await.expect(200);
     killed_after(&studio, &user, 3, Method::DELETE, PATH, &Value::Null).await;
@@ -33,9 +33,9 @@ async fn a_deletion_that_died_is_finished_by_the_next_and_its_tombstone_stays_fo
     let made = user.post("/api/conversations", &json!({"title": "Now"})).await.expect(200).body;
     let now = made["createdAt"].as_u64().unwrap() / 1000;
     assert!((now + 86_300..=now + 86_400).contains(&expires), "{expires} is a day after {now}");
-    // What somebody died over is known until a minute has passed.
+    // The cleanup intent waits for a minute before others take it over.
     finish_notes(&studio, &user).await;
-    // Once the tombstone is gone, the id is free.
+    // The id can be used again once the tombstone has expired.
     user.post("/api/conversations", &conversation("c", "m", 1)).await.expect(409);
     let key = json!({"TableName": "StudioTable", "Key": {"pk": left[0]["pk"], "sk": left[0]["sk"]}});
     dynamodb(&studio, "DeleteItem", &key).await;
@@ -44,8 +44,8 @@ async fn a_deletion_that_died_is_finished_by_the_next_and_its_tombstone_stays_fo
 }
 
 #[tokio::test]
-async fn a_shell_whose_maker_died_goes_with_all_that_hangs_on_it() {
-    let studio = studio().await;
+async fn an_unfinished_creation_is_removed_with_all_its_items() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let body = conversation("c", "dead", 200);
     killed_after(&studio, &user, 3, Method::POST, "/api/conversations", &body).await;
@@ -66,8 +66,8 @@ async fn a_shell_whose_maker_died_goes_with_all_that_hangs_on_it() {
 }
 
 #[tokio::test]
-async fn what_a_refused_creation_has_written_goes_with_it() {
-    let studio = studio().await;
+async fn items_of_a_refused_creation_are_removed() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let post = |body: Value| {
         send(user.request(Method::POST, "/api/conversations").header("idempotency-key", "k").json(&body))
@@ -81,13 +81,13 @@ async fn what_a_refused_creation_has_written_goes_with_it() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_still_sweeps_takes_nothing_of_what_came_back() {
-    let studio = studio().await;
+async fn a_deletion_in_progress_removes_no_item_of_a_recreated_conversation() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     user.post("/api/conversations", &conversation("c", "m", 200)).await.expect(200);
     let exported = user.get(&format!("{PATH}/export")).await.expect(200).body;
     let before = user.get(PATH).await.expect(200).body;
-    // The batches of the first to sweep are done late.
+    // The batches of the first deletion are delayed.
     let (struck, late) = (studio.faults().struck(), DynamoDbFault::Delay(Duration::from_secs(3)));
     studio.faults().dynamodb(late, Target::operation("BatchWriteItem"), When::Times(8));
     let (deleted, imported) = tokio::join!(user.delete(PATH), async {
@@ -104,8 +104,8 @@ async fn a_deletion_that_still_sweeps_takes_nothing_of_what_came_back() {
 }
 
 #[tokio::test]
-async fn a_busy_database_makes_a_large_write_slow_and_does_not_make_it_fail() {
-    let studio = studio().await;
+async fn a_throttled_database_slows_a_large_write_but_does_not_fail_it() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     user.post("/api/conversations", &conversation("c", "old", 5)).await.expect(200);
     let batches = || Target::operation("BatchWriteItem");
@@ -125,7 +125,7 @@ async fn a_busy_database_makes_a_large_write_slow_and_does_not_make_it_fail() {
 
 #[tokio::test]
 async fn many_large_replacements_at_once_all_succeed() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     let count = 5;
     let replaced = (0..count).map(async |number| {

@@ -1,6 +1,7 @@
-//! Turns through everything that can go wrong at once: the database throttles, conflicts and loses answers; invocations are
-//! doubled and lost; connections vanish, are slow and are cut; workers are killed; providers refuse, reset and break off. What was
-//! acknowledged is there once, every reply has ended, and the ledger is the sum of what was used.
+//! Turns while everything fails at once: the database throttles, conflicts and loses answers; invocations are
+//! duplicated and lost; connections vanish and hang; workers are killed; providers refuse and break off. Every
+//! accepted turn is stored once, every reply ends, and the booked tokens equal the used ones.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,12 @@ use tokio::time::timeout;
 use crate::support::provider::{FAULTS, Provider, studio_of};
 use crate::support::{Connection, PATIENCE, TestStudio, User, eventually_each};
 
-/// How long a client waits for a reply before it asks again.
+/// How long a client waits for a reply before it sends its turn again.
 const IMPATIENCE: Duration = Duration::from_secs(4);
 /// Turns of one user in one conversation.
 const TURNS_OF_A_CONVERSATION: usize = 5;
 
-/// What came of all turns.
+/// The outcome of all turns.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) turns: usize,
@@ -31,7 +32,7 @@ pub(crate) struct Figures {
     pub(crate) killed: usize,
 }
 
-/// Takes `turns` turns of `users` users at once.
+/// Runs `turns` turns of `users` concurrent users.
 pub(crate) async fn run(users: usize, turns: usize) -> Figures {
     let provider = Provider::start().await;
     let more = [
@@ -73,7 +74,7 @@ pub(crate) async fn run(users: usize, turns: usize) -> Figures {
     figures
 }
 
-/// A model may be asked again after a failure before its first word.
+/// How often a model may be asked: twice if it failed before its first text.
 fn allowed(text: &str) -> u64 {
     if ["!500", "!429", "!reset"].iter().any(|fault| text.starts_with(fault)) { 2 } else { 1 }
 }
@@ -96,7 +97,7 @@ fn set_faults(studio: &TestStudio) {
     faults.connections(ConnectionFault::Hang, None, When::Probability(0.001));
 }
 
-/// Takes turns one after another; gives those that were acknowledged, by conversation and id.
+/// Takes turns one after another: the conversation and id of each accepted turn.
 async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
     let mut accepted = BTreeSet::new();
     let mut connection = open(user).await;
@@ -121,7 +122,7 @@ async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
                         accepted.insert((conversation.clone(), id.clone()));
                     }
                 }
-                // The connection is dead, or deaf: the same again, in another one.
+                // The connection is gone or hangs: send the turn again on another one.
                 Ok(None) | Err(_) => connection = open(user).await,
             }
         }
@@ -129,7 +130,7 @@ async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
     accepted
 }
 
-/// A connection, whatever goes wrong with it at first.
+/// Opens a connection, and tries again if that fails.
 async fn open(user: &User) -> Connection {
     eventually_each(Duration::from_millis(100), "a connection opens", async || {
         let opened = timeout(Duration::from_secs(3), user.try_connect()).await;
@@ -138,7 +139,7 @@ async fn open(user: &User) -> Connection {
     .await
 }
 
-/// Waits for the end of this turn: whether it was accepted before; none when the connection is gone.
+/// Waits for the end of this turn: whether it was accepted, or none if the connection is gone.
 async fn end_of(connection: &mut Connection, id: &str) -> Option<bool> {
     let mut message = Value::Null;
     loop {
@@ -152,14 +153,14 @@ async fn end_of(connection: &mut Connection, id: &str) -> Option<bool> {
                 tokio::time::sleep(Duration::from_millis(wait)).await;
                 return Some(false);
             }
-            // The gateway's own, when a function died.
+            // An error of the gateway: the function died.
             None => return Some(false),
             _ => {}
         }
     }
 }
 
-/// Compares what is stored with what was acknowledged.
+/// Compares the stored turns with the accepted ones.
 async fn count(user: &User, accepted: &BTreeSet<(String, String)>, figures: &mut Figures) {
     let stored = eventually_each(Duration::from_millis(500), "all replies have ended", async || {
         let list = user.get("/api/conversations").await.expect(200).body;
@@ -193,7 +194,7 @@ async fn count(user: &User, accepted: &BTreeSet<(String, String)>, figures: &mut
     figures.turns += accepted.len();
     figures.lost += accepted.iter().filter(|turn| !said.contains_key(*turn)).count();
     figures.duplicated += said.values().map(|times| times - 1).sum::<usize>();
-    // What a title was to use that died with its function comes back within a minute.
+    // The reservation of a title whose function died is released within a minute.
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut off = off_by(user, tokens).await;
     while off > 0 && Instant::now() < deadline {
@@ -203,7 +204,8 @@ async fn count(user: &User, accepted: &BTreeSet<(String, String)>, figures: &mut
     figures.ledger_off_by += off;
 }
 
-/// How far the ledger, and the statistics, are from what the messages say. Titles are booked too, so the provider gives none.
+/// How far the booked tokens and the statistics are from the messages. Titles would be booked too, so the provider
+/// makes none.
 async fn off_by(user: &User, tokens: u64) -> u64 {
     let usage = user.get("/api/usage").await.expect(200).body;
     let statistics = user.get("/api/stats").await.expect(200).body;
@@ -217,7 +219,7 @@ async fn off_by(user: &User, tokens: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_doubled_or_stuck_whatever_goes_wrong() {
+async fn no_turn_is_lost_duplicated_or_stuck_whatever_fails() {
     let figures = run(8, 120).await;
     let Figures { turns, lost, duplicated, stuck, asked_twice, ledger_off_by, .. } = figures;
     assert_eq!(

@@ -1,10 +1,12 @@
 //! What users notice when processes die and services fail.
 
-pub(crate) mod interrupted_writes;
-pub(crate) mod leftovers;
-pub(crate) mod matrix;
-pub(crate) mod outages;
-pub(crate) mod random_operations;
-pub(crate) mod repair;
-pub(crate) mod restart;
-pub(crate) mod two_devices;
+mod database;
+mod deliveries;
+mod dying_functions;
+mod interrupted_writes;
+mod leftovers;
+mod matrix;
+mod random_operations;
+mod repair;
+mod restart;
+mod two_devices;

@@ -1,4 +1,5 @@
-//! Thousands of random operations: counters equal a recount, whatever happened.
+//! After many random operations under faults, every counter equals a recount.
+
 use std::collections::BTreeMap;
 
 use local::{DynamoDbFault, Target, When};
@@ -7,11 +8,11 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{TestStudio, User, assert_statistics_match, studio};
+use crate::support::{TestStudio, User, assert_statistics_match, own_studio};
 
 const HOUR: u64 = 3_600_000;
 
-/// Something that a client does; numbers choose among what is there.
+/// An operation of a client. Numbers choose among the existing conversations and messages.
 #[derive(Clone, Debug)]
 enum Operation {
     Create { id: u8, messages: u8, model: u8 },
@@ -46,11 +47,11 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// What the client knows: of each conversation that it ever made, the ids of all messages it gave.
+/// What the client knows: the message ids of each conversation that it made.
 struct Device<'a> {
     user: &'a User,
     now: u64,
-    /// A deleted id stays taken for a day, so each one gets another generation.
+    /// A deleted id stays reserved for a day, so each new conversation gets the next generation.
     generations: BTreeMap<u8, u32>,
     made: u32,
 }
@@ -87,7 +88,7 @@ impl Device<'_> {
         known.get(usize::from(which) % known.len().max(1)).cloned().unwrap_or_else(|| "none".to_owned())
     }
 
-    /// Does it: the status, which is never our fault.
+    /// Performs an operation and returns the status.
     async fn perform(&mut self, operation: &Operation) -> u16 {
         let model = |model: u8| format!("model-{model}");
         match operation.clone() {
@@ -169,7 +170,7 @@ impl Device<'_> {
     }
 }
 
-/// Answers are lost after the write was done, writes are throttled, transactions conflict.
+/// Lets answers of writes get lost, writes be throttled and transactions conflict.
 pub(crate) fn make_trouble(studio: &TestStudio) {
     for operation in ["TransactWriteItems", "UpdateItem", "PutItem", "BatchWriteItem"] {
         let target = || Target::operation(operation);
@@ -180,7 +181,7 @@ pub(crate) fn make_trouble(studio: &TestStudio) {
     studio.faults().dynamodb(DynamoDbFault::Conflict, transactions, When::Probability(0.05));
 }
 
-/// Random operations, always the same ones in a run that is repeated with the same seed.
+/// Random operations from a fixed seed.
 fn operations(count: usize) -> Vec<Operation> {
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
@@ -190,20 +191,20 @@ fn operations(count: usize) -> Vec<Operation> {
     strategy.new_tree(&mut runner).expect("operations").current()
 }
 
-async fn now(user: &User) -> u64 {
+async fn server_time(user: &User) -> u64 {
     let now = user.post("/api/conversations", &json!({"id": "now", "title": "Now"})).await.expect(200);
     now.body["createdAt"].as_u64().unwrap()
 }
 
 #[tokio::test]
-async fn counters_equal_a_recount_after_thousands_of_random_operations() {
-    let studio = studio().await;
+async fn counters_equal_a_recount_after_random_operations() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
-    let now = now(&user).await;
+    let now = server_time(&user).await;
     make_trouble(&studio);
     let mut device = Device { user: &user, now, generations: BTreeMap::new(), made: 0 };
     let mut done = 0;
-    for (place, operation) in operations(2000).iter().enumerate() {
+    for (place, operation) in operations(1000).iter().enumerate() {
         let status = device.perform(operation).await;
         assert!([200, 404, 409, 422].contains(&status), "{place}: {operation:?}: {status}");
         done += usize::from(status == 200);
@@ -211,5 +212,5 @@ async fn counters_equal_a_recount_after_thousands_of_random_operations() {
             assert_statistics_match(&user, &format!("after {place} operations")).await;
         }
     }
-    assert!(done > 800, "{done} of them had an effect");
+    assert!(done > 400, "{done} of them had an effect");
 }

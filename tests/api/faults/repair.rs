@@ -1,11 +1,12 @@
-//! What a reader and a user find after something died halfway.
+//! Readers and users repair what a dead function left unfinished.
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use local::{DynamoDbFault, InvocationFault, Target, When};
 use serde_json::{Value, json};
 
-use crate::support::{Connection, User, eventually_each, studio, studio_with};
+use crate::support::{Connection, User, eventually_each, own_studio, studio_with};
 
 #[tokio::test]
 async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
@@ -23,7 +24,7 @@ async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
         (conversation["messages"][1]["status"] == "interrupted").then_some(conversation)
     })
     .await;
-    // With the reply ended, the whole conversation can be replaced, in another order too.
+    // After the end of the reply the conversation can be replaced and reordered.
     let mut changed = ended.clone();
     changed["messages"].as_array_mut().unwrap().reverse();
     let stored = ada.put("/api/conversations/c", &changed).await.expect(200).body;
@@ -34,8 +35,8 @@ async fn reading_a_conversation_ends_a_reply_whose_worker_died() {
 }
 
 #[tokio::test]
-async fn a_turn_that_was_not_handed_over_is_when_it_is_sent_again() {
-    let studio = studio().await;
+async fn a_turn_whose_worker_was_not_invoked_is_handed_over_when_it_is_sent_again() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let mut connection = ada.connect().await;
     studio.faults().invocations(InvocationFault::Lost, None, When::Times(1));
@@ -48,7 +49,7 @@ async fn a_turn_that_was_not_handed_over_is_when_it_is_sent_again() {
     assert_eq!(stored["messages"].as_array().unwrap().len(), 2, "{stored}");
 }
 
-/// Asks for a reply, and waits until its connection hears how it ended: the statuses told and stored.
+/// Starts a reply and waits for its end: the status in the frame and the stored status.
 async fn told_and_stored(user: &User, mut connection: Connection) -> (Value, Value) {
     let chat = json!({"type": "chat", "id": "m1", "conversationId": "c", "content": "/tokens 150"});
     connection.send(&chat).await;
@@ -65,10 +66,10 @@ async fn told_and_stored(user: &User, mut connection: Connection) -> (Value, Val
 }
 
 #[tokio::test]
-async fn a_connection_is_greeted_though_the_worker_that_should_have_done_it_died() {
+async fn a_connection_gets_auth_success_although_the_worker_that_sends_it_died() {
     let studio = studio_with(|options| options).await;
     let ada = studio.user("ada").await;
-    // The greeting reads the connection; meanwhile its worker is killed.
+    // The worker that sends `auth_success` is killed while it reads the connection.
     let slow = Target::operation("GetItem").table("ConnectionsTable");
     studio.faults().dynamodb(DynamoDbFault::Delay(Duration::from_secs(2)), slow, When::Times(1));
     let reads = eventually_each(Duration::from_millis(5), "a worker greets", async || {
@@ -84,7 +85,7 @@ async fn a_connection_is_greeted_though_the_worker_that_should_have_done_it_died
 }
 
 #[tokio::test]
-async fn a_reply_ends_at_whichever_of_twenty_points_its_worker_is_killed() {
+async fn a_reply_ends_wherever_its_worker_is_killed() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "20")).await;
     let enter = |number: usize| {
         let studio = &studio;
@@ -103,7 +104,7 @@ async fn a_reply_ends_at_whichever_of_twenty_points_its_worker_is_killed() {
                 .map(|(user, connection)| async move { told_and_stored(&user, connection).await }),
         );
         tokio::pin!(replies);
-        // One worker after another, each at another point of its reply.
+        // Kills one worker after another, each at a later point of its reply.
         loop {
             tokio::select! {
                 ends = &mut replies => break ends,

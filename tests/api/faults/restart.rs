@@ -1,11 +1,12 @@
-//! A studio that keeps its data in a folder has it after a restart.
+//! A studio with a data folder keeps its data over a restart.
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::support::{Client, PASSWORD, TestStudio, assert_statistics_match, studio_with};
 
-/// A folder of this test's own that goes with it.
+/// A folder that is removed with the test.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,5 +1,6 @@
-//! Two devices of one user at work at the same time, while answers are lost and the database refuses and conflicts: nothing
-//! is lost, nothing doubled, and every counter equals a recount.
+//! Two devices of one user work concurrently while the database loses answers, throttles and conflicts: nothing is
+//! lost or duplicated, and every counter equals a recount.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, RequestBuilder};
@@ -7,22 +8,23 @@ use serde_json::{Value, json};
 
 use crate::faults::random_operations::make_trouble;
 use crate::support::{
-    Answer, User, assert_statistics_match, conversation_items, eventually, finish_notes, ids, send, studio,
+    Answer, User, assert_statistics_match, conversation_items, eventually, finish_notes, ids, own_studio,
+    send,
 };
 
 const SHARED: &str = "/api/conversations/shared";
-const OPERATIONS: usize = 500;
+const OPERATIONS: usize = 250;
 
-/// One device, and what it knows that it did.
+/// One device, and what it has done successfully.
 struct Device<'a> {
     user: &'a User,
     name: &'static str,
-    /// Of a generator of numbers; the same operations in each run, though not in the same order with the other's.
+    /// The state of a random generator with a fixed seed.
     seed: u64,
     made: u32,
-    /// Its messages in the conversation that both have open, and what they say.
+    /// Its messages in the shared conversation, with their texts.
     shared: BTreeMap<String, String>,
-    /// What it appended to the log, in this order.
+    /// The texts that it appended to the log, in order.
     log: Vec<String>,
     /// Conversations of its own.
     own: BTreeSet<String>,
@@ -39,7 +41,7 @@ impl<'a> Device<'a> {
         (self.seed >> 33) as usize % below.max(1)
     }
 
-    /// A name that nothing had before.
+    /// A new name.
     fn fresh(&mut self) -> String {
         self.made += 1;
         format!("{}{}", self.name, self.made)
@@ -51,7 +53,7 @@ impl<'a> Device<'a> {
         self.shared.keys().nth(place).cloned()
     }
 
-    /// Sends a request until it is answered, and now and then once more, as who has not heard the answer.
+    /// Sends a request until it is answered, and sometimes again, as if the answer had been lost.
     async fn again(&mut self, request: impl Fn(&User) -> RequestBuilder) -> Answer {
         let mut deaf = self.random(5) == 0;
         loop {
@@ -119,7 +121,7 @@ impl<'a> Device<'a> {
         self.shared.remove(&id);
     }
 
-    /// Reads the whole conversation, changes it, and puts it, as long as nobody else has changed it meanwhile.
+    /// Reads the conversation, changes it, and puts it with `If-Match`.
     async fn replace(&mut self) {
         let (new, changed, dropped, turned) = (self.fresh(), self.pick(), self.pick(), self.random(2) == 0);
         loop {
@@ -145,7 +147,7 @@ impl<'a> Device<'a> {
                 .await;
             match answer.status {
                 200 => {}
-                // It may be this device's own, of which it heard nothing: then it is there.
+                // The change that conflicts may be this device's own, whose answer was lost.
                 412 if self.is_done(&new).await => {}
                 412 => continue,
                 _ => panic!("{} {}", answer.status, answer.text),
@@ -177,7 +179,7 @@ impl<'a> Device<'a> {
         self.ask(Method::PATCH, SHARED, &json!({"currentMessageId": id}), None).await.expect(200);
     }
 
-    /// Appends to the log what has no id, so that the key alone makes it one.
+    /// Appends a message without an id to the log, so that only the idempotency key prevents a repetition.
     async fn log(&mut self) {
         let content = self.fresh();
         let body = json!({"role": "user", "content": content});
@@ -227,7 +229,7 @@ impl<'a> Device<'a> {
     }
 }
 
-/// All that both said is in the tree once, and nothing else; and the tree is one.
+/// The tree holds every message of both devices once, and is connected.
 async fn check_shared(user: &User, devices: &[&Device<'_>; 2]) {
     let tree = user.get(&format!("{SHARED}?branch=all")).await.expect(200).body;
     let messages = tree["messages"].as_array().unwrap();
@@ -256,7 +258,7 @@ async fn check_shared(user: &User, devices: &[&Device<'_>; 2]) {
     assert_eq!(ids(&shown["messages"]), line, "the current branch leads to the current message");
 }
 
-/// The log has all of both, each in its order, under numbers without a gap.
+/// The log holds all messages of both devices, each in its order, under contiguous numbers.
 async fn check_log(user: &User, devices: &[&Device<'_>; 2]) {
     let (mut log, mut next) = (Vec::new(), Some("/api/conversations/log/messages?limit=100".to_owned()));
     while let Some(path) = next {
@@ -281,8 +283,8 @@ async fn check_log(user: &User, devices: &[&Device<'_>; 2]) {
 }
 
 #[tokio::test]
-async fn two_devices_lose_nothing_and_double_nothing_in_a_thousand_operations() {
-    let studio = studio().await;
+async fn two_devices_lose_and_duplicate_nothing() {
+    let studio = own_studio().await;
     let user = studio.user("alice").await;
     for id in ["shared", "log"] {
         user.post("/api/conversations", &json!({"id": id, "title": id})).await.expect(200);
@@ -291,7 +293,7 @@ async fn two_devices_lose_nothing_and_double_nothing_in_a_thousand_operations() 
     let (one, other) = (Device::new(&user, "a", 1), Device::new(&user, "b", 2));
     let (one, other) = tokio::join!(one.work(), other.work());
     studio.faults().clear();
-    assert!(studio.faults().struck() > 100, "{}", studio.faults().struck());
+    assert!(studio.faults().struck() > 50, "{}", studio.faults().struck());
     let devices = [&one, &other];
     check_shared(&user, &devices).await;
     check_log(&user, &devices).await;
@@ -310,7 +312,7 @@ async fn two_devices_lose_nothing_and_double_nothing_in_a_thousand_operations() 
         (health["total_conversations"] == count).then_some(())
     })
     .await;
-    // In the table there is a message, and a way to it by its id, for each that is to be seen.
+    // The table holds exactly two items for each visible message: the message, and the reference from its id.
     finish_notes(&studio, &user).await;
     let said = one.shared.len() + other.shared.len();
     assert_eq!(

@@ -1,16 +1,17 @@
-//! Bad input is refused with a reason: never a crash, never repeated, nothing changed.
+//! Invalid input is refused with a reason, is not echoed, and changes nothing.
+
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, TestStudio, User, path_of, send, studio};
+use crate::support::{Answer, Client, PASSWORD, TestStudio, User, path_of, send, shared_studio};
 
-/// Stands in bad values, and must not come back.
+/// Part of refused input. No answer may contain it.
 const ECHO: &str = "ECHO7f3a";
 
 const JSON: &str = "application/json";
 
-/// Checks a refusal with one of these statuses that gives a reason and does not repeat the input.
+/// Checks that an answer refuses a request with one of these statuses, gives a reason, and does not echo the input.
 #[track_caller]
 fn assert_refused(answer: &Answer, statuses: &[u16], what: &str) {
     let what: String = what.chars().take(200).collect();
@@ -24,8 +25,8 @@ async fn send_text(client: &Client, method: &Method, path: &str, body: impl Into
     send(client.request(method.clone(), path).header(CONTENT_TYPE, JSON).body(body)).await
 }
 
-/// A route that reads a body, and a body that it takes.
-fn routes() -> Vec<(Method, &'static str, Value)> {
+/// Routes that read a body, with a valid body.
+fn routes(username: &str) -> Vec<(Method, &'static str, Value)> {
     let message =
         json!({"id": "m", "role": "user", "content": "hello", "timestamp": 1, "model": "gpt-4", "tokens": 1});
     let conversation = json!({"title": "T", "messages": [message], "createdAt": 1, "updatedAt": 2, "model": "gpt-4",
@@ -34,9 +35,9 @@ fn routes() -> Vec<(Method, &'static str, Value)> {
         (
             Method::POST,
             "/api/auth/register",
-            json!({"username": "new", "email": "n@example.com", "password": PASSWORD}),
+            json!({"username": format!("{username}-new"), "email": format!("{username}-new@example.com"), "password": PASSWORD}),
         ),
-        (Method::POST, "/api/auth/login", json!({"username": "alice", "password": PASSWORD})),
+        (Method::POST, "/api/auth/login", json!({"username": username, "password": PASSWORD})),
         (Method::POST, "/api/conversations", conversation.clone()),
         (Method::PUT, "/api/conversations/kept", conversation),
         (
@@ -47,7 +48,7 @@ fn routes() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
-/// A user with a conversation, and all there is to see, which bad input must not change.
+/// A user with a conversation, and everything the user can read.
 async fn scene(studio: &TestStudio) -> (User, [Value; 3]) {
     let user = studio.user("alice").await;
     user.conversation("kept", &["as", "it", "is"]).await;
@@ -61,11 +62,11 @@ async fn view(user: &User) -> [Value; 3] {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused_on_every_route() {
-    let studio = studio().await;
+async fn a_body_that_is_not_json_is_refused_on_every_route() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    for (method, path, good) in routes() {
+    for (method, path, good) in routes(&user.username) {
         let good_text = good.to_string();
         let within = |value: &str| good_text.replacen('{', &format!("{{\"x\":{value},"), 1);
         let texts = [
@@ -102,10 +103,10 @@ async fn what_is_no_json_is_refused_on_every_route() {
 
 #[tokio::test]
 async fn a_value_of_the_wrong_type_is_refused_in_every_field() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let wrong = [json!(true), json!([ECHO]), json!({ECHO: ECHO}), json!([{ECHO: [ECHO]}]), json!(-7.5)];
-    for (method, path, good) in routes() {
+    for (method, path, good) in routes(&user.username) {
         for place in places(&good, "") {
             for value in &wrong {
                 let mut body = good.clone();
@@ -118,7 +119,7 @@ async fn a_value_of_the_wrong_type_is_refused_in_every_field() {
     assert_eq!(view(&user).await, before);
 }
 
-/// The JSON pointer of every field.
+/// The JSON pointers of all fields.
 fn places(value: &Value, at: &str) -> Vec<String> {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(name, value)| (format!("{at}/{name}"), value)).collect(),
@@ -127,7 +128,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
         }
         _ => Vec::new(),
     };
-    // The ids and times of messages mean nothing to a chat, so nothing is wrong with any.
+    // A chat ignores the ids and times of messages.
     let counts =
         |place: &str| !(at.starts_with("/messages/") && IGNORED_BY_CHAT.iter().any(|f| place.ends_with(f)));
     let here = inner.iter().map(|(place, _)| place.clone()).filter(|place| counts(place));
@@ -141,7 +142,7 @@ async fn send_json(user: &User, method: &Method, path: &str, body: &Value) -> An
     send(user.request(method.clone(), path).json(body)).await
 }
 
-/// A field of a conversation, and values that break its rule.
+/// Fields of a conversation, with invalid values.
 fn bad_values() -> Vec<(&'static str, Vec<Value>)> {
     let too_large: Value = serde_json::from_str("99999999999999999999999").unwrap();
     let control = format!("{ECHO}\0");
@@ -176,8 +177,8 @@ fn bad_values() -> Vec<(&'static str, Vec<Value>)> {
 }
 
 #[tokio::test]
-async fn a_field_that_breaks_its_rule_is_named_and_not_repeated() {
-    let studio = studio().await;
+async fn an_invalid_field_is_named_and_its_value_not_echoed() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     for (field, values) in bad_values() {
         for value in values {
@@ -200,8 +201,8 @@ async fn a_field_that_breaks_its_rule_is_named_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_occurs_twice_or_is_missing_is_refused() {
-    let studio = studio().await;
+async fn duplicate_and_missing_fields_are_refused() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let twice = json!({"title": "T", "messages": [{"id": ECHO, "role": "user", "content": "x"},
         {"id": "b", "role": "user", "content": "x"}, {"id": ECHO, "role": "user", "content": "y"}]});
@@ -220,7 +221,7 @@ async fn what_occurs_twice_or_is_missing_is_refused() {
 
 #[tokio::test]
 async fn another_content_type_is_415() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let types = [
         None,
@@ -230,7 +231,7 @@ async fn another_content_type_is_415() {
         Some(ECHO),
         Some(""),
     ];
-    for (method, path, good) in routes() {
+    for (method, path, good) in routes(&user.username) {
         for content_type in types {
             let mut request = user.request(method.clone(), path).body(good.to_string());
             if let Some(content_type) = content_type {
@@ -243,8 +244,8 @@ async fn another_content_type_is_415() {
 }
 
 #[tokio::test]
-async fn a_route_that_is_not_there_is_the_gateways_404() {
-    let studio = studio().await;
+async fn an_unknown_route_is_the_404_of_the_gateway() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let wrong = [
         (Method::GET, "/api/auth/register"),
@@ -279,17 +280,17 @@ async fn a_route_that_is_not_there_is_the_gateways_404() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_413() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let (small, large) = (256 * 1024, 4 * 1024 * 1024);
-    for (method, path, good) in routes() {
+    for (method, path, good) in routes(&user.username) {
         let limit = if path.starts_with("/api/auth") { small } else { large };
         let good = good.to_string();
         let filled = |length: usize| {
             let filler = length - good.len();
             good.replacen('{', &format!("{}{{", " ".repeat(filler)), 1)
         };
-        // A body of the limit itself is read.
+        // A body of exactly the limit is accepted.
         if path != "/api/conversations" && path != "/api/conversations/kept" {
             assert_eq!(send_text(&user, &method, path, filled(limit)).await.status, 200, "{method} {path}");
         }
@@ -297,7 +298,7 @@ async fn a_body_that_is_too_large_is_413() {
         assert_refused(&answer, &[413], &format!("{method} {path}"));
         assert_eq!(answer.body["code"], "body_too_large");
     }
-    // What a function cannot take, the gateway refuses.
+    // The gateway refuses what is too large for a function.
     for megabytes in [7, 11] {
         let body = " ".repeat(megabytes * 1024 * 1024);
         let answer = send_text(&user, &Method::POST, "/api/conversations", body).await;
@@ -310,10 +311,10 @@ async fn a_body_that_is_too_large_is_413() {
 
 #[tokio::test]
 async fn unknown_fields_are_ignored() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("kept", &["x"]).await;
-    for (method, path, mut body) in routes() {
+    for (method, path, mut body) in routes(&user.username) {
         body["isAdmin"] = json!(true);
         body["password_hash"] = json!(ECHO);
         body["user_id"] = json!([1, {"deep": null}]);
@@ -330,7 +331,7 @@ async fn unknown_fields_are_ignored() {
 
 #[tokio::test]
 async fn a_conversation_of_more_messages_than_can_be_stored_at_once_is_refused() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let body = json!({"title": "T", "messages": vec![json!({"content": "", "role": "user"}); 90_000]});
     for (method, path) in [(Method::POST, "/api/conversations"), (Method::PUT, "/api/conversations/kept")] {

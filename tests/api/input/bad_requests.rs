@@ -1,5 +1,5 @@
-//! Bad input on the routes of conversations: one table of all of them, held against the template, of what each of them reads
-//! and what breaks its rules.
+//! Invalid input on the routes of conversations. One table lists all routes and fields with invalid values.
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;
@@ -7,9 +7,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::input::bad_routes::{ECHO, ROUTES_OF, routes};
-use crate::support::{Answer, TestStudio, User, send, studio};
+use crate::support::{Answer, TestStudio, User, send, shared_studio};
 
-/// A refusal with one of these statuses, which gives a reason and does not repeat the input.
+/// Checks that an answer refuses a request with one of these statuses, gives a reason, and does not echo the input.
 #[track_caller]
 fn assert_refused(answer: &Answer, statuses: &[u16], what: &str) {
     let what: String = what.chars().take(300).collect();
@@ -19,7 +19,7 @@ fn assert_refused(answer: &Answer, statuses: &[u16], what: &str) {
     assert!(!answer.text.contains(ECHO), "{what}: {}", answer.text);
 }
 
-/// A user with a conversation of two branches, and all there is to see.
+/// A user with a conversation of two branches, and everything the user can read.
 async fn scene(studio: &TestStudio) -> (User, [Value; 4]) {
     let user = studio.user("alice").await;
     user.conversation("kept", &["as", "it", "is"]).await;
@@ -40,7 +40,7 @@ async fn view(user: &User) -> [Value; 4] {
 }
 
 #[test]
-fn every_route_of_conversations_is_in_the_table_with_all_that_it_reads() {
+fn the_table_covers_every_conversation_route_and_field() {
     let template = std::fs::read_to_string(format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let of_conversations = |key: &String| {
         key.split_once(' ').is_some_and(|(_, path)| ROUTES_OF.iter().any(|it| path.starts_with(it)))
@@ -66,8 +66,8 @@ fn every_route_of_conversations_is_in_the_table_with_all_that_it_reads() {
 }
 
 #[tokio::test]
-async fn a_query_that_breaks_its_rule_is_refused_by_its_name() {
-    let studio = studio().await;
+async fn an_invalid_query_parameter_is_refused_by_name() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     for route in routes() {
         for (name, values) in &route.queries {
@@ -79,7 +79,7 @@ async fn a_query_that_breaks_its_rule_is_refused_by_its_name() {
             }
         }
     }
-    // A cursor is good for the list, and the user, that it was given with.
+    // A cursor works only for the list and the user that it was given to.
     let page = user.get("/api/conversations/kept/messages?limit=1").await.expect(200);
     let link = page.header("link").split_once("cursor=").unwrap().1.split('>').next().unwrap().to_owned();
     for route in routes() {
@@ -98,8 +98,8 @@ async fn a_query_that_breaks_its_rule_is_refused_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_a_rule_is_refused_in_every_field() {
-    let studio = studio().await;
+async fn an_invalid_value_is_refused_in_every_body_field() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     for route in routes() {
         for (field, values) in &route.fields {
@@ -120,15 +120,15 @@ async fn a_body_that_breaks_a_rule_is_refused_in_every_field() {
     assert_eq!(view(&user).await, before);
 }
 
-/// Puts a value where the pointer leads, there or not.
+/// Sets the value at a JSON pointer, and creates missing fields.
 fn put_at(body: &mut Value, pointer: &str, value: &Value) {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return };
     body.pointer_mut(parent).unwrap()[name] = value.clone();
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused_wherever_a_body_is_read() {
-    let studio = studio().await;
+async fn a_body_that_is_not_json_is_refused_wherever_a_body_is_read() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     for route in routes().iter().filter(|route| !route.good.is_null()) {
@@ -153,7 +153,7 @@ async fn what_is_no_json_is_refused_wherever_a_body_is_read() {
         ] {
             let answer = ask("application/json", text.as_bytes().to_vec()).await;
             if route.key == "POST /api/import" && text.starts_with("[[") {
-                // An entry that is nested too deep is told of by its position.
+                // An entry that is nested too deep is reported by position.
                 assert_eq!((answer.status, &answer.body["imported"]), (200, &json!(0)), "{}", answer.text);
                 assert_eq!(answer.body["errors"][0]["position"], 0, "{}", answer.text);
                 continue;
@@ -177,8 +177,8 @@ async fn what_is_no_json_is_refused_wherever_a_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_none_is_refused_and_a_version_that_is_none_matches_nothing() {
-    let studio = studio().await;
+async fn an_invalid_header_is_refused_and_an_invalid_etag_matches_nothing() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     let binary = HeaderValue::from_bytes(b"\"\xff\xfe\"").unwrap();
     for route in routes() {
@@ -213,7 +213,7 @@ async fn a_header_that_is_none_is_refused_and_a_version_that_is_none_matches_not
             }
         }
     }
-    // What the client has is told by tags alone; others are as if there were none.
+    // Invalid tags in `If-None-Match` are ignored.
     for value in ["", "x", "\"", "\"ECHO7f3a\"", ",,"] {
         let path = "/api/conversations/kept";
         send(user.request(Method::GET, path).header("if-none-match", value)).await.expect(200);
@@ -222,8 +222,8 @@ async fn a_header_that_is_none_is_refused_and_a_version_that_is_none_matches_not
 }
 
 #[tokio::test]
-async fn an_id_that_none_can_be_names_nothing() {
-    let studio = studio().await;
+async fn an_impossible_id_is_not_found() {
+    let studio = shared_studio().await;
     let (user, before) = scene(&studio).await;
     for route in routes().iter().filter(|route| route.key.contains('{')) {
         for id in ["\0", "a\nb", "\u{7f}", &"x".repeat(129), &ECHO.repeat(600)] {

@@ -1,29 +1,30 @@
-//! All that the routes of conversations read, and what breaks its rules: the table that `bad_requests.rs` goes through.
+//! The table of `bad_requests.rs`: everything that routes of conversations read, with invalid values.
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::{User, path_of};
 
-/// Stands in bad values, and must not come back.
+/// Part of refused input. No answer may contain it.
 pub(crate) const ECHO: &str = "ECHO7f3a";
 
-/// What a route reads, and what it must not be.
+/// A route, its valid body, and invalid values.
 #[derive(Default)]
 pub(crate) struct Route {
     pub(crate) key: &'static str,
-    /// A body that it takes; null where it reads none.
+    /// A valid body; null if the route reads none.
     pub(crate) good: Value,
-    /// A field, and values that break its rule. The pointer may lead into lists.
+    /// JSON pointers of fields with invalid values.
     pub(crate) fields: Vec<(&'static str, Vec<Value>)>,
-    /// Parameters of the query with values that break their rules.
+    /// Query parameters with invalid values.
     pub(crate) queries: Vec<(&'static str, Vec<&'static str>)>,
-    /// Whether it takes `If-Match`, `Idempotency-Key`.
+    /// Whether the route reads `If-Match` and `Idempotency-Key`.
     pub(crate) headers: &'static [&'static str],
-    /// Whether a field that it does not know is refused; routes of the old contract ignore it.
+    /// Whether unknown fields are refused. Routes of the old contract ignore them.
     pub(crate) strict: bool,
 }
 
-/// What the paths of these routes begin with.
+/// The beginnings of the paths in the table.
 pub(crate) const ROUTES_OF: [&str; 4] =
     ["/api/conversations", "/api/import", "/api/export", "/api/auth/me/export"];
 const EXPECTS: &[&str] = &["if-match"];

@@ -1,5 +1,6 @@
-//! Parameters of queries that do not exist are refused, but on routes of the old contract; and `HEAD` is answered as `GET` is,
+//! Unknown query parameters are refused, except on routes of the old contract. `HEAD` is answered like `GET`,
 //! without a body.
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;
@@ -7,9 +8,9 @@ use serde_json::json;
 
 use crate::input::bad_routes::ECHO;
 use crate::support::conform::document;
-use crate::support::{Answer, User, send, studio};
+use crate::support::{Answer, User, send, shared_studio};
 
-/// Those whose clients may send what they like.
+/// Routes that ignore unknown query parameters.
 const OLD: [&str; 16] = [
     "GET /",
     "GET /health",
@@ -33,7 +34,7 @@ fn template() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap()
 }
 
-/// Every HTTP route, with a path that leads to it.
+/// Every HTTP route with an example path.
 fn routes() -> Vec<(String, Method, String)> {
     let keys = local::routes(&template()).unwrap().into_iter().map(|route| route.key);
     let http = keys.filter(|key| key.contains(" /"));
@@ -53,8 +54,8 @@ async fn somebody(studio: &crate::support::TestStudio) -> User {
 }
 
 #[tokio::test]
-async fn a_parameter_that_does_not_exist_is_refused_on_every_route_but_those_of_the_old_contract() {
-    let studio = studio().await;
+async fn an_unknown_query_parameter_is_refused_except_on_routes_of_the_old_contract() {
+    let studio = shared_studio().await;
     let user = somebody(&studio).await;
     for (key, method, path) in routes() {
         let request = user.request(method.clone(), &format!("{path}?{ECHO}={ECHO}"));
@@ -78,7 +79,7 @@ async fn a_parameter_that_does_not_exist_is_refused_on_every_route_but_those_of_
 }
 
 #[test]
-fn every_documented_parameter_of_a_query_is_accepted_by_its_route_alone() {
+fn every_documented_query_parameter_is_accepted_only_by_its_route() {
     let all = document()["paths"].as_object().unwrap();
     let documented: BTreeSet<&str> = all
         .values()
@@ -103,7 +104,7 @@ fn every_get_has_a_head() {
 
 #[tokio::test]
 async fn a_head_is_answered_as_a_get_without_a_body() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let user = somebody(&studio).await;
     let of_each_answer = ["x-process-time", "x-request-id", "apigw-requestid", "date", "content-length"];
     for (key, _, path) in routes().into_iter().filter(|(_, method, _)| *method == Method::GET) {

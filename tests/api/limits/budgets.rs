@@ -1,11 +1,12 @@
-//! What each operation asks of DynamoDB: requests, and write and read units as `ReturnConsumedCapacity` reports them,
-//! beside its budget. `cargo test --test api budgets -- --nocapture` prints the table.
+//! DynamoDB requests, write units and read units of each operation, beside its budget. `cargo test --test api
+//! budgets -- --nocapture` prints the table.
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, PASSWORD, TestStudio, User, eventually, send, studio_with};
 
-/// The most that an operation may ask for.
+/// The most that an operation may use.
 struct Budget {
     operation: &'static str,
     requests: u64,
@@ -17,7 +18,7 @@ const fn budget(operation: &'static str, requests: u64, write_units: f64, read_u
     Budget { operation, requests, write_units, read_units }
 }
 
-/// Prints what each operation took, and remembers which took too much.
+/// Prints what each operation used, and remembers which exceeded its budget.
 struct Table<'a> {
     studio: &'a TestStudio,
     exceeded: Vec<String>,
@@ -60,8 +61,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A studio whose functions have started and have looked at their secret. No mail is sent: what a registration hands
-/// over is soon done.
+/// A studio whose functions have started and read their secrets. It sends no mail, so tasks end soon.
 async fn quiet_studio() -> TestStudio {
     let studio =
         studio_with(|options| options.variable("RATE_LIMIT", "1000000").variable("MAIL_FROM", "")).await;
@@ -72,7 +72,7 @@ async fn quiet_studio() -> TestStudio {
     studio
 }
 
-/// Waits until what so many registrations handed over is done.
+/// Waits until the tasks of so many registrations are done.
 async fn after_registrations(studio: &TestStudio, registrations: usize) {
     eventually("no mail is sent", || async {
         let done =
@@ -96,7 +96,7 @@ async fn a_registration_stays_within_its_budget() {
     registration().await;
 }
 
-/// Measures what accounts do, and fails when something takes too much.
+/// Measures operations of accounts, and fails if one exceeds its budget.
 pub(crate) async fn accounts() {
     let studio = quiet_studio().await;
     let mut table = Table::new(&studio);
@@ -105,7 +105,7 @@ pub(crate) async fn accounts() {
     table.check();
 }
 
-/// Ways in, and what every request does.
+/// Logins and refreshes.
 async fn entering(studio: &TestStudio, table: &mut Table<'_>) {
     let visitor = studio.visitor();
     let credentials = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});
@@ -138,11 +138,11 @@ async fn entering(studio: &TestStudio, table: &mut Table<'_>) {
     table.measure(budget("health, not seen lately", 1, 0.0, 17.0), visitor.get("/health")).await;
 }
 
-/// What every request does to know its caller.
+/// What every request reads to authenticate its caller.
 async fn verifying(studio: &TestStudio, table: &mut Table<'_>, ada: &Client) {
     table.measure(budget("read the own profile", 1, 0.0, 1.0), ada.get("/api/auth/me")).await;
     table.measure(budget("verify a token, not seen lately", 1, 0.0, 1.0), ada.get("/api/models")).await;
-    // On a machine that is busy, four seconds may pass between two requests, or another instance may answer.
+    // On a busy machine the four seconds of the cache may pass, or another instance may answer.
     eventually("the user was seen lately", || async {
         studio.reset_meter();
         ada.get("/api/models").await.expect(200);
@@ -150,11 +150,11 @@ async fn verifying(studio: &TestStudio, table: &mut Table<'_>, ada: &Client) {
     })
     .await;
     table.measure(budget("verify a token, seen lately", 1, 0.0, 1.0), ada.get("/api/models")).await;
-    // Each with a look at the token's user, which is needed every four seconds.
+    // These include the read of the user, which is cached for four seconds.
     table.measure(budget("statistics", 2, 0.0, 2.0), ada.get("/api/stats")).await;
 }
 
-/// What users do about their credentials.
+/// Operations on credentials.
 async fn managing(studio: &TestStudio, table: &mut Table<'_>) {
     let eve = studio.user("eve").await;
     after_registrations(studio, 3).await;
@@ -168,7 +168,7 @@ async fn managing(studio: &TestStudio, table: &mut Table<'_>) {
     table.measure(budget("take it away", 7, 6.0, 4.0), delete(&eve, "/api/auth/totp", &totp)).await;
 }
 
-/// The same of a registration.
+/// Measures a registration, and fails if it exceeds its budget.
 pub(crate) async fn registration() {
     let studio = quiet_studio().await;
     let credentials = json!({"username": "ada", "email": "ada@example.com", "password": PASSWORD});

@@ -1,12 +1,13 @@
-//! Limits on what requests cost: large reads count as several requests, and one user writes only so much.
+//! Cost limits: large reads count as several requests, and the writes of a user are limited.
+
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestStudio, User, studio_with};
 
-/// A window that no test sees the end of: a shorter one may end while a test runs, at a full hour for instance.
+/// A period that does not end during a test. A shorter one might end at a full hour, for instance.
 const WINDOW: u64 = 1000 * 86_400;
 
-/// A studio with these settings, in windows that outlast the test.
+/// A studio with these settings and a period that does not end during the test.
 async fn limited(settings: &[(&str, &str)]) -> TestStudio {
     studio_with(|options| {
         let options = options.variable("RATE_LIMIT_WINDOW", WINDOW.to_string());
@@ -15,7 +16,7 @@ async fn limited(settings: &[(&str, &str)]) -> TestStudio {
     .await
 }
 
-/// A conversation of so many messages of some KB that do not compress.
+/// A conversation of so many messages of some KB of random text.
 fn conversation(id: &str, messages: usize, kilobytes: usize) -> Value {
     let mut seed = 7_u64;
     let mut noise = || {
@@ -40,7 +41,7 @@ fn assert_refused(answer: &Answer, most: &str) {
 async fn large_reads_count_as_several_requests_and_small_ones_are_free() {
     let studio = limited(&[("RATE_LIMIT", "10")]).await;
     let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
-    // About 600 KB, which are 150 read units.
+    // About 600 KB, or 150 read units.
     for user in [&ada, &eve] {
         user.post("/api/conversations", &conversation("large", 20, 30)).await.expect(200);
         user.post("/api/conversations", &conversation("small", 2, 1)).await.expect(200);
@@ -58,14 +59,14 @@ async fn large_reads_count_as_several_requests_and_small_ones_are_free() {
         answers.push(ada.get(path).await);
     }
     let allowed = answers.iter().take_while(|answer| answer.status == 200).count();
-    // Two requests were counted for the conversations, and each read counts as two or three.
+    // The conversations counted as two requests, and each read counts as two or three.
     assert!(
         (3..=4).contains(&allowed),
         "{:?}",
         answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
     );
     let remaining = answers[0].header("x-ratelimit-remaining");
-    // A list reads a conversation of more than 256 KB twice: beside others, and then alone.
+    // A list reads a conversation of more than 256 KB twice: with others, and then alone.
     assert!(["4", "5"].contains(&remaining), "{remaining}");
     for refused in &answers[allowed..] {
         assert_refused(refused, "10");
@@ -80,15 +81,15 @@ async fn large_reads_count_as_several_requests_and_small_ones_are_free() {
         let answer = ada.get(path).await.expect(200);
         assert_eq!(answer.header("x-ratelimit-limit"), "", "{path} is free");
     }
-    // What a read costs, writes have no longer.
+    // The cost of the reads is missing from the limit of writes.
     ada.post("/api/conversations", &json!({"title": "x"})).await.expect(429);
-    // A write that reads much counts likewise.
+    // A write that reads much also counts as several requests.
     let bob = studio.user("bob").await;
     bob.post("/api/conversations", &conversation("large", 20, 30)).await.expect(200);
     let put = bob.put("/api/conversations/large", &conversation("large", 20, 30)).await.expect(200);
     let remaining = put.header("x-ratelimit-remaining");
     assert!(["4", "5", "6"].contains(&remaining), "{remaining}");
-    // Of many at once, those pass that are under way.
+    // Concurrent requests that have started are served.
     let at_once = futures_util::future::join_all((0..60).map(|_| eve.get("/api/export"))).await;
     let passed = at_once.iter().filter(|answer| answer.status == 200).count();
     assert!(passed < 40, "{passed}");
@@ -96,7 +97,7 @@ async fn large_reads_count_as_several_requests_and_small_ones_are_free() {
 }
 
 #[tokio::test]
-async fn without_a_limit_on_requests_there_is_none_on_costs() {
+async fn without_a_request_limit_there_is_no_cost_limit() {
     let studio =
         limited(&[("RATE_LIMIT", "0"), ("ITEMS_PER_REQUEST", "10"), ("ITEMS_PER_WINDOW", "10")]).await;
     let ada = studio.user("ada").await;
@@ -117,7 +118,7 @@ async fn import(user: &User, entries: &[Value]) -> Answer {
 }
 
 #[tokio::test]
-async fn what_a_user_writes_is_limited_by_request_and_by_connection() {
+async fn written_items_are_limited_per_request_and_per_period() {
     let settings = [("RATE_LIMIT", "100"), ("ITEMS_PER_REQUEST", "500"), ("ITEMS_PER_WINDOW", "800")];
     let studio = limited(&settings).await;
     let ada = studio.user("ada").await;
@@ -126,11 +127,11 @@ async fn what_a_user_writes_is_limited_by_request_and_by_connection() {
     let imported = first["imported"].as_u64().unwrap();
     assert!((40..=45).contains(&imported), "{first}");
     let next = usize::try_from(first["next"].as_u64().unwrap()).unwrap();
-    // Four are imported at once, so one behind the first that was refused may be in already.
+    // Four conversations are imported concurrently, so one after the first refused one may be stored already.
     assert!((40..=46).contains(&next), "{first}");
     let second = import(&ada, &entries[next..]).await.expect(200).body;
     assert!(second["imported"].as_u64().unwrap() < 40 && second["next"].is_u64(), "{second}");
-    // What a request writes first, up to 100, is not counted by itself.
+    // The first 100 items of a request count once.
     let third = import(&ada, &entries[80..]).await.expect(200).body;
     assert!(third["imported"].as_u64().unwrap() < 15 && third["next"].is_u64(), "{third}");
     let refused = ada.post("/api/conversations", &body("e", 150)).await;
@@ -152,7 +153,7 @@ async fn what_a_user_writes_is_limited_by_request_and_by_connection() {
 }
 
 #[tokio::test]
-async fn the_defaults_allow_a_conversation_of_two_thousand_messages_and_an_import_of_ten_thousand() {
+async fn the_default_limits_allow_a_conversation_of_two_thousand_messages_and_an_import_of_ten_thousand() {
     let studio = studio_with(|options| options.variable("RATE_LIMIT", "100")).await;
     let ada = studio.user("ada").await;
     ada.post("/api/conversations", &body("c", 2000)).await.expect(200);
@@ -161,7 +162,7 @@ async fn the_defaults_allow_a_conversation_of_two_thousand_messages_and_an_impor
     while from < entries.len() {
         let report = import(&ada, &entries[from..]).await.expect(200).body;
         imported += report["imported"].as_u64().unwrap();
-        // Time can be over on a machine that is busy; what one request may write is not.
+        // On a busy machine the import may run out of time, but it must not reach the limit of items.
         from += report["next"].as_u64().map_or(entries.len(), |next| usize::try_from(next).unwrap());
     }
     assert_eq!(imported, 50);
@@ -177,7 +178,7 @@ fn assert_over_quota(refused: &Answer) {
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
 }
 
-/// What adds more than there is room for, in every way.
+/// Every kind of request that adds more than the storage limit leaves.
 async fn add_too_much(user: &User) {
     let text = "x".repeat(25_000);
     let message = json!({"id": "n", "role": "user", "content": text});
@@ -205,7 +206,7 @@ async fn add_too_much(user: &User) {
 }
 
 #[tokio::test]
-async fn what_a_users_conversations_take_is_shown_and_limited() {
+async fn the_storage_of_a_users_conversations_is_shown_and_limited() {
     let studio = limited(&[("RATE_LIMIT", "0"), ("STORAGE_BYTES", "20000")]).await;
     let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
     let usage = ada.get("/api/usage").await.expect(200).body;
@@ -217,7 +218,7 @@ async fn what_a_users_conversations_take_is_shown_and_limited() {
     assert!((8_000..10_000).contains(&before), "{before}");
     add_too_much(&ada).await;
     assert_eq!(stored(&ada).await, before);
-    // What fits still does, and what makes room as well.
+    // Requests that fit or free storage still succeed.
     ada.post(
         "/api/chat",
         &json!({"conversationId": "c", "messages": [{"role": "user", "content": "hello"}]}),

@@ -1,5 +1,6 @@
-//! No accepted request needs more than 128 MB: what a function's process occupies at most while it serves the worst bodies and the
-//! largest answers. These are debug builds, whose processes occupy more than those of release builds.
+//! No accepted request needs more than 128 MB: the peak memory of a function that serves the most demanding bodies
+//! and the largest answers. Debug builds need more memory than release builds.
+
 use std::fs;
 
 use reqwest::Method;
@@ -8,23 +9,23 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestStudio, User, send, studio_with};
 
-/// What a process may occupy, in KB.
+/// The memory limit of a process, in KB.
 const MOST_OCCUPIED: usize = 128 * 1024;
-/// What a body may have at most, in bytes.
+/// The largest body, in bytes.
 const MOST: usize = 4 * 1024 * 1024;
-/// What an event may have at most, in bytes; each quote of a body takes two of them.
+/// The largest event, in bytes. Each quote of a body takes two bytes.
 const MOST_OF_EVENT: usize = 6 * 1024 * 1024 - 4096;
-/// Bytes of a large message.
+/// The size of a large message, in bytes.
 const LARGE: usize = 260_000;
 
-/// The most that a process has occupied so far, in KB; none of one that has ended.
+/// The peak memory of a process, in KB; none if it has ended.
 fn peak(pid: u32) -> Option<usize> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// As many of these pieces, which are of one length, between `start` and `end` as a body and an event take.
+/// A body of `start`, as many pieces as fit, and `end`.
 fn filled(start: &str, end: &str, piece: impl Fn(usize) -> String) -> String {
     let (around, one) = (start.len() + end.len(), piece(0));
     let quotes = one.bytes().filter(|byte| *byte == b'"').count();
@@ -34,7 +35,7 @@ fn filled(start: &str, end: &str, piece: impl Fn(usize) -> String) -> String {
     format!("{start}{}{end}", pieces.join(","))
 }
 
-/// Fifteen large messages, which are a body.
+/// Fifteen large messages, which fill a body.
 fn large(first: usize) -> Vec<Value> {
     let content = "x".repeat(LARGE);
     let message =
@@ -49,8 +50,7 @@ struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    /// Sends a request to a new process of the function that serves it. The answer must have this status, and the process
-    /// must not have occupied too much.
+    /// Sends a request to a new process of its function. Checks the status and the peak memory.
     async fn check(&self, what: &str, status: u16, route: (Method, &str), body: &str) -> Answer {
         let (method, path) = route;
         let (function, small) = match path {
@@ -79,12 +79,12 @@ impl Measured<'_> {
     }
 }
 
-/// Worst bodies of an import, with the status of the answer.
+/// The most demanding import bodies, with the expected status.
 fn imports() -> [(&'static str, u16, String); 3] {
     let object = |_| r#"{"a":{"a":{"a":{}}}}"#.to_owned();
     let message = |_| r#"{"content":"aaaaaaaaaaaaaaaaaaaa","role":"user"}"#.to_owned();
     let node = |n| format!(r#""{n:08}":{{}}"#);
-    // The last one follows none, so all are read and none is stored.
+    // The last message has an unknown parent, so all are read and none is stored.
     let orphan = r#",{"content":"","role":"user","parentId":"none"}]}]"#;
     [
         ("nested objects", 422, filled("[", "]", object)),
@@ -94,7 +94,7 @@ fn imports() -> [(&'static str, u16, String); 3] {
 }
 
 #[tokio::test]
-async fn the_worst_bodies_need_at_most_128_megabytes() {
+async fn the_most_demanding_bodies_need_at_most_128_megabytes() {
     let studio = studio_with(|options| options.variable("DAILY_TOKENS", "0")).await;
     let user = studio.user("alice").await;
     let measured = Measured { studio: &studio, user: &user };
@@ -126,7 +126,7 @@ async fn the_largest_conversations_need_at_most_128_megabytes() {
     let more = format!("[{}]", of(large(400)));
     measured.check("15 MB stored", 200, (Method::POST, "/api/import"), &more).await;
     measured.check("19 MB stored", 200, (Method::GET, "/api/conversations/large?branch=all"), "").await;
-    // What would have to be in memory whole is refused, and what needs an outline alone is not.
+    // Operations that need the whole conversation in memory are refused; those that need only its outline are not.
     let refused = measured.check("19 MB stored", 422, (Method::PUT, path), &changed).await;
     assert!(refused.body["detail"].as_str().unwrap().contains("too large"), "{}", refused.text);
     let branch = json!({"currentMessageId": "m200"}).to_string();

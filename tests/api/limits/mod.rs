@@ -1,9 +1,9 @@
 //! Limits on requests, tokens, memory and database use.
 
-pub(crate) mod budgets;
-pub(crate) mod costs;
-pub(crate) mod memory;
-pub(crate) mod requests;
-pub(crate) mod reservations;
-pub(crate) mod spending;
-pub(crate) mod turn_budget;
+mod budgets;
+mod costs;
+mod memory;
+mod requests;
+mod reservations;
+mod spending;
+mod turn_budget;

@@ -1,10 +1,11 @@
-//! How many requests anybody may make.
+//! Limits on the number of requests.
+
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{Connection, PASSWORD, TestStudio, send, studio_with};
 
-/// A studio with this many requests in a window that outlasts the test.
+/// A studio that allows so many requests during a test.
 async fn limited(requests: u64) -> TestStudio {
     let requests = requests.to_string();
     studio_with(|options| options.variable("RATE_LIMIT", &requests).variable("RATE_LIMIT_WINDOW", "3600"))
@@ -12,7 +13,7 @@ async fn limited(requests: u64) -> TestStudio {
 }
 
 #[tokio::test]
-async fn what_a_user_writes_is_limited_and_what_the_user_reads_is_not() {
+async fn writes_of_a_user_are_limited_and_reads_are_not() {
     let studio = limited(4).await;
     let (ada, eve) = (studio.user("ada").await, studio.user("eve").await);
     let question = json!({"messages": [{"role": "user", "content": "hello"}]});
@@ -37,7 +38,7 @@ async fn what_a_user_writes_is_limited_and_what_the_user_reads_is_not() {
 }
 
 #[tokio::test]
-async fn people_who_are_not_logged_in_are_limited_by_the_address_that_the_gateway_sees() {
+async fn unauthenticated_requests_are_limited_by_the_address_that_the_gateway_sees() {
     let studio = limited(6).await;
     let guess = json!({"username": "nobody", "password": PASSWORD});
     let visitor = studio.visitor();
@@ -60,7 +61,7 @@ async fn people_who_are_not_logged_in_are_limited_by_the_address_that_the_gatewa
 }
 
 #[tokio::test]
-async fn a_header_that_is_no_token_is_no_way_around_the_limit() {
+async fn an_invalid_authorization_header_does_not_bypass_the_limit() {
     let studio = limited(3).await;
     let visitor = studio.visitor().with_token("forged");
     for body in [json!([]), json!({"token": 7}), json!({"token": "mt_x"})] {
@@ -71,7 +72,7 @@ async fn a_header_that_is_no_token_is_no_way_around_the_limit() {
 }
 
 #[tokio::test]
-async fn requests_at_once_pass_no_more_often_than_one_after_another() {
+async fn concurrent_requests_are_all_counted() {
     let studio = limited(10).await;
     let ada = studio.user("ada").await;
     let mut requests = tokio::task::JoinSet::new();
@@ -85,15 +86,15 @@ async fn requests_at_once_pass_no_more_often_than_one_after_another() {
 }
 
 #[tokio::test]
-async fn connects_of_people_who_are_not_logged_in_are_limited_too() {
+async fn unauthenticated_connects_are_limited_too() {
     let studio = limited(4).await;
-    // The registration is the first request of this address.
+    // The registration counts as the first request of this address.
     let ada = studio.user("ada").await;
     let forged = format!("{}?token=forged", studio.ws_url());
     assert_eq!(Connection::open(&forged).await.err(), Some(401));
     drop(studio.connect().await);
     assert_eq!(Connection::open(&forged).await.err(), Some(401));
     assert_eq!(Connection::open(&forged).await.err(), Some(429));
-    assert_eq!(Connection::open(&studio.ws_url()).await.err(), Some(429));
+    assert_eq!(Connection::open(studio.ws_url()).await.err(), Some(429));
     ada.connect().await.is_quiet().await;
 }

@@ -1,4 +1,5 @@
-//! What is reserved is what will be sent, however a conversation came by its messages.
+//! The reservation of a turn covers the prompt that will be sent, however the conversation was created.
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ fn conversation(messages: &[Value]) -> Value {
     json!({"id": "c", "title": "Long", "model": "gpt-4o", "messages": messages})
 }
 
-async fn usage(user: &User) -> Value {
+async fn usage_of(user: &User) -> Value {
     eventually("all is settled", async || {
         let usage = user.get("/api/usage").await.expect(200).body;
         (usage["today"]["running"] == 0).then_some(usage)
@@ -38,7 +39,7 @@ async fn small(user: &User) {
     user.post("/api/chat", &ask).await.expect(200);
 }
 
-/// Gives a user the conversation `c`, of some 120,000 tokens, in one of several ways.
+/// Creates the conversation `c` of about 120,000 tokens in one of several ways.
 async fn grow(user: &User, how: &str) {
     match how {
         "created" => drop(user.post("/api/conversations", &conversation(&messages(60))).await.expect(200)),
@@ -69,7 +70,7 @@ async fn grow(user: &User, how: &str) {
     }
 }
 
-/// Asks in every way, each of which must be refused.
+/// Sends a turn over HTTP and WebSocket. Both must be refused.
 async fn ask(user: &User) {
     let question = json!({"messages": [{"role": "user", "content": "and?"}], "conversationId": "c"});
     let refused = user.post("/api/chat", &question).await.expect(429);
@@ -95,9 +96,9 @@ async fn ask(user: &User) {
 async fn refused(studio: &TestStudio, how: &str) {
     let user = studio.user(&format!("user_{how}")).await;
     grow(&user, how).await;
-    let before = usage(&user).await;
+    let before = usage_of(&user).await;
     ask(&user).await;
-    let after = usage(&user).await;
+    let after = usage_of(&user).await;
     for count in
         ["input_tokens", "output_tokens", "reserved_tokens", "micro_dollars", "reserved_micro_dollars"]
     {
@@ -106,7 +107,7 @@ async fn refused(studio: &TestStudio, how: &str) {
 }
 
 #[tokio::test]
-async fn a_question_larger_than_the_days_limit_is_not_asked_however_the_conversation_grew() {
+async fn a_prompt_larger_than_the_daily_limit_is_never_sent_however_the_conversation_grew() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("DAILY_TOKENS", "20000")]).await;
     join_all(["created", "imported", "replaced", "appended", "edited"].map(|how| refused(&studio, how)))
@@ -116,7 +117,7 @@ async fn a_question_larger_than_the_days_limit_is_not_asked_however_the_conversa
 }
 
 #[tokio::test]
-async fn a_question_that_is_larger_than_expected_and_fits_is_reserved_in_full_and_settled() {
+async fn a_prompt_larger_than_expected_that_fits_is_reserved_in_full_and_settled() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("DAILY_TOKENS", "30000")]).await;
     let user = studio.user("alice").await;
@@ -124,11 +125,11 @@ async fn a_question_that_is_larger_than_expected_and_fits_is_reserved_in_full_an
     let question =
         json!({"messages": [{"role": "user", "content": "and?"}], "conversationId": "c", "max_tokens": 100});
     user.post("/api/chat", &question).await.expect(200);
-    let usage = usage(&user).await;
+    let usage = usage_of(&user).await;
     let used =
         usage["today"]["input_tokens"].as_u64().unwrap() + usage["today"]["output_tokens"].as_u64().unwrap();
     assert!(used > 0 && usage["today"]["reserved_tokens"] == 0, "{usage}");
-    // A second one of 20,000 does not fit.
+    // A second turn of 20,000 tokens does not fit.
     user.post(
         "/api/conversations",
         &json!({"id": "d", "title": "Long", "model": "gpt-4o", "messages": messages(12)}),

@@ -1,18 +1,19 @@
-//! What replies use: reserved before, settled after, limited by user and day.
+//! Usage of replies: reserved before, settled after, limited per user and day.
+
 use futures_util::future::join_all;
 use local::{InvocationFault, Options, When};
 use serde_json::{Value, json};
 
 use crate::support::provider::{Act, Ending, Protocol, Provider, proper, refusal, studio_of};
 use crate::support::{
-    TestStudio, User, conversation_items, eventually, eventually_each, studio, studio_with,
+    TestStudio, User, conversation_items, eventually, eventually_each, shared_studio, studio_with,
 };
 
 async fn limited(change: impl FnOnce(Options) -> Options) -> TestStudio {
     studio_with(|options| change(options.variable("RATE_LIMIT", "0"))).await
 }
 
-async fn usage(user: &User) -> Value {
+async fn usage_of(user: &User) -> Value {
     user.get("/api/usage").await.expect(200).body
 }
 
@@ -20,17 +21,17 @@ fn ask(content: &str, max_tokens: u32) -> Value {
     json!({"messages": [{"role": "user", "content": content}], "max_tokens": max_tokens})
 }
 
-/// Waits until nothing is reserved any more.
+/// Waits until no tokens are reserved.
 async fn settled(user: &User) -> Value {
     eventually("all is settled", async || {
-        let usage = usage(user).await;
+        let usage = usage_of(user).await;
         (usage["today"]["running"] == 0).then_some(usage)
     })
     .await
 }
 
 #[tokio::test]
-async fn what_a_provider_counts_is_booked_by_day_and_model_at_its_price() {
+async fn tokens_that_a_provider_reports_are_booked_per_day_and_model_at_its_price() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -49,7 +50,7 @@ async fn what_a_provider_counts_is_booked_by_day_and_model_at_its_price() {
         connection.chat(&json!({"type": "chat", "content": "?", "model": protocol.model()})).await;
     }
     let usage = settled(&user).await;
-    // 2.50 and 10 dollars a million tokens at the one, 3 and 15 at the other.
+    // A million tokens cost 2.50 and 10 dollars at OpenAI, 3 and 15 at Anthropic.
     let (openai, anthropic) = (2500 + 2000, 3000 + 3000);
     let booked = |cost: u64| json!({"replies": 2, "input_tokens": 2000, "output_tokens": 400, "micro_dollars": 2 * cost});
     assert_eq!(usage["models"], json!({"gpt-4o": booked(openai), "claude-sonnet-4-5": booked(anthropic)}));
@@ -64,7 +65,7 @@ async fn what_a_provider_counts_is_booked_by_day_and_model_at_its_price() {
 }
 
 #[tokio::test]
-async fn what_no_provider_accepted_costs_nothing() {
+async fn a_request_that_every_provider_rejects_costs_nothing() {
     let provider = Provider::start().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}", nobody.local_addr().unwrap());
@@ -100,18 +101,18 @@ async fn what_no_provider_accepted_costs_nothing() {
         let used = ["input_tokens", "output_tokens", "micro_dollars"].map(|name| today[name].clone());
         assert_eq!(used, [json!(0), json!(0), json!(0)], "{today}");
     }
-    // Whoever is left alone in the middle of a question may have to pay for it, and so may we.
+    // A provider may charge for a request that was cut off, so it is booked.
     provider.script([Act::Stream(
         vec![protocol.text("Half").into_bytes()],
         std::time::Duration::ZERO,
         Ending::Cut,
     )]);
     alice.post("/api/chat", &gpt()).await.expect(200);
-    assert!(usage(&alice).await["today"]["input_tokens"].as_u64() > Some(9000));
+    assert!(usage_of(&alice).await["today"]["input_tokens"].as_u64() > Some(9000));
 }
 
 #[tokio::test]
-async fn over_the_limit_a_turn_is_refused_until_the_next_day_and_nothing_is_stored() {
+async fn beyond_the_daily_limit_a_turn_is_refused_until_the_next_day_and_not_stored() {
     let studio = limited(|options| options.variable("DAILY_TOKENS", "1000")).await;
     let user = studio.user("alice").await;
     user.post("/api/chat", &ask("/tokens 600", 900)).await.expect(200);
@@ -130,13 +131,13 @@ async fn over_the_limit_a_turn_is_refused_until_the_next_day_and_nothing_is_stor
         assert!(refused["retry_after"].is_u64() && refused["retry"] == "same", "{refused}");
     }
     user.get("/api/conversations/c").await.expect(404);
-    // What fits is still answered, and others have limits of their own.
+    // Smaller requests still fit, and other users have their own limits.
     user.post("/api/chat", &ask("hi", 100)).await.expect(200);
     studio.user("bob").await.post("/api/chat", &ask("again", 900)).await.expect(200);
 }
 
 #[tokio::test]
-async fn of_two_hundred_chats_at_the_limit_no_more_are_made_than_fit() {
+async fn of_two_hundred_concurrent_chats_only_as_many_run_as_the_limit_allows() {
     let studio = limited(|options| {
         options
             .variable("DAILY_TOKENS", "5000")
@@ -160,7 +161,7 @@ async fn of_two_hundred_chats_at_the_limit_no_more_are_made_than_fit() {
 }
 
 #[tokio::test]
-async fn three_replies_at_a_time_are_made_for_a_user() {
+async fn a_user_has_at_most_three_replies_running() {
     let studio = limited(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "10")).await;
     let user = studio.user("alice").await;
     let mut connection = user.connect().await;
@@ -172,7 +173,7 @@ async fn three_replies_at_a_time_are_made_for_a_user() {
     connection.send(&chat("d")).await;
     let refused = connection.next("chat_error").await;
     assert_eq!((&refused["code"], &refused["retryable"]), (&json!("too_many_replies"), &json!(true)));
-    assert_eq!(usage(&user).await["today"]["running"], 3);
+    assert_eq!(usage_of(&user).await["today"]["running"], 3);
     connection.next("chat_complete").await;
     connection.send(&chat("d")).await;
     connection.next("chat_accepted").await;
@@ -184,7 +185,7 @@ async fn three_replies_at_a_time_are_made_for_a_user() {
 }
 
 #[tokio::test]
-async fn a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next() {
+async fn a_reply_without_a_worker_frees_its_slot_for_the_next() {
     let studio =
         limited(|options| options.variable("REPLIES_AT_ONCE", "1").variable("OFFLINE_TOKEN_DELAY_MS", "10"))
             .await;
@@ -219,7 +220,7 @@ async fn a_reply_that_nobody_makes_any_more_gives_its_place_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_reply_of_a_deleted_conversation_is_settled_all_the_same() {
+async fn the_reply_of_a_deleted_conversation_is_still_settled() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -231,7 +232,7 @@ async fn a_reply_of_a_deleted_conversation_is_settled_all_the_same() {
     connection.send(&json!({"type": "chat", "content": "tell me", "conversationId": "c"})).await;
     connection.next("chat_chunk").await;
     user.delete("/api/conversations/c").await.expect(200);
-    // Asking for the usage gives back what no reply holds, and the items of this one are gone.
+    // Reading the usage releases reservations without a reply. The items of this reply are gone.
     let usage = settled(&user).await;
     assert_eq!(
         (&usage["today"]["replies"], &usage["today"]["reserved_tokens"]),
@@ -246,7 +247,7 @@ async fn a_reply_of_a_deleted_conversation_is_settled_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_reply_whose_conversation_and_worker_are_gone_is_settled_by_its_last_checkpoint() {
+async fn a_reply_without_conversation_and_worker_is_settled_by_its_last_checkpoint() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o")]).await;
     let user = studio.user("alice").await;
@@ -270,23 +271,23 @@ async fn a_reply_whose_conversation_and_worker_are_gone_is_settled_by_its_last_c
 }
 
 #[tokio::test]
-async fn a_switch_turns_all_models_off() {
+async fn one_setting_turns_all_models_off() {
     let studio = limited(|options| options.variable("MODELS_ENABLED", "false")).await;
     let user = studio.user("alice").await;
     assert_eq!(user.post("/api/chat", &ask("hi", 10)).await.expect(503).body["code"], "models_off");
     let mut connection = user.connect().await;
     connection.send(&json!({"type": "chat", "content": "hi", "conversationId": "c"})).await;
     assert_eq!(connection.next("chat_error").await["code"], "models_off");
-    // All else works.
+    // Everything else works.
     user.conversation("d", &["one"]).await;
 }
 
 #[tokio::test]
-async fn nobody_sees_what_another_user_spent() {
-    let studio = studio().await;
+async fn a_user_cannot_see_the_usage_of_another_user() {
+    let studio = shared_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     alice.post("/api/chat", &ask("/tokens 5", 100)).await.expect(200);
-    assert_eq!(usage(&alice).await["models"]["offline"]["output_tokens"], 5);
-    assert_eq!(usage(&bob).await["models"], json!({}));
+    assert_eq!(usage_of(&alice).await["models"]["offline"]["output_tokens"], 5);
+    assert_eq!(usage_of(&bob).await["models"], json!({}));
     studio.visitor().get("/api/usage").await.expect(401);
 }

@@ -1,11 +1,12 @@
-//! What a turn costs: 400 tokens in 7.5 s in a conversation that is there, watched by one connection.
+//! The cost of a turn: 400 tokens in 7.5 s, in an existing conversation with one connection.
+
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::support::studio_with;
 
-/// Dollars for a million turns, by the prices of us-east-1 (AWS.md names them in the documents of the project).
+/// Dollars for a million turns, by the prices of us-east-1.
 fn dollars_per_million(write_units: f64, read_units: f64, posts: f64, seconds: f64) -> f64 {
     let lambda = 2.0 * 0.20 + seconds * 0.25 * 13.3334;
     let messages = posts + 1.0;
@@ -14,11 +15,11 @@ fn dollars_per_million(write_units: f64, read_units: f64, posts: f64, seconds: f
 }
 
 #[tokio::test]
-async fn a_turn_keeps_to_its_budget() {
+async fn a_turn_stays_within_its_budget() {
     turn().await;
 }
 
-/// Measures a turn, and fails when it takes too much.
+/// Measures a turn, and fails if it exceeds its budget.
 pub(crate) async fn turn() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "19")).await;
     let user = studio.user("alice").await;
@@ -40,7 +41,7 @@ pub(crate) async fn turn() {
         total.write_units, total.read_units
     );
     println!("a million turns with one socket and 256 MB: ${dollars:.0}");
-    // A machine with much to do takes longer, for more checkpoints and posts: the budget is one of 7.5 s.
+    // A busy machine takes longer and so needs more checkpoints and posts. The budget is for 7.5 s.
     let checkpoints = updates.write_units / updates.requests as f64 * 8.0;
     let writes = transactions.write_units + checkpoints;
     assert!(writes <= 44.0 && total.read_units <= 10.0, "{writes}: {meter:?}");

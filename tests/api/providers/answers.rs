@@ -1,4 +1,5 @@
-//! Real providers: what they are asked, and what a client sees of their answers and of their failures.
+//! Requests to providers, and what clients see of their answers and failures.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ async fn ask(user: &User, protocol: Protocol) -> Answer {
         .await
 }
 
-/// Nothing that the provider said, and no key, reached the client or a log.
+/// Fails if a text of the provider or a key is in the answer or in a log.
 fn nothing_leaks(studio: &TestStudio, text: &str) {
     let logs: String = ["chat", "replies", "sockets"].iter().flat_map(|name| studio.logs(name)).collect();
     for secret in ["internal-detail", "sk-secret", KEY, "one two"] {
@@ -25,7 +26,7 @@ fn nothing_leaks(studio: &TestStudio, text: &str) {
 }
 
 #[tokio::test]
-async fn each_provider_is_asked_in_its_own_words_and_its_count_is_believed() {
+async fn each_provider_gets_its_own_request_format_and_its_token_count_is_used() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -54,7 +55,7 @@ async fn each_provider_is_asked_in_its_own_words_and_its_count_is_believed() {
 }
 
 #[tokio::test]
-async fn the_models_that_can_be_asked_are_listed_and_no_other_is() {
+async fn only_available_models_are_listed() {
     let provider = Provider::start().await;
     let more = r#"[{"id": "llama", "provider": "openai", "upstream": "llama3.2:1b"}]"#;
     let studio = studio_of(&provider, &[("MODELS", more), ("DEFAULT_MODEL", "llama")]).await;
@@ -80,14 +81,14 @@ async fn the_models_that_can_be_asked_are_listed_and_no_other_is() {
     let refused = connection.next("chat_error").await;
     assert_eq!((&refused["code"], &refused["retryable"]), (&json!("unknown_model"), &json!(false)));
     user.get("/api/conversations/c").await.expect(404);
-    // Who names none gets the default, under its own name.
+    // Without a model the default model answers.
     let (_, complete) = connection.chat(&json!({"type": "chat", "content": "hi"})).await;
     assert_eq!(complete["model"], "llama");
     assert_eq!(provider.asked()[0].body["model"], "llama3.2:1b");
 }
 
 #[tokio::test]
-async fn without_a_key_the_list_says_that_any_name_is_answered() {
+async fn without_a_provider_key_the_list_says_that_any_model_name_works() {
     let studio = studio_with(|options| options).await;
     let list = studio.user("alice").await.get("/api/models").await.expect(200).body;
     assert_eq!((&list["any_name"], &list["default"]), (&json!(true), &json!("gpt-3.5-turbo")));
@@ -108,7 +109,7 @@ async fn an_answer_is_the_same_however_its_bytes_are_cut() {
             let answer = ask(&user, protocol).await.expect(200).body;
             assert_eq!(answer["content"], text.repeat(2), "{protocol:?}, {size} bytes at a time");
         }
-        // Without the mark of the end, the reason to finish says that all has come.
+        // Without the end mark, the finish reason shows that the answer is complete.
         provider.script([proper([protocol.begin(7), protocol.text(text), protocol.finish("length", 7, 3)])]);
         let answer = ask(&user, protocol).await.expect(200).body;
         assert_eq!((&answer["content"], &answer["finish_reason"]), (&json!(text), &json!("length")));
@@ -116,7 +117,7 @@ async fn an_answer_is_the_same_however_its_bytes_are_cut() {
 }
 
 #[tokio::test]
-async fn a_failure_before_the_first_word_is_tried_again_and_one_after_it_never() {
+async fn a_failure_is_retried_before_the_first_text_and_never_after_it() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -156,7 +157,7 @@ async fn a_failure_before_the_first_word_is_tried_again_and_one_after_it_never()
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_to_be_left_alone_is() {
+async fn a_pause_that_a_provider_asks_for_is_kept() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -165,7 +166,7 @@ async fn a_provider_that_asks_to_be_left_alone_is() {
     let asked = provider.asked();
     assert_eq!(asked.len(), 2);
     assert!(asked[1].at - asked[0].at >= Duration::from_secs(1));
-    // For longer than anybody would wait: the client is told.
+    // A pause that is too long is passed on to the client.
     provider.script([refusal(429, vec![("retry-after", "120".to_owned())])]);
     let answer = ask(&user, Protocol::OpenAi).await.expect(503);
     assert_eq!(
@@ -177,7 +178,7 @@ async fn a_provider_that_asks_to_be_left_alone_is() {
 }
 
 #[tokio::test]
-async fn what_cannot_pass_is_told_at_once_and_without_the_providers_words() {
+async fn a_rejected_request_fails_at_once_and_hides_the_error_text_of_the_provider() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -200,7 +201,7 @@ async fn what_cannot_pass_is_told_at_once_and_without_the_providers_words() {
 }
 
 #[tokio::test]
-async fn another_model_answers_when_the_first_does_not_begin() {
+async fn the_fallback_model_answers_when_the_first_model_does_not_begin() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("FALLBACK_MODEL", "claude-sonnet-4-5")]).await;
     let user = studio.user("alice").await;
@@ -214,13 +215,13 @@ async fn another_model_answers_when_the_first_does_not_begin() {
     let chat = json!({"type": "chat", "content": "one two", "model": "gpt-4o"});
     let (_, complete) = connection.chat(&chat).await;
     assert_eq!(complete["model"], "claude-sonnet-4-5");
-    // The fallback has no fallback.
+    // There is no second fallback.
     provider.script(failing());
     ask(&user, Protocol::Anthropic).await.expect(502);
 }
 
 #[tokio::test]
-async fn thoughts_come_apart_from_the_answer_and_are_not_kept() {
+async fn reasoning_is_sent_apart_from_the_answer_and_not_stored() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -249,7 +250,7 @@ async fn thoughts_come_apart_from_the_answer_and_are_not_kept() {
 }
 
 #[tokio::test]
-async fn a_reply_that_breaks_off_says_why_and_keeps_what_had_come() {
+async fn a_reply_that_breaks_off_says_why_and_keeps_its_text() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
@@ -279,11 +280,11 @@ async fn a_reply_that_breaks_off_says_why_and_keeps_what_had_come() {
 }
 
 #[tokio::test]
-async fn a_provider_that_falls_silent_is_given_up() {
+async fn a_provider_that_stops_responding_is_abandoned() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[]).await;
     let user = studio.user("alice").await;
-    // Twenty seconds for the first byte, fifteen after it.
+    // The limit is twenty seconds for the first byte, and fifteen seconds between later ones.
     provider.script([Act::Silence]);
     let never = ask(&user, Protocol::OpenAi);
     let half = async {

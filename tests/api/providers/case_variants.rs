@@ -1,96 +1,14 @@
-//! More of each class of what providers send: other places for null, other reasons, other errors, other cuts, both protocols.
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+//! Variants of the recorded streams: other places for null, other reasons, errors and cuts, in both protocols.
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::providers::cases::{CLAUDE, Expected, GPT, complete, failed, interrupted, studio_at, try_case};
+use super::cases::{CLAUDE, Expected, GPT, failed, interrupted, studio_at, try_case};
+use super::variant_streams::{
+    ALL, DONE, HALF, all, bare, bytes, claude, data, document, early, finish, half, half_and, say, stop,
+    stream, with,
+};
 use crate::support::provider::cases::{Case, CaseProvider};
-
-/// An event that says something.
-fn say(text: &str) -> String {
-    data(&json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]}))
-}
-
-fn finish(reason: &Value) -> String {
-    data(&json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}))
-}
-
-fn data(event: &Value) -> String {
-    format!("data: {event}\n\n")
-}
-
-const DONE: &str = "data: [DONE]\n\n";
-
-fn stream(parts: &[String]) -> Vec<Value> {
-    parts.iter().map(|part| json!({"send": part})).collect()
-}
-
-/// Half an answer, and then this.
-fn half_and(more: &[String]) -> Vec<Value> {
-    stream(&[vec![say("Half "), say("a.")], more.to_vec()].concat())
-}
-
-/// A whole answer, with this in its middle.
-fn with(odd: &str) -> Vec<Value> {
-    stream(&[
-        odd.to_owned(),
-        say("All "),
-        odd.to_owned(),
-        say("of it."),
-        odd.to_owned(),
-        finish(&json!("stop")),
-        odd.to_owned(),
-        DONE.to_owned(),
-    ])
-}
-
-/// Bytes as they are, each in a piece of its own.
-fn bytes(parts: &[&[u8]]) -> Vec<Value> {
-    parts.iter().map(|part| json!({"send_base64": STANDARD.encode(part)})).collect()
-}
-
-fn document(status: u16, body: &str) -> Vec<Value> {
-    vec![json!({"status": status, "headers": {"content-type": "application/json"}}), json!({"send": body})]
-}
-
-/// Events as JSON in lines of their own, with a pause between them.
-fn bare(events: &[String]) -> Vec<Value> {
-    let lines = events.iter().map(|event| json!({"send": event.replace("data: ", "")}));
-    lines.flat_map(|line| [line, json!({"wait_seconds": 1.2})]).collect()
-}
-
-/// An answer with a reason to finish in each event, which come slowly.
-fn early(texts: &[&str]) -> Vec<Value> {
-    let event = |text| data(&json!({"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}));
-    // The second text comes soon, and shows that the first reason meant nothing; the others take their time.
-    let waits = [0.1, 1.2, 0.1];
-    let sent = texts.iter().zip(waits);
-    sent.flat_map(|(text, wait)| [json!({"send": event(text)}), json!({"wait_seconds": wait})]).collect()
-}
-
-/// An answer of Anthropic's with this event in its middle.
-fn claude(delta: &Value, more: &[Value]) -> Vec<Value> {
-    let start = json!({"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 9, "output_tokens": 1}}});
-    let text = json!({"type": "content_block_delta", "index": 0, "delta": delta});
-    let events = [vec![start, text], more.to_vec()].concat();
-    events.iter().map(|event| json!({"send": data(event)})).collect()
-}
-
-fn stop(reason: &Value) -> Value {
-    json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 4}})
-}
-
-const ALL: &str = "All of it.";
-const HALF: &str = "Half a.";
-
-fn half(name: &'static str) -> Expected {
-    interrupted(name, HALF)
-}
-
-fn all(name: &'static str) -> Expected {
-    complete(name, GPT, ALL)
-}
 
 type Variant = (Expected, Vec<Value>);
 
@@ -336,14 +254,14 @@ fn anthropic() -> Vec<Variant> {
 }
 
 #[tokio::test]
-async fn what_is_like_those_cases_is_taken_alike() {
+async fn variants_of_recorded_streams_are_understood_like_the_streams() {
     let variants = [ends(), errors(), odd_values(), cut_text(), documents(), anthropic()].concat();
     let cases = variants
         .iter()
         .map(|(expected, answer)| (expected.name.to_owned(), Case { answer: answer.clone(), title: None }));
     let provider = CaseProvider::start(cases).await;
     let studio = studio_at(&provider, &[("REPLIES_AT_ONCE", "100")]).await;
-    // Few users and instances have many conversations, some of which take seconds.
+    // Each user has many conversations, some of which take seconds.
     let mut wrong = Vec::new();
     for some in variants.chunks(24) {
         wrong.extend(join_all(some.iter().map(|(case, _)| try_case(&studio, &provider, case))).await);

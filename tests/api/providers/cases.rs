@@ -1,5 +1,5 @@
-//! What real providers send, and what comes of it: the message that is stored, what is booked, how often the provider is asked,
-//! and what the conversation is called.
+//! Recorded streams of real providers: the stored message, the booked tokens, the number of requests and the title.
+
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::provider::cases::{Case, CaseProvider};
 use crate::support::{TestStudio, User, eventually, studio_with};
 
-/// Models of all kinds. `thinker` reasons; `plain` is given up after a second of silence.
+/// More models. `thinker` reasons; `plain` times out after a second without data.
 const MODELS: &str = r#"[
     {"id": "thinker", "provider": "openai", "capabilities": ["reasoning"]},
     {"id": "plain", "provider": "openai", "timeout_seconds": 1}]"#;
@@ -27,7 +27,7 @@ pub(crate) async fn studio_at(provider: &CaseProvider, more: &[(&str, &str)]) ->
     .await
 }
 
-/// What is expected of a case.
+/// The expected outcome of a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) name: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct Expected {
     pub(crate) status: &'static str,
     pub(crate) content: &'static str,
     pub(crate) code: &'static str,
-    /// Tokens read and written, as booked; any number without it.
+    /// The booked input and output tokens; none allows any number.
     pub(crate) booked: Option<(u64, u64)>,
     pub(crate) asked: usize,
 }
@@ -72,7 +72,7 @@ impl Expected {
 const THIRTY_WORDS: &str = "word word word word word word word word word word word word word word word word word word word word \
     word word word word word word word word word word ";
 
-/// What each case comes to in a conversation. Questions are their names.
+/// The outcome of each case. The question is the name of the case.
 const CASES: [Expected; 27] = [
     interrupted("insufficient", "The first half of"),
     interrupted("finerror", "The first half of"),
@@ -103,7 +103,7 @@ const CASES: [Expected; 27] = [
     complete("titlefilter", GPT, "Blue."),
 ];
 
-/// Asks in a conversation of its own, and compares what came of it. Gives what was wrong.
+/// Sends the question of a case in a new conversation, and returns what differs from the expected outcome.
 pub(crate) async fn try_case(
     studio: &TestStudio,
     provider: &CaseProvider,
@@ -121,7 +121,7 @@ pub(crate) async fn try_case(
         }
     };
     let stored = user.get("/api/conversations/c").await.expect(200).body["messages"][1].clone();
-    let usage = usage(&user).await;
+    let usage = usage_of(&user).await;
     let code = last["code"].as_str().unwrap_or_default();
     let booked = ["input_tokens", "output_tokens"].map(|name| usage["today"][name].as_u64().unwrap());
     let got = json!({"status": stored["status"], "content": stored["content"], "code": code,
@@ -132,8 +132,8 @@ pub(crate) async fn try_case(
         .then(|| format!("{name}: wanted {wanted}\n{:indent$}  got    {got}", "", indent = name.len()))
 }
 
-/// What was used, as soon as no reply and no title is being made.
-async fn usage(user: &User) -> Value {
+/// The usage, once no reply and no title is running.
+async fn usage_of(user: &User) -> Value {
     eventually("all is settled", async || {
         let usage = user.get("/api/usage").await.expect(200).body;
         (usage["today"]["running"] == 0).then_some(usage)
@@ -146,7 +146,7 @@ fn read(names: impl IntoIterator<Item = &'static str>) -> Vec<(String, Case)> {
 }
 
 #[tokio::test]
-async fn whatever_real_providers_send_is_taken_for_what_it_is() {
+async fn recorded_streams_of_real_providers_are_understood() {
     let provider = CaseProvider::start(read(CASES.map(|case| case.name))).await;
     let studio = studio_at(&provider, &[]).await;
     let wrong = join_all(CASES.iter().map(|case| try_case(&studio, &provider, case))).await;
@@ -155,7 +155,7 @@ async fn whatever_real_providers_send_is_taken_for_what_it_is() {
 }
 
 #[tokio::test]
-async fn the_operators_trouble_lets_the_fallback_answer() {
+async fn an_error_that_only_the_operator_can_fix_makes_the_fallback_answer() {
     let cases = [("oa_402", GPT), ("oa_credit", GPT), ("oa_nomodel", GPT), ("a_billing", CLAUDE)];
     let provider = CaseProvider::start(read(cases.map(|(name, _)| name))).await;
     let studio = studio_at(&provider, &[("FALLBACK_MODEL", "claude-haiku-4-5")]).await;
@@ -177,7 +177,7 @@ async fn the_operators_trouble_lets_the_fallback_answer() {
 }
 
 #[tokio::test]
-async fn a_model_that_gives_nothing_within_a_request_has_timed_out() {
+async fn a_model_that_sends_nothing_during_a_request_times_out() {
     let provider = CaseProvider::start(read(["longthink", "retry15"])).await;
     let studio = studio_at(&provider, &[]).await;
     let tries = [("longthink", false), ("retry15", false), ("longthink", true)].map(|(name, is_stored)| {
@@ -190,8 +190,8 @@ async fn a_model_that_gives_nothing_within_a_request_has_timed_out() {
             }
             let answer = user.post("/api/chat", &body).await.expect(504);
             assert_eq!(answer.body["code"], "model_timeout", "{name}");
-            // Thoughts must be paid, and refusals not.
-            let read = usage(&user).await["today"]["input_tokens"].as_u64().unwrap();
+            // Reasoning is booked, and refusals are not.
+            let read = usage_of(&user).await["today"]["input_tokens"].as_u64().unwrap();
             assert_eq!(read > 0, name == "longthink", "{name}: {read}");
         }
     });
@@ -199,7 +199,7 @@ async fn a_model_that_gives_nothing_within_a_request_has_timed_out() {
 }
 
 #[tokio::test]
-async fn titles_are_found_behind_thoughts_and_in_json_and_never_in_what_broke_off() {
+async fn titles_are_found_after_reasoning_and_in_json_but_not_in_interrupted_answers() {
     let provider = CaseProvider::start(read(["thinktag", "titlejson", "titlefilter"])).await;
     let studio = studio_at(&provider, &[]).await;
     let titles = [("thinktag", "Sky colour"), ("titlejson", "Sky colour"), ("titlefilter", "titlefilter")];
@@ -212,9 +212,9 @@ async fn titles_are_found_behind_thoughts_and_in_json_and_never_in_what_broke_of
             connection
                 .chat(&json!({"type": "chat", "content": asked, "model": GPT, "conversationId": "c"}))
                 .await;
-            usage(&user).await;
+            usage_of(&user).await;
             let called = eventually("the title was asked for", async || {
-                let usage = usage(&user).await;
+                let usage = usage_of(&user).await;
                 (usage["today"]["replies"] == 2).then_some(())
             });
             called.await;
@@ -237,7 +237,7 @@ async fn a_reply_whose_connection_stays_open_is_complete_a_second_after_its_end(
     let answer = user.post("/api/chat", &ask("nodone", GPT)).await.expect(200).body;
     assert_eq!((&answer["content"], &answer["finish_reason"]), (&json!("The whole answer."), &json!("stop")));
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
-    // How long a model may be silent is for the catalogue to say.
+    // The catalogue limits how long a model may send nothing.
     let since = Instant::now();
     let answer = user.post("/api/chat", &ask("slowfirst", "plain")).await.expect(504).body;
     assert_eq!(answer["code"], "model_timeout");

@@ -1,5 +1,6 @@
-//! Providers that nobody here wrote: llmock, which plays both and judges its clients, and a real small model on this machine.
-//! `.ci/run` installs them; where they are not, these tests say so and prove nothing.
+//! Providers written by others: llmock, which imitates both and checks its clients, and a small local model.
+//! `.ci/run` installs them; without them the tests say so and check nothing.
+
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::{Answer, User, eventually, studio_with};
 
-/// Something in the folder that `.ci/run` installs to.
+/// A program in the folder that `.ci/run` installs to.
 fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::temp_dir().join("studio-ci-models/bin").join(name);
     if path.is_file() {
@@ -51,7 +52,7 @@ impl Llmock {
         Some(Self { url, client, _child: child })
     }
 
-    /// Lets the next calls meet these faults, and none of before.
+    /// Replaces the faults that the next calls meet.
     async fn play(&self, behaviors: Value) {
         self.client.post(format!("{}/_llmock/reset", self.url)).send().await.unwrap();
         if behaviors == json!([]) {
@@ -63,7 +64,7 @@ impl Llmock {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// What it thinks of its client: errors in the protocol, and retries that a provider would not like.
+    /// The complaints of llmock about its client: protocol errors and excessive retries.
     async fn verdict(&self) -> Value {
         let answer = self.client.get(format!("{}/_llmock/verdict", self.url)).send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
@@ -77,7 +78,7 @@ async fn ask(user: &User, model: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn llmock_is_content_with_how_it_is_asked_and_asked_again() {
+async fn llmock_accepts_requests_and_retries() {
     let Some(llmock) = Llmock::start().await else { return };
     let studio = studio_with(|options| {
         options
@@ -93,7 +94,7 @@ async fn llmock_is_content_with_how_it_is_asked_and_asked_again() {
         let answer = ask(&user, model).await.expect(200).body;
         assert!(answer["content"].as_str().unwrap().contains("one two three"), "{answer}");
         assert!(answer["tokens"].as_u64().unwrap() > 2 && answer["finish_reason"] == "stop", "{answer}");
-        // What passes is tried again, when it has been asked to be.
+        // Temporary errors are retried after the pause that the provider asks for.
         for fault in [
             json!({"type": "fail", "status": 429, "retry_after": 1, "times": 1}),
             json!({"type": "fail", "status": 500, "times": 1}),
@@ -105,7 +106,7 @@ async fn llmock_is_content_with_how_it_is_asked_and_asked_again() {
             let verdict = llmock.verdict().await;
             assert!(verdict["passed"] == true && verdict["errors"] == 0, "{verdict}");
         }
-        // What broke off is kept, and never asked for again.
+        // An interrupted answer is kept and not requested again.
         for kind in ["disconnect", "truncate", "malformed"] {
             llmock.play(json!([{"type": "stream_fault", "kind": kind, "after_chunks": 5}])).await;
             let answer = ask(&user, model).await.expect(200).body;
@@ -120,7 +121,7 @@ async fn llmock_is_content_with_how_it_is_asked_and_asked_again() {
 }
 
 #[tokio::test]
-async fn a_real_model_on_this_machine_answers_token_by_token() {
+async fn a_real_local_model_answers_token_by_token() {
     let Some(python) = installed("python") else { return };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/small_model.py");
     let mut child = Command::new(python)

@@ -1,10 +1,11 @@
-//! Errors name fields of the interface and positions, and never what the client sent: no unknown field, no value, no name of a
-//! node, no parameter of a query.
+//! Errors name known fields and positions, but never echo input: no unknown field, value, node name or query
+//! parameter.
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::input::bad_routes::{ECHO, routes};
-use crate::support::{Answer, Client, send, studio};
+use crate::support::{Answer, Client, send, shared_studio};
 
 #[track_caller]
 fn assert_silent(answer: &Answer, what: &str) {
@@ -12,7 +13,7 @@ fn assert_silent(answer: &Answer, what: &str) {
     assert!(answer.text.len() < 2000, "{what}: {} bytes", answer.text.len());
 }
 
-/// Names that also look like the end of a message of the parser.
+/// Field names that look like the end of a parser message.
 fn names() -> Vec<String> {
     vec![
         ECHO.to_owned(),
@@ -24,7 +25,7 @@ fn names() -> Vec<String> {
     ]
 }
 
-/// Bodies of accounts, which the table of conversations does not have.
+/// Routes of accounts, which the table of conversations lacks.
 fn of_accounts() -> Vec<(Method, &'static str, Value)> {
     let post = |path, body| (Method::POST, path, body);
     vec![
@@ -44,8 +45,8 @@ async fn ask(user: &Client, method: &Method, path: &str, body: &Value) -> Answer
 }
 
 #[tokio::test]
-async fn a_field_that_does_not_exist_is_not_named_anywhere() {
-    let studio = studio().await;
+async fn errors_do_not_echo_unknown_field_names() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     user.conversation("kept", &["as", "it", "is"]).await;
     let strict = routes().into_iter().filter(|route| route.strict && !route.good.is_null());
@@ -65,8 +66,8 @@ async fn a_field_that_does_not_exist_is_not_named_anywhere() {
 }
 
 #[tokio::test]
-async fn values_of_the_wrong_type_are_not_repeated() {
-    let studio = studio().await;
+async fn errors_do_not_echo_values_of_the_wrong_type() {
+    let studio = shared_studio().await;
     let user = studio.user("alice").await;
     let values = names().into_iter().flat_map(|name| [json!(name), json!([name]), json!({ &name: name })]);
     for value in values {
@@ -94,8 +95,8 @@ async fn values_of_the_wrong_type_are_not_repeated() {
 }
 
 #[tokio::test]
-async fn frames_are_refused_without_repeating_them() {
-    let studio = studio().await;
+async fn errors_do_not_echo_frames() {
+    let studio = shared_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     for name in names().into_iter().filter(|name| name.len() < 20_000) {
         for frame in [

@@ -1,4 +1,5 @@
-//! Forged access tokens: none passes, over HTTP, at the connect or in an `auth` frame.
+//! Forged access tokens are refused over HTTP, at the connect and in `auth` frames.
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Connection, TestStudio, User, eventually, studio_with};
 
-/// Even who knows the secret does not get in with anything but a token as we make them.
+/// The signing secret of the tests: even with it, only tokens in the exact format are accepted.
 pub(crate) const SECRET: &str = "3f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e";
 
 pub(crate) struct Forger {
@@ -25,7 +26,7 @@ fn sign(header: &str, claims: &str) -> String {
 }
 
 impl Forger {
-    /// Takes a real token apart.
+    /// Parses a real token.
     pub(crate) fn new(token: &str) -> Self {
         let part = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
         let mut parts = token.split('.');
@@ -144,7 +145,7 @@ impl Forger {
             let twice = head.replacen('{', &format!("{{\"{name}\":{},", self.header[name]), 1);
             forged.push(sign(&twice, &body));
         }
-        // One letter of each part after the other.
+        // Changes one letter of each part after another.
         for position in (0..genuine.len()).step_by(7) {
             let mut bytes = genuine.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
@@ -154,7 +155,7 @@ impl Forger {
     }
 }
 
-async fn forger(studio: &TestStudio, ada: &User) -> Forger {
+async fn forger_of(studio: &TestStudio, ada: &User) -> Forger {
     let forger = Forger::new(&ada.token);
     let genuine = ada.with_token(&forger.genuine());
     genuine.get("/api/auth/me").await.expect(200);
@@ -163,17 +164,17 @@ async fn forger(studio: &TestStudio, ada: &User) -> Forger {
 }
 
 #[tokio::test]
-async fn no_forged_token_passes_over_http_at_the_connect_or_in_a_frame() {
+async fn forged_tokens_are_refused_over_http_at_the_connect_and_in_frames() {
     let studio = studio_with(|options| options.variable("SECRET_KEY", SECRET)).await;
     let ada = studio.user("ada").await;
-    let forger = forger(&studio, &ada).await;
+    let forger = forger_of(&studio, &ada).await;
     let forged: Vec<String> =
         [forger.headers(), forger.claims(), forger.texts()].into_iter().flatten().collect();
     assert!(forged.len() >= 200, "{}", forged.len());
     assert!(!forged.contains(&forger.genuine()));
     let (mut over_http, mut at_connect, mut in_frames) = (0, 0, 0);
     for token in &forged {
-        // What is no header value is not sent, and so cannot pass.
+        // A token that is not a valid header value cannot be sent.
         over_http += u32::from(ada.with_token(token).get("/api/auth/me").await.status == 200);
         let address = format!("{}?token={token}", studio.ws_url());
         at_connect += u32::from(Connection::open(&address).await.is_ok());

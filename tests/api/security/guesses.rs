@@ -1,26 +1,27 @@
-//! Guesses at passwords: bounded for each account and each address, and telling nothing.
+//! Password guessing is limited per account and per address, and its answers reveal nothing.
+
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Client, PASSWORD, TestStudio, dynamodb, eventually, studio, studio_with};
+use crate::support::{Answer, Client, PASSWORD, TestStudio, dynamodb, eventually, own_studio, studio_with};
 
-fn guess(username: &str, number: usize) -> Value {
+fn guess_for(username: &str, number: usize) -> Value {
     json!({"username": username, "password": format!("my guess number {number}")})
 }
 
-/// What an answer tells, apart from the id of the request.
+/// An answer without its request id.
 fn told(answer: &Answer) -> (u16, String) {
     let mut body = answer.body.clone();
     body.as_object_mut().unwrap().remove("request_id");
     (answer.status, body.to_string())
 }
 
-/// Guesses until there is a wait that outlasts what the test does next; the refusal.
+/// Guesses until the refusal asks for a wait that is longer than the rest of the test.
 async fn blocked(client: &Client, username: &str) -> Answer {
     for number in 0..100 {
-        let answer = client.post("/api/auth/login", &guess(username, number)).await;
+        let answer = client.post("/api/auth/login", &guess_for(username, number)).await;
         if answer.body["retry_after"].as_u64().is_some_and(|seconds| seconds > 3) {
             return answer;
         }
@@ -30,8 +31,8 @@ async fn blocked(client: &Client, username: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_thousand_guesses_from_fifty_addresses_are_bounded_and_the_owner_is_unaffected() {
-    let studio = studio().await;
+async fn a_thousand_guesses_from_fifty_addresses_are_limited_and_the_owner_can_log_in() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
     let login = studio.visitor().post("/api/auth/login", &credentials).await.expect(200);
@@ -43,7 +44,7 @@ async fn a_thousand_guesses_from_fifty_addresses_are_bounded_and_the_owner_is_un
         guesses.spawn(async move {
             let mut judged = 0;
             for number in 0..20 {
-                let answer = client.post("/api/auth/login", &guess("ada", number)).await;
+                let answer = client.post("/api/auth/login", &guess_for("ada", number)).await;
                 assert!(matches!(answer.status, 401 | 429), "{}", answer.text);
                 judged += usize::from(answer.status == 401);
             }
@@ -53,61 +54,62 @@ async fn a_thousand_guesses_from_fifty_addresses_are_bounded_and_the_owner_is_un
     let judged: usize = guesses.join_all().await.into_iter().sum();
     let seconds = started.elapsed().as_secs();
     println!("1,000 guesses from 50 addresses in {seconds} s: {judged} were judged");
-    // Five are free; then one after 1 s, 2 s, 4 s and so on.
+    // Five guesses are free; then one after 1 s, 2 s, 4 s and so on.
     let most = 5 + (0..).take_while(|doublings| (1_u64 << doublings) - 1 <= seconds).count();
     assert!((5..=most).contains(&judged), "{judged} guesses were judged, {most} at most were to be");
-    // The owner's session lives, and so does where the owner comes from.
+    // The owner's session still works, and the owner's address is not blocked.
     ada.get("/api/auth/me").await.expect(200);
     studio.visitor().post("/api/auth/refresh", &json!({"refresh_token": refresh})).await.expect(200);
     blocked(&studio.visitor_at([127, 0, 2, 1]), "ada").await;
     let elsewhere = studio.visitor_at([127, 0, 2, 3]).post("/api/auth/login", &credentials).await;
     assert_eq!(elsewhere.expect(429).body["code"], "too_many_attempts");
     studio.visitor().post("/api/auth/login", &credentials).await.expect(200);
-    // That login was right, so the account's failures are forgotten, everywhere.
+    // A correct login clears the failures of the account.
     studio.visitor_at([127, 0, 2, 2]).post("/api/auth/login", &credentials).await.expect(200);
 }
 
 #[tokio::test]
-async fn an_address_that_guesses_at_many_accounts_is_bounded_even_with_an_account_of_its_own() {
-    let studio = studio().await;
+async fn an_address_that_guesses_at_many_accounts_is_limited_even_with_its_own_account() {
+    let studio = own_studio().await;
     let eve = studio.user("eve").await;
     let client = studio.visitor_at([127, 0, 3, 1]);
     let mut statuses = Vec::new();
     for number in 0..12 {
         let name = format!("user{number}");
-        statuses.push(client.post("/api/auth/login", &guess(&name, number)).await.status);
+        statuses.push(client.post("/api/auth/login", &guess_for(&name, number)).await.status);
         let own = json!({"username": eve.username, "password": PASSWORD});
         client.post("/api/auth/login", &own).await;
     }
     assert_eq!(&statuses[..5], [401; 5]);
     assert!(statuses[5..].contains(&429), "{statuses:?}");
-    studio.visitor().post("/api/auth/login", &guess("user1", 0)).await.expect(401);
+    studio.visitor().post("/api/auth/login", &guess_for("user1", 0)).await.expect(401);
 }
 
-/// What becomes of sixty guesses at once, at an account each, from these addresses.
+/// Sixty concurrent guesses at different accounts from these addresses: the status of each.
 async fn at_once(studio: &TestStudio, address: impl Fn(u8) -> [u8; 4]) -> Vec<u16> {
     let mut guesses = JoinSet::new();
     for number in 0..60 {
         let (client, name) = (studio.visitor_at(address(number)), format!("user{number}"));
-        let guess = guess(&name, 0);
+        let guess = guess_for(&name, 0);
         guesses.spawn(async move { client.post("/api/auth/login", &guess).await.status });
     }
     guesses.join_all().await
 }
 
 #[tokio::test]
-async fn of_many_guesses_of_one_address_at_many_accounts_at_once_few_are_judged() {
+async fn of_concurrent_guesses_from_one_address_few_are_checked() {
     let studio =
         studio_with(|options| options.variable("RATE_LIMIT", "1000").variable("RATE_LIMIT_WINDOW", "3600"))
             .await;
-    // From an address each, all are judged; and there is an instance for each, so that those that follow meet.
+    // From different addresses all guesses are checked. This also starts enough instances for the concurrent guesses
+    // below.
     let elsewhere = at_once(&studio, |number| [127, 0, 8, number]).await;
     assert_eq!(elsewhere, [401; 60]);
     let started = Instant::now();
     let statuses = at_once(&studio, |_| [127, 0, 7, 1]).await;
     let judged = statuses.iter().filter(|status| **status == 401).count();
     println!("60 guesses at once from one address, at 60 accounts: {judged} were judged");
-    // Five are free; then one after 1 s, 2 s, 4 s and so on.
+    // Five guesses are free; then one after 1 s, 2 s, 4 s and so on.
     let seconds = started.elapsed().as_secs();
     let most = 5 + (0..).take_while(|doublings| (1_u64 << doublings) - 1 < seconds).count();
     assert!((1..=most).contains(&judged), "{judged}, {most} at most: {statuses:?}");
@@ -115,8 +117,8 @@ async fn of_many_guesses_of_one_address_at_many_accounts_at_once_few_are_judged(
 }
 
 #[tokio::test]
-async fn right_logins_of_one_address_leave_no_failures() {
-    let studio = studio().await;
+async fn correct_logins_leave_no_failures_for_their_address() {
+    let studio = own_studio().await;
     studio.user("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
     for _ in 0..12 {
@@ -125,7 +127,7 @@ async fn right_logins_of_one_address_leave_no_failures() {
 }
 
 #[tokio::test]
-async fn logins_beyond_the_limit_on_requests_are_no_guesses_in_the_next_connection() {
+async fn logins_refused_by_the_request_limit_do_not_count_as_guesses() {
     let limits =
         |options: local::Options| options.variable("RATE_LIMIT", "8").variable("RATE_LIMIT_WINDOW", "3");
     let studio = studio_with(limits).await;
@@ -137,7 +139,7 @@ async fn logins_beyond_the_limit_on_requests_are_no_guesses_in_the_next_connecti
         refused += usize::from(answer.body["code"] == "rate_limited");
     }
     let started = Instant::now();
-    eventually("the next window lets in", || async {
+    eventually("the next period begins", || async {
         let answer = studio.visitor().post("/api/auth/login", &credentials).await;
         assert_ne!(answer.body["code"], "too_many_attempts");
         (answer.status == 200).then_some(())
@@ -147,11 +149,11 @@ async fn logins_beyond_the_limit_on_requests_are_no_guesses_in_the_next_connecti
 }
 
 #[tokio::test]
-async fn failures_of_long_ago_are_forgotten() {
-    let studio = studio().await;
+async fn old_failures_are_forgotten() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let client = studio.visitor_at([127, 0, 9, 1]);
-    client.post("/api/auth/login", &guess("ada", 0)).await.expect(401);
+    client.post("/api/auth/login", &guess_for("ada", 0)).await.expect(401);
     let places = [
         (format!("USER#{}", ada.id), "USER".to_owned()),
         ("LIMIT#FAILURES#127.0.9.1".to_owned(), "LIMIT#FAILURES#127.0.9.1".to_owned()),
@@ -169,22 +171,22 @@ async fn failures_of_long_ago_are_forgotten() {
             });
             dynamodb(&studio, "UpdateItem", &long_ago).await;
         }
-        // Two at once, of which one finds them.
-        let (one, two) = (guess("ada", 1), guess("nobody", 1));
+        // Two concurrent logins, of which one finds the old failures.
+        let (one, two) = (guess_for("ada", 1), guess_for("nobody", 1));
         let (one, two) =
             tokio::join!(client.post("/api/auth/login", &one), client.post("/api/auth/login", &two));
         assert_eq!((one.status, two.status), (401, 401), "{failures} failures long ago");
         again = "2";
     }
     for number in 2..5 {
-        client.post("/api/auth/login", &guess("ada", number)).await.expect(401);
+        client.post("/api/auth/login", &guess_for("ada", number)).await.expect(401);
     }
-    client.post("/api/auth/login", &guess("ada", 6)).await.expect(429);
+    client.post("/api/auth/login", &guess_for("ada", 6)).await.expect(429);
 }
 
 #[tokio::test]
-async fn who_is_logged_in_cannot_guess_at_the_password_either() {
-    let studio = studio().await;
+async fn a_logged_in_user_cannot_guess_the_password_either() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let change = |old: &str| json!({"old_password": old, "new_password": "another long passphrase"});
     for number in 0..5 {
@@ -192,19 +194,19 @@ async fn who_is_logged_in_cannot_guess_at_the_password_either() {
     }
     let refused = ada.put("/api/auth/password", &change(PASSWORD)).await.expect(429);
     assert_eq!(refused.body["code"], "too_many_attempts");
-    // Only confirming is bounded: logging in is not.
+    // Only confirmations are limited; logins still work.
     let credentials = json!({"username": "ada", "password": PASSWORD});
     studio.visitor().post("/api/auth/login", &credentials).await.expect(200);
 }
 
 #[tokio::test]
-async fn known_and_unknown_users_get_the_same_bytes_guess_after_guess() {
-    let studio = studio().await;
+async fn known_and_unknown_users_get_identical_answers_to_guesses() {
+    let studio = own_studio().await;
     studio.user("ada").await;
     let (known, unknown) = (studio.visitor_at([127, 0, 4, 1]), studio.visitor_at([127, 0, 4, 2]));
     for number in 0..5 {
-        let known = told(&known.post("/api/auth/login", &guess("ada", number)).await);
-        let unknown = told(&unknown.post("/api/auth/login", &guess("nobody", number)).await);
+        let known = told(&known.post("/api/auth/login", &guess_for("ada", number)).await);
+        let unknown = told(&unknown.post("/api/auth/login", &guess_for("nobody", number)).await);
         assert_eq!((known.0, &known), (401, &unknown), "guess {number}");
     }
     let without_numbers = |answer: &Answer| told(answer).1.replace(|c: char| c.is_ascii_digit(), "");
@@ -215,21 +217,21 @@ async fn known_and_unknown_users_get_the_same_bytes_guess_after_guess() {
 
 async fn milliseconds(client: &Client, username: &str) -> f64 {
     let start = Instant::now();
-    client.post("/api/auth/login", &guess(username, 0)).await.expect(401);
+    client.post("/api/auth/login", &guess_for(username, 0)).await.expect(401);
     start.elapsed().as_secs_f64() * 1000.0
 }
 
 #[tokio::test]
-async fn known_and_unknown_users_cannot_be_told_apart_by_time() {
+async fn known_and_unknown_users_cannot_be_distinguished_by_response_time() {
     const PAIRS: u8 = 60;
-    let studio = studio().await;
+    let studio = own_studio().await;
     let names: Vec<String> = (0..PAIRS).map(|number| format!("known{number}")).collect();
     for name in &names {
         studio.user(name).await;
     }
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for (number, name) in (0..PAIRS).zip(&names) {
-        // One after the other, in turns, each from an address without failures.
+        // Alternates between known and unknown users, each from an address without failures.
         let client = studio.visitor_at([127, 0, 5, number]);
         let other = studio.visitor_at([127, 0, 6, number]);
         if number % 2 == 0 {
@@ -243,6 +245,6 @@ async fn known_and_unknown_users_cannot_be_told_apart_by_time() {
     let slower = known.iter().flat_map(|known| unknown.iter().map(move |unknown| known > unknown));
     let auc = slower.filter(|slower| *slower).count() as f64 / (known.len() * unknown.len()) as f64;
     println!("AUC of telling known users by time, {PAIRS} logins each: {auc:.3} (0.5 is a coin)");
-    // By chance, 60 against 60 stay within 0.29 and 0.71 but for one run in ten thousand.
+    // For equal distributions, 60 against 60 lies outside 0.29 to 0.71 once in ten thousand runs.
     assert!((0.28..=0.72).contains(&auc), "{auc}");
 }

@@ -1,12 +1,13 @@
-//! Nobody reads or changes what is not theirs, or learns that it is there.
+//! No user can read, change or detect the data of another user.
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, PASSWORD, User, assert_statistics_match, path_of, send, studio};
+use crate::support::{Answer, Client, PASSWORD, User, assert_statistics_match, path_of, send, shared_studio};
 
-/// All that a user can see of their own.
+/// Everything a user can read.
 async fn view(user: &User) -> [Value; 4] {
     [
         user.get("/api/auth/me").await.expect(200).body,
@@ -20,7 +21,7 @@ async fn ask(client: &Client, method: &Method, path: &str, body: &Value) -> Answ
     send(client.request(method.clone(), path).json(body)).await
 }
 
-/// Every route that names something of somebody's, with a query and a body that its owner could send.
+/// Every route with an id, with a query and a body that the owner could send.
 fn routes() -> Vec<(&'static str, &'static str, Value)> {
     let replacement = json!({"title": "Mine now", "messages": []});
     vec![
@@ -51,7 +52,7 @@ fn routes() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 #[test]
-fn no_route_that_names_something_is_forgotten() {
+fn every_route_with_an_id_is_in_the_table() {
     let template = std::fs::read_to_string(format!("{}/template.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let named = local::routes(&template).unwrap().into_iter().map(|route| route.key);
     let named: BTreeSet<String> = named.filter(|key| key.contains(" /api/") && key.contains('{')).collect();
@@ -60,8 +61,8 @@ fn no_route_that_names_something_is_forgotten() {
 }
 
 #[tokio::test]
-async fn what_is_anothers_reads_as_absent_on_every_route() {
-    let studio = studio().await;
+async fn data_of_another_user_is_not_found_on_every_route() {
+    let studio = shared_studio().await;
     let (owner, stranger) = (studio.user("owner").await, studio.user("stranger").await);
     owner.conversation("private", &["My secret", "Kept"]).await;
     let key = owner.post("/api/auth/keys", &json!({"name": "report"})).await.expect(200).body;
@@ -72,7 +73,7 @@ async fn what_is_anothers_reads_as_absent_on_every_route() {
     for (route, query, body) in routes() {
         let (method, path) = route.split_once(' ').unwrap();
         let method: Method = method.parse().unwrap();
-        // Another one of the same kind that nobody has.
+        // An id of the same kind that does not exist.
         let (id, absent) = match path.split('/').nth(3) {
             Some("sessions") => (session, "sess_01KAM3V5T9ZQX7N2B400000000"),
             Some("keys") => (key, "key_01KAM3V5T9ZQX7N2B400000000"),
@@ -93,7 +94,7 @@ async fn what_is_anothers_reads_as_absent_on_every_route() {
         let nothing = stranger.post("/api/conversations/delete", &body).await.expect(200);
         assert_eq!(nothing.body["deleted"], 0, "{}", nothing.text);
     }
-    // The keys of the store cannot be reached around through an id.
+    // An id cannot reach other keys of the store.
     for id in [
         format!("{}#private", owner.id),
         format!("../{}/private", owner.id),
@@ -108,8 +109,8 @@ async fn what_is_anothers_reads_as_absent_on_every_route() {
 }
 
 #[tokio::test]
-async fn what_is_ones_own_is_there_on_every_route() {
-    let studio = studio().await;
+async fn the_owner_finds_the_data_on_every_route() {
+    let studio = shared_studio().await;
     let owner = studio.user("owner").await;
     for (number, (route, query, body)) in routes().into_iter().enumerate() {
         let id = format!("own{number}");
@@ -127,15 +128,15 @@ async fn what_is_ones_own_is_there_on_every_route() {
         };
         let path = format!("{}{query}", path.replace("{id}", id).replace("{messageId}", "m0"));
         let answer = ask(&owner, &method.parse().unwrap(), &path, &body).await;
-        // There is no reply to be stopped.
+        // There is no running reply to stop.
         let expected = if route.ends_with("/stop") { 404 } else { 200 };
         assert_eq!(answer.status, expected, "{route}{query}: {}", answer.text);
     }
 }
 
 #[tokio::test]
-async fn the_same_id_is_another_conversation_for_each_user() {
-    let studio = studio().await;
+async fn the_same_id_names_a_separate_conversation_for_each_user() {
+    let studio = shared_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     let (hers, his) = tokio::join!(
         alice.conversation("shared-id", &["Hers"]),
@@ -147,7 +148,7 @@ async fn the_same_id_is_another_conversation_for_each_user() {
     assert_eq!((&hers["userId"], &his["userId"]), (&json!(alice.id), &json!(bob.id)));
     alice.put(path, &json!({"title": "Hers", "messages": []})).await.expect(200);
     assert_eq!(bob.get(path).await.expect(200).body, his);
-    // A token decides alone, whatever else a request says.
+    // Only the token decides who the caller is.
     let request = alice.request(Method::GET, &format!("{path}?user_id={0}&userId={0}", bob.id));
     let answer = send(request.header("x-user-id", &bob.id)).await.expect(200);
     assert_eq!(answer.body["title"], "Hers");

@@ -1,4 +1,5 @@
-//! The signing secret is rotated, and nobody is logged out.
+//! Rotating the signing secret logs nobody out.
+
 use serde_json::json;
 
 use crate::support::{Connection, PASSWORD, studio_with};
@@ -10,15 +11,16 @@ const SECRETS: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_are_not() {
+async fn tokens_signed_with_the_previous_secret_are_accepted_and_older_ones_are_not() {
     let studio = studio_with(|options| options.variable("SECRET_KEY", SECRETS[0])).await;
     let ada = studio.user("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
     let login = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
     studio.rotate_secret("SECRET_KEY", SECRETS[1]).unwrap();
-    // `auth` starts anew with the new secret; `stats` has the old one alone, until it sees a token of the new one.
+    // `auth` restarts and reads the new secret. `stats` keeps the old one until it sees a token signed with the new
+    // one.
     ada.get("/api/stats").await.expect(200);
-    // As Lambda ends instances sooner or later.
+    // Lambda ends instances sooner or later.
     studio.kill_all("AuthFunction");
     ada.get("/api/auth/me").await.expect(200);
     let refreshed =
@@ -29,7 +31,7 @@ async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_a
     ada.get("/api/stats").await.expect(200);
     let mut connection = Connection::open(&format!("{}?token={new_token}", studio.ws_url())).await.unwrap();
     connection.next("auth_success").await;
-    // A second rotation ends what the first secret signed.
+    // After a second rotation, tokens of the first secret are refused.
     studio.rotate_secret("SECRET_KEY", SECRETS[2]).unwrap();
     for function in studio.functions() {
         studio.kill_all(&function);
@@ -41,7 +43,7 @@ async fn tokens_of_the_secret_before_are_good_and_those_of_the_one_before_that_a
 }
 
 #[tokio::test]
-async fn the_secret_is_in_no_variable_of_a_function() {
+async fn the_signing_secret_is_in_no_variable_of_a_function() {
     let studio = studio_with(|options| options.variable("SECRET_KEY", SECRETS[0])).await;
     let ada = studio.user("ada").await;
     ada.get("/api/stats").await.expect(200);

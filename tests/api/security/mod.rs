@@ -1,9 +1,9 @@
 //! What attackers try, and what must stay secret.
 
-pub(crate) mod echoes;
+mod echoes;
 pub(crate) mod forgeries;
-pub(crate) mod guesses;
-pub(crate) mod isolation;
-pub(crate) mod key_rotation;
-pub(crate) mod revocation;
-pub(crate) mod secrecy;
+mod guesses;
+mod isolation;
+mod key_rotation;
+mod revocation;
+mod secrecy;

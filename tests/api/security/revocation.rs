@@ -1,4 +1,5 @@
-//! A session that was revoked leaves nothing behind, also while an instance still remembers it as good.
+//! A revoked session changes nothing, even while an instance still caches it as valid.
+
 use std::time::Duration;
 
 use local::{DynamoDbFault, Target, When};
@@ -6,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Client, PASSWORD, TestStudio, User, dynamodb, eventually, mailed_token, send, studio,
+    Answer, Client, PASSWORD, TestStudio, User, dynamodb, eventually, mailed_token, own_studio, send,
 };
 
 const NEW_PASSWORD: &str = "another long passphrase";
@@ -20,7 +21,7 @@ enum Revocation {
 }
 
 impl Revocation {
-    /// Revokes the session of `user`; says what the password is after that.
+    /// Revokes the session of `user`, and returns the password afterwards.
     async fn of(self, studio: &TestStudio, user: &User) -> &'static str {
         match self {
             Self::ByMail => {
@@ -45,7 +46,7 @@ impl Revocation {
     }
 }
 
-/// Has the instance that answers remember the session as good.
+/// Lets the instance cache the session as valid.
 async fn warm(client: &Client) {
     for _ in 0..3 {
         client.post("/api/auth/ws-ticket", &json!({})).await.expect(200);
@@ -82,7 +83,7 @@ async fn attempts(client: &Client, key: &str, session: &str, password: &str) -> 
     answers
 }
 
-/// The user's own item, without what a login changes.
+/// The item of the user, without the attributes that a login changes.
 async fn account(studio: &TestStudio, user: &User) -> Value {
     let key = json!({"pk": {"S": format!("USER#{}", user.id)}, "sk": {"S": "USER"}});
     let read = json!({"TableName": "StudioTable", "Key": key, "ConsistentRead": true});
@@ -90,8 +91,8 @@ async fn account(studio: &TestStudio, user: &User) -> Value {
 }
 
 #[tokio::test]
-async fn a_revoked_session_changes_no_credential_however_it_was_revoked() {
-    let studio = studio().await;
+async fn a_revoked_session_cannot_change_credentials() {
+    let studio = own_studio().await;
     for (name, revocation) in
         [("ada", Revocation::ByMail), ("bob", Revocation::Everywhere), ("cleo", Revocation::Own)]
     {
@@ -112,8 +113,8 @@ async fn a_revoked_session_changes_no_credential_however_it_was_revoked() {
 }
 
 #[tokio::test]
-async fn what_a_session_had_begun_to_write_is_not_written_once_the_session_is_revoked() {
-    let studio = studio().await;
+async fn a_write_that_began_before_the_revocation_of_its_session_fails() {
+    let studio = own_studio().await;
     let ada = studio.user("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
     let thief = studio.visitor().post("/api/auth/login", &credentials).await.expect(200).body;
@@ -129,7 +130,7 @@ async fn what_a_session_had_begun_to_write_is_not_written_once_the_session_is_re
         ),
         (Method::DELETE, "/api/auth/me", json!({"password": PASSWORD})),
     ];
-    // Each has read that the session lives, and waits before it writes.
+    // Each request has read the valid session and waits before it writes.
     let (delay, times) = (DynamoDbFault::Delay(Duration::from_secs(2)), When::Times(5));
     studio.faults().dynamodb(delay, Target::operation("TransactWriteItems"), times);
     let writing = writes.map(|(method, path, body)| {

@@ -1,4 +1,6 @@
-//! Nothing secret is logged or told: canaries go through every route, in good requests and bad ones.
+//! No secret is logged or returned in an error: marked secrets go through every route, in valid and invalid
+//! requests.
+
 use local::{DynamoDbFault, Target, When};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ const NEW_PASSWORD: &str = "canary-changed-8b2e1d";
 const PROMPT: &str = "canary-prompt-4d5e6f";
 const SECRET: &str = "ca9a7f8a1c5e7b9d2f4a6c8e0b1d3f5a7c9e";
 
-/// What must not be seen, and where it must not be seen.
+/// Marked secrets, and the errors that must not contain them.
 struct Canaries {
     secrets: Vec<String>,
     errors: Vec<String>,
@@ -23,7 +25,7 @@ impl Canaries {
         secret
     }
 
-    /// A request that is refused: what it says is looked at later.
+    /// Keeps the error of a refused request for the check at the end.
     fn refused(&mut self, answer: Answer) {
         assert!((400..500).contains(&answer.status), "{}: {}", answer.status, answer.text);
         self.errors.push(answer.text);
@@ -46,7 +48,7 @@ async fn mailed(studio: &TestStudio, path: &str) -> Value {
     .await
 }
 
-/// Whatever there is to do with an account, right and wrong.
+/// All operations on an account, valid and invalid.
 #[expect(clippy::cognitive_complexity, reason = "one request after another")]
 async fn live(studio: &TestStudio, canaries: &mut Canaries) {
     let visitor = studio.visitor();
@@ -111,7 +113,7 @@ async fn chat(studio: &TestStudio, user: &Client, canaries: &mut Canaries, [toke
     canaries.refused(user.post("/api/conversations", &body).await);
     canaries.refused(user.post("/api/chat", &json!({"messages": PROMPT})).await);
     user.post("/api/chat", &json!({"messages": [{"role": "user", "content": PROMPT}]})).await.expect(200);
-    // What DynamoDB refuses is logged, without what was to be stored.
+    // A write that DynamoDB refuses is logged without its values.
     studio.faults().dynamodb(DynamoDbFault::InternalError, Target::any(), When::Always);
     let failed = user.post("/api/conversations", &json!({"id": "e", "title": PROMPT})).await;
     canaries.errors.push(failed.text);
@@ -119,7 +121,7 @@ async fn chat(studio: &TestStudio, user: &Client, canaries: &mut Canaries, [toke
 }
 
 #[tokio::test]
-async fn no_password_token_ticket_key_code_or_mail_is_in_a_log_or_an_error() {
+async fn no_secret_is_in_a_log_or_an_error() {
     let studio =
         studio_with(|options| options.variable("LOG_LEVEL", "debug").variable("SECRET_KEY", SECRET)).await;
     let known = [PASSWORD, NEW_PASSWORD, PROMPT, SECRET, "canary@example.com"].map(str::to_owned);

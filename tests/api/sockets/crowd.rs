@@ -1,4 +1,5 @@
 //! Many connections of many users at once.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
@@ -8,7 +9,7 @@ use crate::support::{Connection, TestStudio, User, studio_with};
 
 const USERS: usize = 5;
 const CONNECTIONS_EACH: usize = 10;
-/// How many of a user's connections ask something.
+/// How many connections of a user send a turn.
 const ASKING: usize = 2;
 
 /// A reply as one connection saw it.
@@ -19,7 +20,7 @@ struct Seen {
     complete: Option<Value>,
 }
 
-/// Takes frames until all the user's replies are complete. Chunks must come in order, and be about this user alone.
+/// Reads frames until all replies of the user are complete. Chunks must arrive in order and belong to this user.
 async fn watch(connection: &mut Connection, user: usize) -> BTreeMap<String, Seen> {
     let mut replies: BTreeMap<String, Seen> = BTreeMap::new();
     while replies.values().filter(|seen| seen.complete.is_some()).count() < ASKING {
@@ -72,7 +73,7 @@ async fn every_connection_sees_all_replies_of_its_user_in_order_and_no_others() 
     for (number, replies) in join_all(watching).await {
         ids.entry(number).or_default().extend(replies.into_keys());
     }
-    // All connections of a user saw the same replies, and no two users the same one.
+    // All connections of a user saw the same replies, and no reply reached two users.
     assert!(ids.values().all(|ids| ids.len() == ASKING), "{ids:?}");
     assert_eq!(ids.values().flatten().collect::<BTreeSet<_>>().len(), USERS * ASKING);
     for (_, connections) in &mut crowd {

@@ -1,7 +1,8 @@
-//! WebSockets: opening and authenticating them, the frames but chat, and what may not be sent.
+//! Opening and authenticating connections, frames other than chat, and invalid frames.
+
 use serde_json::{Value, json};
 
-use crate::support::{Connection, PASSWORD, TestStudio, User, studio, studio_with};
+use crate::support::{Connection, PASSWORD, TestStudio, User, own_studio, shared_studio, studio_with};
 
 /// The frame that authenticates a connection.
 fn auth(token: &str) -> Value {
@@ -12,7 +13,7 @@ fn address(studio: &TestStudio, rest: &str) -> String {
     format!("{}{rest}", studio.ws_url())
 }
 
-/// Fails unless the connection is told that its credentials are bad, and is closed.
+/// Fails unless `auth_failed` arrives and the connection is closed.
 async fn assert_cast_out(mut connection: Connection) {
     let frame = connection.next_any().await;
     assert_eq!(frame["type"], "auth_failed", "{frame}");
@@ -26,10 +27,10 @@ fn assert_refusal(frame: &Value, code: &str) {
 }
 
 #[tokio::test]
-async fn a_connect_with_a_token_is_greeted_by_itself() {
-    let studio = studio().await;
+async fn a_connect_with_a_token_is_authenticated_without_an_auth_frame() {
+    let studio = own_studio().await;
     let alice = studio.user("alice").await;
-    // Each stays open: of one that closes, the next would be told.
+    // Keeps every connection open: closing one would send a frame to the next.
     let mut connections = Vec::new();
     for rest in [format!("?token={}", alice.token), format!("/{}?token={}", alice.id, alice.token)] {
         let mut connection = Connection::open(&address(&studio, &rest)).await.unwrap();
@@ -44,7 +45,7 @@ async fn a_connect_with_a_token_is_greeted_by_itself() {
 
 #[tokio::test]
 async fn a_connect_with_a_bad_token_or_to_another_users_address_is_refused() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     for token in ["", "garbage", "a.b.c", &format!("{}x", alice.token)] {
         let refused = Connection::open(&address(&studio, &format!("?token={token}"))).await.err();
@@ -58,9 +59,9 @@ async fn a_connect_with_a_bad_token_or_to_another_users_address_is_refused() {
 
 #[tokio::test]
 async fn an_auth_frame_gives_the_connection_to_its_user() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
-    // Each alone: of a connection of the same user that closes, the other would hear.
+    // One connection for each user: closing one would send a frame to another of its user.
     for (user, rest) in [(&alice, String::new()), (&bob, format!("/{}", bob.id))] {
         let mut connection = Connection::open(&address(&studio, &rest)).await.unwrap();
         connection.send(&auth(&user.token)).await;
@@ -76,7 +77,7 @@ async fn an_auth_frame_gives_the_connection_to_its_user() {
 
 #[tokio::test]
 async fn a_bad_token_in_an_auth_frame_closes_the_connection() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let bad = [
         json!({"type": "auth"}),
@@ -95,7 +96,7 @@ async fn a_bad_token_in_an_auth_frame_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_opens_nothing() {
+async fn an_expired_token_opens_no_connection() {
     let studio = studio_with(|options| options.variable("ACCESS_TOKEN_EXPIRE_MINUTES", "0")).await;
     let registration = json!({"username": "alice", "email": "a@example.com", "password": PASSWORD});
     let answer = studio.visitor().post("/api/auth/register", &registration).await.expect(200);
@@ -107,8 +108,8 @@ async fn a_token_that_is_over_opens_nothing() {
 }
 
 #[tokio::test]
-async fn before_authentication_every_frame_is_an_error_and_none_has_an_effect() {
-    let studio = studio().await;
+async fn before_authentication_every_frame_is_refused_and_has_no_effect() {
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut connection = studio.connect().await;
     let frames = [
@@ -124,7 +125,7 @@ async fn before_authentication_every_frame_is_an_error_and_none_has_an_effect() 
     for _ in frames {
         assert_refusal(&connection.next_any().await, "unauthenticated");
     }
-    // The connection can still authenticate, and what it asked for before does not happen now.
+    // The connection can still authenticate, and the refused frames have no effect afterwards.
     connection.send(&auth(&alice.token)).await;
     assert_eq!(connection.next_any().await["type"], "auth_success");
     connection.is_quiet().await;
@@ -132,8 +133,8 @@ async fn before_authentication_every_frame_is_an_error_and_none_has_an_effect() 
 }
 
 #[tokio::test]
-async fn a_frame_right_behind_the_auth_frame_works() {
-    let studio = studio().await;
+async fn a_frame_sent_right_after_the_auth_frame_works() {
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut connection = studio.connect().await;
     connection.send(&auth(&alice.token)).await;
@@ -145,7 +146,7 @@ async fn a_frame_right_behind_the_auth_frame_works() {
 
 #[tokio::test]
 async fn a_connection_can_renew_its_token_but_not_change_its_user() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     let login = json!({"username": "alice", "password": PASSWORD});
     let login = studio.visitor().post("/api/auth/login", &login).await.expect(200);
@@ -160,8 +161,8 @@ async fn a_connection_can_renew_its_token_but_not_change_its_user() {
 }
 
 #[tokio::test]
-async fn ping_is_answered_whatever_else_an_old_client_puts_into_it() {
-    let studio = studio().await;
+async fn a_ping_with_extra_fields_of_an_old_client_is_answered() {
+    let studio = shared_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     let data = json!({"timestamp": 1, "nested": [{"a": null}]});
     for frame in [json!({"type": "ping"}), json!({"type": "ping", "data": data, "timestamp": "x"})] {
@@ -170,7 +171,7 @@ async fn ping_is_answered_whatever_else_an_old_client_puts_into_it() {
     }
 }
 
-/// Two connections of one user, and one of another.
+/// Two connections of one user, and one of another user.
 async fn three_connections(studio: &TestStudio) -> (User, [Connection; 3]) {
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     let connections = [alice.connect().await, alice.connect().await, bob.connect().await];
@@ -178,8 +179,8 @@ async fn three_connections(studio: &TestStudio) -> (User, [Connection; 3]) {
 }
 
 #[tokio::test]
-async fn typing_is_shown_in_the_users_other_connections_only() {
-    let studio = studio().await;
+async fn typing_is_shown_only_on_other_connections_of_the_user() {
+    let studio = shared_studio().await;
     let (alice, [mut typing, mut other, mut strange]) = three_connections(&studio).await;
     typing.send(&json!({"type": "typing", "conversationId": "c 1", "is_typing": true})).await;
     let shown = json!({"type": "user_typing", "user_id": alice.id, "conversationId": "c 1"});
@@ -194,8 +195,8 @@ async fn typing_is_shown_in_the_users_other_connections_only() {
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_is_told_to_the_users_other_connections_only() {
-    let studio = studio().await;
+async fn a_closed_connection_is_announced_only_to_other_connections_of_the_user() {
+    let studio = own_studio().await;
     let (alice, [closing, mut other, mut strange]) = three_connections(&studio).await;
     closing.close().await;
     assert_eq!(other.next_any().await, json!({"type": "user_disconnected", "user_id": alice.id}));
@@ -206,8 +207,8 @@ async fn a_connection_that_closes_is_told_to_the_users_other_connections_only() 
 }
 
 #[tokio::test]
-async fn a_frame_that_makes_no_sense_is_an_error_and_the_connection_lives_on() {
-    let studio = studio().await;
+async fn an_invalid_frame_is_refused_and_the_connection_stays_open() {
+    let studio = shared_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     let deep = format!(r#"{{"type":"chat","content":"x","data":{}{}}}"#, "[".repeat(200), "]".repeat(200));
     let bad = [
@@ -233,7 +234,7 @@ async fn a_frame_that_makes_no_sense_is_an_error_and_the_connection_lives_on() {
 
 #[tokio::test]
 async fn a_chat_that_breaks_a_rule_is_refused_and_stores_nothing() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut connection = alice.connect().await;
     let long = "x".repeat(129);
@@ -270,8 +271,8 @@ async fn a_chat_that_breaks_a_rule_is_refused_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn half_a_character_in_a_field_is_refused_by_the_fields_name_and_ignored_elsewhere() {
-    let studio = studio().await;
+async fn a_lone_surrogate_is_refused_in_a_known_field_and_ignored_elsewhere() {
+    let studio = shared_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     let bad = [
         ("content", r#"{"type":"chat","content":"\ud800"}"#),
@@ -302,15 +303,15 @@ async fn half_a_character_in_a_field_is_refused_by_the_fields_name_and_ignored_e
 }
 
 #[tokio::test]
-async fn any_text_up_to_the_limit_comes_back_as_it_was_sent() {
-    let studio = studio().await;
+async fn any_text_up_to_the_limit_is_returned_unchanged() {
+    let studio = shared_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     let odd = "\u{0}\u{1}\u{7f} e\u{301} \u{202e}rtl\u{202c} 👩‍👩‍👧‍👦 \u{feff}\u{200d} \u{10ffff} \"\\/ \r\n\t";
     let huge = format!("{}{}", "好👍 ".repeat(500), "x".repeat(20_000));
     for content in [odd, huge.as_str()] {
         let (text, complete) = connection.chat(&json!({"type": "chat", "content": content})).await;
         assert!(text.ends_with(content), "{text:?}");
-        // The last part of a text that is longer than a frame.
+        // A text longer than a frame ends with its last part.
         assert!(text.ends_with(complete["content"].as_str().unwrap()), "{complete}");
         assert_eq!(complete["parts"].is_null(), text.len() < 20_000);
     }
@@ -318,7 +319,7 @@ async fn any_text_up_to_the_limit_comes_back_as_it_was_sent() {
 
 #[tokio::test]
 async fn frames_that_are_too_large_or_binary_close_the_connection() {
-    let studio = studio().await;
+    let studio = shared_studio().await;
     let alice = studio.user("alice").await;
     let mut large = alice.connect().await;
     large.send(&json!({"type": "ping", "data": "x".repeat(33 * 1024)})).await;
@@ -329,7 +330,7 @@ async fn frames_that_are_too_large_or_binary_close_the_connection() {
 }
 
 #[tokio::test]
-async fn only_pages_of_allowed_origins_may_connect() {
+async fn only_allowed_origins_may_connect() {
     let options =
         |options: local::Options| options.variable("ALLOWED_ORIGINS", "https://a.example,http://b:1");
     let studio = studio_with(options).await;
@@ -342,7 +343,7 @@ async fn only_pages_of_allowed_origins_may_connect() {
     let strange = ["https://a.example.evil", "http://a.example", "https://A.example", "http://b", "null"];
     for origin in strange {
         assert_eq!(Connection::open_from(&with_token, origin).await.err(), Some(403), "{origin}");
-        assert_eq!(Connection::open_from(&studio.ws_url(), origin).await.err(), Some(403), "{origin}");
+        assert_eq!(Connection::open_from(studio.ws_url(), origin).await.err(), Some(403), "{origin}");
     }
     Connection::open(&with_token).await.unwrap().next("auth_success").await;
 }

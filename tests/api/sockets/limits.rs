@@ -1,9 +1,11 @@
-//! What a connection may do: how many a user has, how many frames each sends, how long they are, and until when.
+//! Limits of connections: how many a user has, how many frames one sends, how long frames are, and when tokens
+//! expire.
+
 use serde_json::{Value, json};
 
-use crate::support::{Connection, TestStudio, User, dynamodb, studio, studio_with};
+use crate::support::{Connection, TestStudio, User, dynamodb, own_studio, shared_studio, studio_with};
 
-/// A studio in which a connection may send 60 frames, in a window that outlasts the test.
+/// A studio in which a connection may send 60 frames during a test.
 async fn limited() -> TestStudio {
     studio_with(|options| options.variable("RATE_LIMIT", "100").variable("RATE_LIMIT_WINDOW", "3600")).await
 }
@@ -16,7 +18,7 @@ fn stop() -> Value {
     json!({"type": "stop", "messageId": "nothing"})
 }
 
-/// Sends this frame, each time the last one was answered, until it is refused: how many were answered, and the refusal.
+/// Sends a frame again and again until it is refused: how many were answered, and the refusal.
 async fn until_refused(connection: &mut Connection, frame: &Value) -> (usize, Value) {
     for answered in 0.. {
         connection.send(frame).await;
@@ -29,14 +31,14 @@ async fn until_refused(connection: &mut Connection, frame: &Value) -> (usize, Va
 }
 
 #[tokio::test]
-async fn a_connection_sends_sixty_frames_to_the_hundred_requests_of_a_user_and_is_closed_when_it_goes_on() {
+async fn a_connection_may_send_sixty_percent_of_the_request_limit_and_is_closed_when_it_goes_on() {
     let studio = limited().await;
     let user = studio.user("alice").await;
     let (mut connection, mut other) = (user.connect().await, user.connect().await);
     let (answered, refused) = until_refused(&mut connection, &stop()).await;
     assert_eq!((answered, &refused["type"]), (60, &json!("error")), "{refused}");
     other.is_quiet().await;
-    // It goes on, and is closed.
+    // A connection that goes on sending is closed.
     for _ in 0..400 {
         if connection.try_send(&stop()).await.is_err() {
             break;
@@ -48,7 +50,7 @@ async fn a_connection_sends_sixty_frames_to_the_hundred_requests_of_a_user_and_i
 }
 
 #[tokio::test]
-async fn turns_that_are_refused_count_and_are_told_in_the_words_of_turns() {
+async fn refused_turns_count_against_the_limit_and_are_refused_with_chat_error() {
     let studio = limited().await;
     let mut connection = studio.user("alice").await.connect().await;
     let turn = json!({"type": "chat", "id": "m1", "content": "hello", "model": "gpt-4o", "temperature": 7});
@@ -69,7 +71,7 @@ async fn pings_count_like_every_other_frame() {
 
 #[tokio::test]
 async fn a_ping_reads_nothing_from_the_database() {
-    let studio = studio().await;
+    let studio = own_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     for _ in 0..20 {
         connection.is_quiet().await;
@@ -78,15 +80,15 @@ async fn a_ping_reads_nothing_from_the_database() {
     for _ in 0..20 {
         connection.is_quiet().await;
     }
-    // An instance that has never seen the connection looks once.
+    // An instance that has never seen the connection reads it once.
     let (looks, instances) =
         (studio.meter().operation("GetItem").requests, studio.instances("sockets").len());
     assert!(looks < 20 && looks <= 2 * instances as u64, "{looks} {instances}");
 }
 
 #[tokio::test]
-async fn an_eleventh_connection_takes_the_place_of_the_oldest() {
-    let studio = studio().await;
+async fn an_eleventh_connection_replaces_the_oldest() {
+    let studio = shared_studio().await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     let mut strange = bob.connect().await;
     let mut connections = Vec::new();
@@ -100,7 +102,7 @@ async fn an_eleventh_connection_takes_the_place_of_the_oldest() {
     let told = first.next_any().await;
     assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("too_many_connections")), "{told}");
     first.closed().await;
-    // By an `auth` frame, too.
+    // The same with an `auth` frame.
     let mut twelfth = studio.connect().await;
     twelfth.send(&json!({"type": "auth", "token": alice.token})).await;
     twelfth.next("auth_success").await;
@@ -117,8 +119,8 @@ async fn an_eleventh_connection_takes_the_place_of_the_oldest() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_too_long_for_a_frame_is_shown_another_way() {
-    let studio = studio().await;
+async fn a_text_too_long_for_a_frame_is_refused_with_a_pointer_to_http() {
+    let studio = shared_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
     let say = |length: usize| json!({"type": "chat", "id": "m1", "content": "x".repeat(length)});
     connection.send(&say(30 * 1024)).await;
@@ -131,7 +133,7 @@ async fn a_text_that_is_too_long_for_a_frame_is_shown_another_way() {
     assert!(text.contains(&"x".repeat(1000)) && end["type"] == "chat_complete", "{end}");
 }
 
-/// Says of all the user's connections that their tokens, which are good for 30 minutes, ended so many seconds ago.
+/// Makes the tokens of all connections of the user expire so many seconds ago. Tokens last 30 minutes.
 async fn age(studio: &TestStudio, user: &User, seconds: u64) {
     let rows = dynamodb(studio, "Scan", &json!({"TableName": "ConnectionsTable"})).await;
     for row in rows["Items"].as_array().unwrap() {
@@ -148,8 +150,8 @@ async fn age(studio: &TestStudio, user: &User, seconds: u64) {
 }
 
 #[tokio::test]
-async fn a_connection_whose_token_ended_gets_nothing_and_has_a_minute_for_another_one() {
-    let studio = studio().await;
+async fn a_connection_whose_token_expired_gets_nothing_and_has_a_minute_to_renew_it() {
+    let studio = own_studio().await;
     let alice = studio.user("alice").await;
     let (mut late, mut other) = (alice.connect().await, alice.connect().await);
     age(&studio, &alice, 5).await;
@@ -165,14 +167,14 @@ async fn a_connection_whose_token_ended_gets_nothing_and_has_a_minute_for_anothe
 }
 
 #[tokio::test]
-async fn a_connection_that_takes_longer_is_closed_by_its_own_frame_or_by_one_for_it() {
-    let studio = studio().await;
+async fn a_connection_that_does_not_renew_its_token_is_closed_at_the_next_frame() {
+    let studio = own_studio().await;
     let alice = studio.user("alice").await;
     let (mut speaks, mut waits) = (alice.connect().await, alice.connect().await);
     age(&studio, &alice, 61).await;
     speaks.send(&json!({"type": "typing"})).await;
     speaks.closed().await;
-    // A new connection, or a reply, looks for those that watch.
+    // Opening a connection and finishing a reply look for the user's other connections.
     let mut new = alice.connect().await;
     waits.closed().await;
     new.chat(&json!({"type": "chat", "content": "hello"})).await;

@@ -1,7 +1,7 @@
 //! WebSocket connections.
 
-pub(crate) mod crowd;
-pub(crate) mod frames;
-pub(crate) mod limits;
-pub(crate) mod old_clients;
-pub(crate) mod unauthenticated;
+mod crowd;
+mod frames;
+mod limits;
+mod old_clients;
+mod unauthenticated;

@@ -1,15 +1,16 @@
-//! What the old documentation shows of WebSockets works.
+//! WebSocket examples of the old documentation work.
+
 use serde_json::json;
 
 use crate::support::{Connection, TestStudio, studio_with};
 
-/// The address of a WebSocket with this behind it.
+/// The WebSocket address with a suffix.
 fn address(studio: &TestStudio, rest: &str) -> String {
     format!("{}{rest}", studio.ws_url())
 }
 
 #[tokio::test]
-async fn a_websocket_opens_at_whatever_user_id_and_its_first_frame_is_answered_with_an_error() {
+async fn a_websocket_opens_at_any_user_id_and_its_first_frame_is_refused() {
     let studio = studio_with(|options| options).await;
     let long = format!("/{}", "x".repeat(2000));
     for path in ["/user_123", "/1", "/alice%40example.com", "/%E4%BD%A0%E5%A5%BD", "/%00", "?user_id=", &long]
@@ -23,7 +24,7 @@ async fn a_websocket_opens_at_whatever_user_id_and_its_first_frame_is_answered_w
 }
 
 #[tokio::test]
-async fn a_user_id_that_is_not_the_tokens_is_refused_when_the_token_comes() {
+async fn a_user_id_that_differs_from_the_tokens_is_refused_when_the_token_arrives() {
     let studio = studio_with(|options| options).await;
     let (alice, bob) = (studio.user("alice").await, studio.user("bob").await);
     for path in ["/user_123".to_owned(), format!("/{}", bob.id)] {
@@ -42,24 +43,24 @@ async fn a_user_id_that_is_not_the_tokens_is_refused_when_the_token_comes() {
 }
 
 #[tokio::test]
-async fn the_studios_own_pages_may_always_open_a_websocket() {
+async fn pages_of_the_studio_may_always_open_a_websocket() {
     let studio = studio_with(|options| options.variable("ALLOWED_ORIGINS", "https://a.example")).await;
     let url = studio.url();
     let port = url.rsplit(':').next().unwrap();
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let origin = format!("http://{host}:{port}");
-        assert!(Connection::open_from(&studio.ws_url(), &origin).await.is_ok(), "{origin}");
+        assert!(Connection::open_from(studio.ws_url(), &origin).await.is_ok(), "{origin}");
     }
     let strange =
         ["http://localhost", "http://localhost:1", "http://evil.example", "null"].map(str::to_owned);
     let of_ours = ["https://localhost", "http://localhost.evil.example", "http://evil.localhost"];
     for origin in strange.into_iter().chain(of_ours.map(|host| format!("{host}:{port}"))) {
-        assert_eq!(Connection::open_from(&studio.ws_url(), &origin).await.err(), Some(403), "{origin}");
+        assert_eq!(Connection::open_from(studio.ws_url(), &origin).await.err(), Some(403), "{origin}");
     }
 }
 
 #[tokio::test]
-async fn the_sockets_know_which_models_there_are_without_a_permission_to_read_a_key() {
+async fn the_sockets_function_knows_the_models_without_permission_to_read_keys() {
     let with_key = studio_with(|options| {
         options.variable("OPENAI_API_KEY", "sk-1").variable("OPENAI_BASE_URL", "http://127.0.0.1:9")
     });

@@ -1,17 +1,18 @@
-//! Connections that have not authenticated: what they may send, how long they live, and what they cost everybody else.
+//! Unauthenticated connections: what they may send, how long they live, and that they do not slow down others.
+
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{Connection, PATIENCE, TestStudio, dynamodb, eventually, studio, studio_with};
+use crate::support::{Connection, PATIENCE, TestStudio, dynamodb, eventually, own_studio, studio_with};
 
 const PING: &str = r#"{"type":"ping"}"#;
-/// Frames that are answered before a connection authenticates.
+/// How many frames are answered before a connection authenticates.
 const ANSWERED: usize = 5;
 
-/// Every text that comes before the server closes the connection.
+/// All frames until the server closes the connection.
 async fn until_closed(connection: &mut Connection) -> Vec<Value> {
     let mut frames = Vec::new();
     let closed = async {
@@ -23,14 +24,14 @@ async fn until_closed(connection: &mut Connection) -> Vec<Value> {
     frames
 }
 
-/// The rows of connections in the table.
-async fn rows(studio: &TestStudio) -> Vec<Value> {
+/// The items of connections.
+async fn all_rows(studio: &TestStudio) -> Vec<Value> {
     let scan = json!({"TableName": "ConnectionsTable", "ConsistentRead": true,
         "FilterExpression": "sk = :sk", "ExpressionAttributeValues": {":sk": {"S": "CONNECTION"}}});
     dynamodb(studio, "Scan", &scan).await["Items"].as_array().expect("items").clone()
 }
 
-/// The rows by which a user's connections are found.
+/// How many items list the connections of users.
 async fn rows_of_users(studio: &TestStudio) -> usize {
     let scan = json!({"TableName": "ConnectionsTable", "ConsistentRead": true,
         "FilterExpression": "sk <> :sk", "ExpressionAttributeValues": {":sk": {"S": "CONNECTION"}}});
@@ -38,7 +39,7 @@ async fn rows_of_users(studio: &TestStudio) -> usize {
 }
 
 #[tokio::test]
-async fn a_few_frames_of_an_unauthenticated_connection_are_refused_and_the_next_closes_it() {
+async fn five_unauthenticated_frames_are_refused_and_the_sixth_closes_the_connection() {
     let studio = studio_with(|options| options).await;
     for frame in [PING, r#"{"type":"typing"}"#, "not JSON", r#"{"type":"chat","content":"x"}"#] {
         let mut connection = studio.connect().await;
@@ -50,21 +51,21 @@ async fn a_few_frames_of_an_unauthenticated_connection_are_refused_and_the_next_
         connection.send_text(frame).await;
         assert_eq!(until_closed(&mut connection).await, Vec::<Value>::new(), "{frame}");
     }
-    // All at once, too: no more are answered.
+    // Frames sent all at once are limited too.
     let mut connection = studio.connect().await;
     for _ in 0..40 {
         connection.send_text(PING).await;
     }
     assert!(until_closed(&mut connection).await.len() <= ANSWERED);
-    eventually("nothing is left of them", async || rows(&studio).await.is_empty().then_some(())).await;
+    eventually("nothing is left of them", async || all_rows(&studio).await.is_empty().then_some(())).await;
 }
 
 #[tokio::test]
-async fn half_a_minute_after_the_connect_every_frame_but_auth_closes_an_unauthenticated_connection() {
+async fn thirty_seconds_after_the_connect_any_frame_but_auth_closes_an_unauthenticated_connection() {
     let studio = studio_with(|options| options).await;
     let alice = studio.user("alice").await;
     let mut connections = [studio.connect().await, studio.connect().await];
-    let rows = rows(&studio).await;
+    let rows = all_rows(&studio).await;
     let half_a_minute_ago = rows[0]["connected_at"]["N"].as_str().unwrap().parse::<u64>().unwrap() - 31_000;
     let bodies = [json!({"type": "ping"}), json!({"type": "auth", "token": alice.token})];
     for (row, body) in rows.iter().zip(&bodies) {
@@ -73,7 +74,7 @@ async fn half_a_minute_after_the_connect_every_frame_but_auth_closes_an_unauthen
         let event = json!({"requestContext": context, "body": body.to_string(), "isBase64Encoded": false});
         studio.invoke("SocketsFunction", event).await.unwrap();
     }
-    // Which connection has which row, the table does not tell.
+    // The table does not tell which connection an item belongs to.
     let mut types = Vec::new();
     for connection in &mut connections {
         let answer = connection.next_any().await["type"].as_str().unwrap().to_owned();
@@ -106,8 +107,8 @@ async fn frames_that_overtake_their_auth_frame_work_on_many_connections_at_once(
     .await;
 }
 
-/// Sends pings on many unauthenticated connections, and measures how long a user's frame takes meanwhile, and how many instances
-/// there are after it.
+/// Sends pings on many unauthenticated connections: how long a frame of a user takes meanwhile, and how many
+/// instances run afterwards.
 async fn flood(studio: &TestStudio, connections: usize, pings: usize) -> (Duration, usize) {
     let mut user = studio.user("alice").await.connect().await;
     let mut strangers = join_all((0..connections).map(|_| studio.connect())).await;
@@ -132,13 +133,13 @@ async fn a_burst_of_unauthenticated_frames_delays_no_user_and_starts_few_instanc
     let (took, instances) = flood(&studio, 8, 50).await;
     println!("a user's frame after 400 unauthenticated ones took {took:?}, on {instances} instances");
     assert!(instances <= 20, "{instances} instances");
-    // Other tests run beside this one.
+    // Other tests run at the same time.
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test]
-async fn of_thirty_connections_opened_at_once_the_ten_newest_stay_and_no_other_is_open() {
-    let studio = studio().await;
+async fn of_thirty_connections_opened_at_once_only_the_ten_newest_stay_open() {
+    let studio = own_studio().await;
     let alice = studio.user("alice").await;
     let address = format!("{}?token={}", studio.ws_url(), alice.token);
     let open = async |count| join_all((0..count).map(|_| Connection::open(&address))).await;
@@ -146,7 +147,7 @@ async fn of_thirty_connections_opened_at_once_the_ten_newest_stay_and_no_other_i
     let mut newest: Vec<Connection> = open(10).await.into_iter().map(Result::unwrap).collect();
     join_all(older.iter_mut().map(until_closed)).await;
     eventually("the closed ones are forgotten", async || {
-        let rows = (rows(&studio).await.len(), rows_of_users(&studio).await);
+        let rows = (all_rows(&studio).await.len(), rows_of_users(&studio).await);
         (rows == (10, 10) && studio.connections() == 10).then_some(())
     })
     .await;
@@ -157,10 +158,10 @@ async fn of_thirty_connections_opened_at_once_the_ten_newest_stay_and_no_other_i
 }
 
 #[tokio::test]
-async fn a_connection_that_has_no_row_is_closed_by_its_next_frame() {
-    let studio = studio().await;
+async fn a_connection_without_an_item_is_closed_at_its_next_frame() {
+    let studio = own_studio().await;
     let mut connection = studio.user("alice").await.connect().await;
-    let row = rows(&studio).await.remove(0);
+    let row = all_rows(&studio).await.remove(0);
     let delete = json!({"TableName": "ConnectionsTable", "Key": {"pk": row["pk"], "sk": row["sk"]}});
     dynamodb(&studio, "DeleteItem", &delete).await;
     connection.send(&json!({"type": "typing"})).await;

@@ -1,4 +1,5 @@
 //! HTTP clients.
+
 use reqwest::Method;
 use serde_json::Value;
 
@@ -6,7 +7,7 @@ use super::answer::Answer;
 use super::conform::send;
 use super::poll::PATIENCE;
 
-/// Somebody who sends requests, with a token or without.
+/// A client that sends requests, with or without a token.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(super) client: reqwest::Client,
@@ -15,7 +16,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The same client with another token.
+    /// This client with another token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }

@@ -1,5 +1,6 @@
-//! Sends requests, and holds every answer that any test gets against the document of the API: its status is documented, and
-//! its body is as documented, with no field more and none less.
+//! Sends requests, and checks every answer against the OpenAPI document: the status is documented, and the body has
+//! exactly the documented fields.
+
 use std::sync::OnceLock;
 
 use reqwest::{Method, RequestBuilder};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::support::Answer;
 
-/// The document as it is served.
+/// The OpenAPI document.
 pub(crate) fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
@@ -16,7 +17,7 @@ pub(crate) fn document() -> &'static Value {
     })
 }
 
-/// Sends a request and reads all that comes back, which must be as documented.
+/// Sends a request, and fails the test unless the answer is documented.
 pub(crate) async fn send(request: RequestBuilder) -> Answer {
     let (client, request) = request.build_split();
     let request = request.expect("a request");
@@ -30,8 +31,8 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     answer
 }
 
-/// Fails unless the document says that this route answers so. What no route matches is the gateway's, and so are answers
-/// that are a message and nothing else.
+/// Fails unless the document describes this answer. Unknown routes and answers that consist of a `message` come from
+/// the gateway, which is not documented.
 #[track_caller]
 fn assert_documented((method, path): &(Method, String), answer: &Answer) {
     let Some((template, operation)) = operation(&method.as_str().to_lowercase(), path) else { return };
@@ -62,7 +63,7 @@ fn is_gateways_own(status: u16, body: &Value) -> bool {
     matches!(status, 404 | 413 | 429 | 500 | 503) && fields == Some(1) && body["message"].is_string()
 }
 
-/// The operation that a path leads to; text before parameters, as the gateway has it.
+/// The operation of a path. Literal segments win over parameters, as in the gateway.
 fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Value)> {
     let paths = document()["paths"].as_object().expect("paths");
     let asked: Vec<&str> = path.split('/').collect();
@@ -76,7 +77,7 @@ fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Value)>
     Some((template, &item[method]))
 }
 
-/// The value, or what it refers to.
+/// The value, or the target of its `$ref`.
 fn resolve(value: &'static Value) -> Option<&'static Value> {
     match value["$ref"].as_str() {
         Some(reference) => document().pointer(reference.trim_start_matches('#')),
@@ -84,7 +85,7 @@ fn resolve(value: &'static Value) -> Option<&'static Value> {
     }
 }
 
-/// Whether a value is as its schema says, as far as our schemas say anything.
+/// Checks a value against a schema.
 pub(crate) fn check(schema: &'static Value, value: &Value, place: &str) -> Result<(), String> {
     let mut known = Vec::new();
     check_part(schema, value, place, &mut known)?;
@@ -98,7 +99,7 @@ pub(crate) fn check(schema: &'static Value, value: &Value, place: &str) -> Resul
     }
 }
 
-/// The same for one of several schemas that an object has; notes the fields that it knows.
+/// Checks a value against one of its schemas, and adds the fields that the schema knows.
 fn check_part(
     schema: &'static Value,
     value: &Value,

@@ -1,4 +1,5 @@
 //! WebSocket connections.
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -13,14 +14,14 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::poll::PATIENCE;
 
-/// An open WebSocket.
+/// A WebSocket connection.
 pub(crate) struct Connection {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     seen: VecDeque<Value>,
 }
 
 impl Connection {
-    /// Opens a WebSocket at this address; the status, when it is refused.
+    /// Opens a connection at this address; the HTTP status if it is refused.
     pub(crate) async fn open(address: &str) -> Result<Self, u16> {
         match timeout(PATIENCE, connect_async(address)).await.expect("an answer to the connect") {
             Ok((socket, _)) => Ok(Self { socket, seen: VecDeque::new() }),
@@ -29,7 +30,7 @@ impl Connection {
         }
     }
 
-    /// The same from a page of this origin, as a browser says it.
+    /// Opens a connection from a page of this origin.
     pub(crate) async fn open_from(address: &str, origin: &str) -> Result<Self, u16> {
         let mut request = address.into_client_request().expect("an address");
         request.headers_mut().insert("origin", origin.parse().expect("an origin"));
@@ -44,12 +45,12 @@ impl Connection {
         self.send_text(&frame.to_string()).await;
     }
 
-    /// The same, unless the connection is gone.
+    /// Sends a frame, unless the connection is gone.
     pub(crate) async fn try_send(&mut self, frame: &Value) -> Result<(), tungstenite::Error> {
         self.socket.send(Message::text(frame.to_string())).await
     }
 
-    /// The next frame that was not seen before; none when the connection is gone.
+    /// The next frame from the network; none if the connection is gone.
     pub(crate) async fn try_next(&mut self) -> Option<Value> {
         loop {
             if let Message::Text(text) = self.socket.next().await?.ok()? {
@@ -66,7 +67,7 @@ impl Connection {
         self.socket.send(Message::binary(bytes.to_vec())).await.expect("the frame is sent");
     }
 
-    /// Makes sure that nothing came but what was asked for: the very next frame is the answer to a ping.
+    /// Fails if an unexpected frame is waiting: the next frame must be the answer to a ping.
     pub(crate) async fn is_quiet(&mut self) {
         self.send(&json!({"type": "ping"})).await;
         assert_eq!(self.next_any().await, json!({"type": "pong"}));
@@ -80,7 +81,7 @@ impl Connection {
         self.receive().await
     }
 
-    /// The next frame of this type; those before it are kept for later.
+    /// The next frame of this type. Frames before it are kept for later.
     pub(crate) async fn next(&mut self, kind: &str) -> Value {
         if let Some(position) = self.seen.iter().position(|frame| frame["type"] == kind) {
             return self.seen.remove(position).expect("a frame");
@@ -94,7 +95,7 @@ impl Connection {
         }
     }
 
-    /// All that was received and not asked for.
+    /// All frames that were received but not returned yet.
     pub(crate) fn unasked(&self) -> Vec<&Value> {
         self.seen.iter().collect()
     }
@@ -113,7 +114,7 @@ impl Connection {
         }
     }
 
-    /// Waits until the server closes the connection: the frame that says why, when there is one.
+    /// Waits until the server closes the connection, and returns its close frame.
     pub(crate) async fn closed(&mut self) -> Option<CloseFrame> {
         let closed = async {
             loop {
@@ -127,20 +128,20 @@ impl Connection {
         timeout(PATIENCE, closed).await.expect("the server closes the connection")
     }
 
-    /// Closes it as a browser does.
+    /// Closes the connection with a closing handshake.
     pub(crate) async fn close(mut self) {
         self.socket.close(None).await.expect("the connection closes");
         while let Some(Ok(_)) = self.socket.next().await {}
     }
 
-    /// Sends a chat, and gives the chunks' text and the frame that completes it.
+    /// Sends a turn, and returns the text of the chunks and the completing frame.
     pub(crate) async fn chat(&mut self, frame: &Value) -> (String, Value) {
         self.send(frame).await;
         self.reply().await
     }
 
-    /// Waits for the end of the reply that is coming: the chunks' text, and the frame that completes it. The chunks
-    /// must be numbered from 0 without a gap.
+    /// Waits for the end of the running reply: the text of the chunks, which must be numbered from 0 without a gap,
+    /// and the completing frame.
     pub(crate) async fn reply(&mut self) -> (String, Value) {
         let mut text = String::new();
         let mut seq = 0;
@@ -153,7 +154,7 @@ impl Connection {
                     seq += 1;
                 }
                 Some("chat_complete") => return (text, frame),
-                // A snapshot is a part of the end of a reply that is longer than a frame.
+                // The end of a reply that is longer than a frame begins with snapshots.
                 Some(
                     "chat_accepted" | "chat_snapshot" | "chat_title" | "user_typing" | "user_disconnected",
                 ) => {}

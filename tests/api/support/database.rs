@@ -1,9 +1,10 @@
 //! The items that a local studio has stored.
+
 use serde_json::{Value, json};
 
 use super::{TestStudio, User};
 
-/// What DynamoDB answers to a request of this kind.
+/// Sends a request to the studio's DynamoDB and returns the answer.
 pub(crate) async fn dynamodb(studio: &TestStudio, operation: &str, body: &Value) -> Value {
     let request = reqwest::Client::new()
         .post(studio.dynamodb_url())
@@ -25,13 +26,13 @@ pub(crate) async fn conversation_items(studio: &TestStudio, user: &User, id: &st
     items(studio, &format!("CONVERSATION#{}#{id}", user.id), "A").await
 }
 
-/// What is noted as unfinished.
+/// The cleanup intents of a user.
 pub(crate) async fn notes(studio: &TestStudio, user: &User) -> Vec<Value> {
     let from = items(studio, &format!("USER#{}", user.id), "UNFINISHED#").await;
     from.into_iter().filter(|item| item["kind"]["S"] == "unfinished").collect()
 }
 
-/// Lets a number of an item lie in the past, as if so much time had gone by.
+/// Moves a time attribute of an item into the past.
 pub(crate) async fn is_past(studio: &TestStudio, item: &Value, attribute: &str) {
     let update = json!({"TableName": "StudioTable", "Key": {"pk": item["pk"], "sk": item["sk"]},
         "UpdateExpression": "SET #it = :past", "ExpressionAttributeNames": {"#it": attribute},
@@ -39,7 +40,7 @@ pub(crate) async fn is_past(studio: &TestStudio, item: &Value, attribute: &str) 
     dynamodb(studio, "UpdateItem", &update).await;
 }
 
-/// Lets somebody come who finishes what others noted more than a minute ago, as if that had gone by.
+/// Lets cleanup intents be taken over, as if more than a minute had passed.
 pub(crate) async fn finish_notes(studio: &TestStudio, user: &User) {
     for note in notes(studio, user).await {
         is_past(studio, &note, "until").await;

@@ -1,9 +1,10 @@
 //! The mails that a local studio has sent.
+
 use serde_json::Value;
 
 use super::{TestStudio, eventually};
 
-/// The token of the newest mail to this address about this, which is not one of `seen`.
+/// The token in the newest mail to this address for this page that is not one of `seen`.
 pub(crate) async fn mailed_token(studio: &TestStudio, to: &str, path: &str, seen: &[&str]) -> String {
     eventually("a mail arrives", || async {
         let mailbox = studio.shown_mails().await.expect(200).body;

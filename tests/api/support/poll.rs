@@ -1,10 +1,11 @@
 //! Waiting for something by polling.
+
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up; long, since other tests run beside this one.
+/// How long a test waits for anything. It is long because other tests run at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Polls until `found` finds something.
+/// Polls until `found` returns something.
 pub(crate) async fn eventually<T, F>(what: &str, found: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
@@ -12,7 +13,7 @@ where
     eventually_each(Duration::from_millis(20), what, found).await
 }
 
-/// Polls with this pause, where to look costs more.
+/// Polls with this pause, for checks that are expensive.
 pub(crate) async fn eventually_each<T, F>(pause: Duration, what: &str, mut found: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
@@ -22,7 +23,7 @@ where
         if let Some(it) = found().await {
             return it;
         }
-        assert!(Instant::now() < deadline, "never came about: {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         tokio::time::sleep(pause).await;
     }
 }

@@ -1,4 +1,5 @@
 //! Statistics, recounted from the conversations themselves.
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -23,12 +24,12 @@ fn day_number(date: &str) -> u64 {
     years + (1..parts[1]).map(length).sum::<u64>() + parts[2] - 1
 }
 
-/// With two decimals; 0 of nothing.
+/// The average with two decimals; 0 if there is nothing.
 fn average(total: u64, count: u64) -> f64 {
     if count == 0 { 0.0 } else { (total as f64 / count as f64 * 100.0).round() / 100.0 }
 }
 
-/// The first of those that occur most.
+/// The first of the most frequent keys.
 fn most<K: Clone>(counts: impl IntoIterator<Item = (K, u64)>) -> Option<K> {
     let first = |best: Option<(K, u64)>, next: (K, u64)| match best {
         Some(best) if best.1 >= next.1 => Some(best),
@@ -37,7 +38,7 @@ fn most<K: Clone>(counts: impl IntoIterator<Item = (K, u64)>) -> Option<K> {
     counts.into_iter().filter(|(_, count)| *count > 0).fold(None, first).map(|(key, _)| key)
 }
 
-/// What the list of conversations amounts to.
+/// Statistics counted from the conversations of a user.
 #[derive(Default)]
 struct Recount {
     conversations: u64,
@@ -53,7 +54,7 @@ struct Recount {
 }
 
 impl Recount {
-    /// Of a list of conversations, and of all branches of each.
+    /// Counts the conversations of a list, with all branches.
     async fn of(user: &User, list: &Value) -> Self {
         let mut recount = Self::default();
         for conversation in list.as_array().unwrap() {
@@ -83,7 +84,7 @@ impl Recount {
             }
         }
         if self.active.len() < 10 {
-            // Of a very long one, the list has the newest messages, and says how many there are.
+            // The list shows only the newest messages of a very long conversation, and its message count.
             let shown = json!(conversation["messages"].as_array().unwrap().len());
             let message_count = conversation.get("message_count").unwrap_or(&shown);
             self.active.push(json!({
@@ -100,7 +101,7 @@ impl Recount {
         })
     }
 
-    /// What `/api/stats/detailed` answers on the last of the `days` it names.
+    /// The expected answer of `/api/stats/detailed` on the last of these days.
     fn detailed(&self, days: &[String]) -> Value {
         let figure = |days: &[String], which: usize| -> BTreeMap<String, u64> {
             let of = |date: &String| self.days.get(&day_number(date)).map_or(0, |day| day[which]);
@@ -127,7 +128,7 @@ impl Recount {
     }
 }
 
-/// Checks both statistics of a user against a recount of the list.
+/// Checks both statistics routes of a user against a recount.
 pub(crate) async fn assert_statistics_match(user: &User, what: &str) {
     let list = user.get("/api/conversations").await.expect(200);
     assert_eq!(list.header("link"), "", "{what}: the whole list is there");

@@ -1,10 +1,11 @@
 //! The second factor of a user.
+
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
 use super::{PASSWORD, User};
 
-/// An authenticator: RFC 4648 base32 and RFC 6238, written here anew.
+/// The code of an authenticator so many steps later, by RFC 6238.
 pub(crate) fn code(secret: &str, steps_later: u64) -> String {
     let mut bits = String::new();
     for letter in secret.chars() {
@@ -29,7 +30,7 @@ fn seconds_since_1970() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Enrols and confirms: the secret and the recovery codes.
+/// Enrols and confirms a second factor: the secret and the recovery codes.
 pub(crate) async fn enrol(ada: &User) -> (String, Vec<Value>) {
     let enrolled = ada.post("/api/auth/totp", &json!({"password": PASSWORD})).await.expect(200).body;
     let secret = enrolled["secret"].as_str().unwrap().to_owned();

@@ -1,9 +1,10 @@
 //! The reply that a client shows.
+
 use serde_json::Value;
 
 use super::Connection;
 
-/// What a client shows of one reply, as the documents tell it to.
+/// The reply as a client shows it that follows the documentation.
 #[derive(Default)]
 pub(crate) struct Shown {
     pub(crate) text: String,
@@ -14,7 +15,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// Takes a frame about the reply; others are left aside. Says whether all is well: a gap means to ask again.
+    /// Applies a frame about the reply, and ignores others. Returns false at a gap, when the client must resume.
     pub(crate) fn take(&mut self, frame: &Value, message: &Value) -> bool {
         if frame["messageId"] != *message {
             return true;
@@ -23,7 +24,7 @@ impl Shown {
         match frame["type"].as_str().unwrap() {
             "chat_chunk" => {
                 if frame["seq"] != self.next_seq {
-                    // Old news, which a snapshot has overtaken, or a gap.
+                    // An old chunk that a snapshot has overtaken, or a gap.
                     return frame["seq"].as_u64() < Some(self.next_seq);
                 }
                 self.next_seq += 1;
@@ -45,7 +46,7 @@ impl Shown {
         true
     }
 
-    /// Takes frames until the reply has ended.
+    /// Applies frames until the reply has ended.
     pub(crate) async fn watch(&mut self, connection: &mut Connection, message: &Value) {
         while self.end.is_none() {
             let frame = connection.next_any().await;

@@ -1,4 +1,5 @@
 //! Registered users.
+
 use std::ops::Deref;
 
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use super::connection::Connection;
 /// The password of every user of these tests.
 pub(crate) const PASSWORD: &str = "a long enough passphrase";
 
-/// Somebody with a token.
+/// A registered user with a token.
 pub(crate) struct User {
     pub(super) client: Client,
     pub(crate) id: String,
@@ -28,7 +29,7 @@ impl Deref for User {
 }
 
 impl User {
-    /// A connection that connects with the token and waits for `auth_success`.
+    /// Opens a connection with the token, and waits for `auth_success`.
     pub(crate) async fn connect(&self) -> Connection {
         let address = format!("{}?token={}", self.ws_url, self.token);
         let mut connection = Connection::open(&address).await.expect("the connection opens");
@@ -36,7 +37,7 @@ impl User {
         connection
     }
 
-    /// The same, unless something goes wrong.
+    /// Opens a connection, unless something goes wrong.
     pub(crate) async fn try_connect(&self) -> Option<Connection> {
         let mut connection = Connection::open(&self.ws_url).await.ok()?;
         connection.try_send(&json!({"type": "auth", "token": self.token})).await.ok()?;
@@ -44,7 +45,7 @@ impl User {
         Some(connection)
     }
 
-    /// A conversation of this user with this id and these messages of alternating roles.
+    /// Creates a conversation with this id and these messages of alternating roles.
     pub(crate) async fn conversation(&self, id: &str, messages: &[&str]) -> Value {
         let role = |number: usize| if number.is_multiple_of(2) { "user" } else { "assistant" };
         let messages: Vec<Value> = messages.iter().enumerate().map(|(number, content)| {

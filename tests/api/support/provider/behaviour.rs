@@ -1,17 +1,18 @@
 //! What a fake provider answers without a script.
+
 use std::time::Duration;
 
 use super::act::{Act, Ending, proper, refusal, stream};
 use super::protocol::Protocol;
-use super::request::{Asked, said};
+use super::request::{Asked, last_words};
 
-/// What a user's words can begin with, to have the provider fail: at the first call of three of them, at each of the others.
+/// First words that make the provider fail: `!500`, `!429` and `!reset` only at the first call, the others at each.
 pub(crate) const FAULTS: [&str; 8] = ["!500", "fine", "!429", "!cut", "fine", "!reset", "!error", "!slow"];
 
-/// Repeats what the user said last, word by word, unless that asks for a fault. Titles are none of its business.
+/// Echoes the last message of the user word by word, unless it asks for a fault. Requests for titles are refused.
 pub(super) fn behave(asked: &Asked, calls: u64) -> Act {
     let protocol = if asked.path.ends_with("/messages") { Protocol::Anthropic } else { Protocol::OpenAi };
-    let text = said(asked);
+    let text = last_words(asked);
     let words: Vec<&str> = text.split_inclusive(' ').collect();
     let half = || {
         let texts = words.iter().take(words.len() / 2).map(|word| protocol.text(word));

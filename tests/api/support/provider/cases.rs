@@ -1,4 +1,5 @@
-//! A provider that plays what real ones were seen to send: which case, the user's words say.
+//! A fake provider that plays recorded streams. The message of the user names the case.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,9 +10,9 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Asked, request, said};
+use super::{Asked, last_words, request};
 
-/// What one case sends, step by step, as an answer and as a title.
+/// The steps of a recorded answer, and of a recorded title.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Case {
     pub(crate) answer: Vec<Value>,
@@ -19,7 +20,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// The case in `tests/api/providers/streams` of this name.
+    /// Reads the case of this name from `tests/api/providers/streams`.
     pub(crate) fn read(name: &str) -> Self {
         let path = format!("{}/tests/api/providers/streams/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let case: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -28,7 +29,7 @@ impl Case {
     }
 }
 
-/// The provider. What it has no case for is answered by `fine`.
+/// The fake provider of recorded cases.
 #[derive(Clone)]
 pub(crate) struct CaseProvider {
     pub(crate) port: u16,
@@ -51,7 +52,7 @@ impl CaseProvider {
         provider
     }
 
-    /// What was asked for in a case, titles aside.
+    /// The requests of a case, without those for titles.
     pub(crate) fn asked(&self, case: &str) -> Vec<Asked> {
         self.asked.lock().unwrap().get(case).cloned().unwrap_or_default()
     }
@@ -60,7 +61,7 @@ impl CaseProvider {
         stream.set_nodelay(true).unwrap();
         let mut buffer = Vec::new();
         while let Some(asked) = request(&mut stream, &mut buffer).await {
-            let words = said(&asked);
+            let words = last_words(&asked);
             let name = words.trim_start_matches("User: ").lines().next().unwrap_or_default().to_owned();
             let case = self.cases.get(&name).cloned().unwrap_or_default();
             let is_title = words.starts_with("User: ");
@@ -81,13 +82,13 @@ impl CaseProvider {
     }
 }
 
-/// A good answer of the model that is asked when another one fails.
+/// The answer of the fallback model.
 fn fine() -> Vec<Value> {
     let protocol = super::Protocol::Anthropic;
     vec![serde_json::json!({"send": protocol.whole(&["Fallback."])})]
 }
 
-/// Plays the steps of an answer; none when the connection cannot be used again.
+/// Plays the steps of an answer; none if the connection cannot be reused.
 async fn play(stream: &mut TcpStream, steps: &[Value]) -> Option<()> {
     let (head, steps) = match steps.split_first() {
         Some((head, steps)) if head.get("status").is_some() => (head.clone(), steps),
@@ -105,7 +106,7 @@ async fn play(stream: &mut TcpStream, steps: &[Value]) -> Option<()> {
     stream.write_all(b"0\r\n\r\n").await.ok()
 }
 
-/// Does one step; none when the connection cannot be used any more.
+/// Plays one step; none if the connection is gone.
 async fn perform(stream: &mut TcpStream, step: &Value) -> Option<()> {
     if let Some(seconds) = step["wait_seconds"].as_f64() {
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;

@@ -17,7 +17,7 @@ use behaviour::behave;
 pub(crate) use act::{Act, Ending, proper, refusal, stream};
 pub(crate) use behaviour::FAULTS;
 pub(crate) use protocol::Protocol;
-pub(crate) use request::{Asked, request, said};
+pub(crate) use request::{Asked, last_words, request};
 
 use crate::support::{TestStudio, studio_with};
 
@@ -29,12 +29,12 @@ struct State {
     script: VecDeque<Act>,
     titles: VecDeque<Act>,
     asked: Vec<Asked>,
-    /// How often each thing was asked, by what the user said.
+    /// How often each message of a user was asked.
     calls: HashMap<String, u64>,
     left: u64,
 }
 
-/// The provider. Without a script it repeats what the user said.
+/// A fake provider. Without a script it echoes the message of the user.
 #[derive(Clone)]
 pub(crate) struct Provider {
     port: u16,
@@ -55,38 +55,37 @@ impl Provider {
         provider
     }
 
-    /// The base address as OpenAI's clients want it.
+    /// The base address for clients of OpenAI.
     pub(crate) fn openai(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
-    /// The base address as Anthropic's clients want it.
+    /// The base address for clients of Anthropic.
     pub(crate) fn anthropic(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What is done with the next requests for titles, one after another.
+    /// Scripts the next requests for titles.
     pub(crate) fn script_titles(&self, acts: impl IntoIterator<Item = Act>) {
         self.state.lock().unwrap().titles.extend(acts);
     }
 
-    /// What is done with the next requests, one after another. Those for titles, which come whenever an earlier reply has
-    /// ended, are not among them.
+    /// Scripts the next requests, except those for titles, which arrive whenever an earlier reply has ended.
     pub(crate) fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.state.lock().unwrap().script.extend(acts);
     }
 
-    /// All requests since the last call of this.
+    /// All requests since the last call.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
-    /// How often each thing was asked, by what the user said.
+    /// How often each message of a user was asked.
     pub(crate) fn calls(&self) -> HashMap<String, u64> {
         self.state.lock().unwrap().calls.clone()
     }
 
-    /// How many clients went before their answer was complete.
+    /// How many clients left before their answer was complete.
     pub(crate) fn left(&self) -> u64 {
         self.state.lock().unwrap().left
     }
@@ -97,7 +96,7 @@ impl Provider {
             let act = {
                 let mut state = self.state.lock().unwrap();
                 state.asked.push(asked.clone());
-                let said = said(&asked);
+                let said = last_words(&asked);
                 let is_for_title = said.starts_with("User:");
                 let calls = state.calls.entry(said).or_default();
                 *calls += 1;
@@ -112,7 +111,7 @@ impl Provider {
     }
 }
 
-/// A studio whose models are those of this provider, with more variables.
+/// A studio whose models use this provider, with more variables.
 pub(crate) async fn studio_of(provider: &Provider, more: &[(&str, &str)]) -> TestStudio {
     studio_with(|options| {
         let options = options

@@ -1,4 +1,5 @@
 //! A fake provider plays an [`Act`] on a connection.
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +9,7 @@ use super::Provider;
 use super::act::{Act, Ending};
 
 impl Provider {
-    /// Whether the connection can be used again.
+    /// Plays an act, and returns whether the connection can be reused.
     pub(super) async fn perform(&self, stream: &mut TcpStream, act: Act) -> bool {
         match act {
             Act::Answer(status, headers, body) => {

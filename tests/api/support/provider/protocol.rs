@@ -1,9 +1,10 @@
 //! The events of the two protocols that models speak.
+
 use serde_json::{Value, json};
 
 use super::act::{Act, proper};
 
-/// Which of the two protocols a test speaks.
+/// The protocol of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     OpenAi,
@@ -31,7 +32,7 @@ impl Protocol {
         }
     }
 
-    /// The event that carries a thought.
+    /// The event that carries reasoning.
     pub(crate) fn thought(self, text: &str) -> String {
         match self {
             Self::OpenAi => event(&json!({"choices": [{"index": 0, "delta": {"reasoning_content": text}}]})),
@@ -58,7 +59,7 @@ impl Protocol {
         }
     }
 
-    /// What comes behind the last text, with what was counted; the mark of the end stands apart.
+    /// The events after the last text, with the token counts, but without the end mark.
     pub(crate) fn finish(self, reason: &str, read: u64, written: u64) -> String {
         match self {
             Self::OpenAi => {
@@ -77,7 +78,7 @@ impl Protocol {
         }
     }
 
-    /// The mark of the end.
+    /// The end mark.
     pub(crate) fn done(self) -> String {
         match self {
             Self::OpenAi => "data: [DONE]\n\n".to_owned(),
@@ -94,13 +95,13 @@ impl Protocol {
         }
     }
 
-    /// All of a good answer in one text.
+    /// A complete answer in one text.
     pub(crate) fn whole(self, texts: &[&str]) -> String {
         let texts: String = texts.iter().map(|text| self.text(text)).collect();
         format!("{}{texts}{}{}", self.begin(7), self.finish("stop", 7, 3), self.done())
     }
 
-    /// The same as an act.
+    /// A complete answer as an act.
     pub(crate) fn answer(self, texts: &[&str]) -> Act {
         proper([self.whole(texts)])
     }

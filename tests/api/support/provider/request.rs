@@ -1,21 +1,22 @@
 //! Requests to a fake provider, read from the socket.
+
 use std::time::Instant;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-/// A request that came.
+/// A request to a fake provider.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) path: String,
-    /// In lower case, each with a colon behind its name.
+    /// The request line and headers, in lower case.
     pub(crate) head: String,
     pub(crate) body: Value,
     pub(crate) at: Instant,
 }
 
-/// Reads one request; what follows it stays in the buffer.
+/// Reads one request. Bytes that follow it stay in the buffer.
 pub(crate) async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -35,8 +36,8 @@ pub(crate) async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Opt
     Some(Asked { path, head, body, at: Instant::now() })
 }
 
-/// What the user said last.
-pub(crate) fn said(asked: &Asked) -> String {
+/// The last message of the user.
+pub(crate) fn last_words(asked: &Asked) -> String {
     let last =
         asked.body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
     let content = &last["content"];
