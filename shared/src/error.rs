@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A result whose error is [`Error`] by default.
+use crate::domain::ParamOutOfRange;
+
+/// The result of whatever can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, for programs. The serialized names are stable.
@@ -276,6 +278,13 @@ impl Error {
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.fields
+    }
+}
+
+/// [`Code::Invalid`] with the field that is out of range.
+impl From<ParamOutOfRange> for Error {
+    fn from(ParamOutOfRange { field, rule }: ParamOutOfRange) -> Self {
+        Self::invalid_field(field, rule)
     }
 }
 

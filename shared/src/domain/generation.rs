@@ -1,8 +1,8 @@
 //! The generation parameters of a model: the temperature, and how many tokens a reply may have.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// The temperature when a client names none.
 const DEFAULT_TEMPERATURE: f64 = 0.7;
@@ -24,14 +24,15 @@ impl GenerationParams {
     /// DynamoDB stores no number below 10⁻¹³⁰.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] with the field that is out of range.
-    pub fn parse(temperature: Option<f64>, max_tokens: Option<u32>) -> Result<Self> {
+    /// The parameter that is out of range.
+    pub fn parse(temperature: Option<f64>, max_tokens: Option<u32>) -> Result<Self, ParamOutOfRange> {
         let temperature = temperature.unwrap_or(DEFAULT_TEMPERATURE);
         if !(0.0..=2.0).contains(&temperature) {
-            return Err(Error::invalid_field("temperature", "must be from 0 to 2"));
+            return Err(ParamOutOfRange { field: "temperature", rule: "must be from 0 to 2".to_owned() });
         }
         if max_tokens.is_some_and(|max_tokens| !(1..=MAX_TOKENS_LIMIT).contains(&max_tokens)) {
-            return Err(Error::invalid_field("max_tokens", format!("must be from 1 to {MAX_TOKENS_LIMIT}")));
+            let rule = format!("must be from 1 to {MAX_TOKENS_LIMIT}");
+            return Err(ParamOutOfRange { field: "max_tokens", rule });
         }
         Ok(Self { temperature: (temperature * 1e6).round() / 1e6, max_tokens })
     }
@@ -55,6 +56,23 @@ impl GenerationParams {
     }
 }
 
+/// A generation parameter that is out of range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamOutOfRange {
+    /// The name of the parameter.
+    pub field: &'static str,
+    /// The rule that it breaks.
+    pub rule: String,
+}
+
+impl fmt::Display for ParamOutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.rule)
+    }
+}
+
+impl std::error::Error for ParamOutOfRange {}
+
 /// Stored parameters before they are checked.
 #[derive(Deserialize)]
 struct Unchecked {
@@ -63,9 +81,9 @@ struct Unchecked {
 }
 
 impl TryFrom<Unchecked> for GenerationParams {
-    type Error = Error;
+    type Error = ParamOutOfRange;
 
-    fn try_from(Unchecked { temperature, max_tokens }: Unchecked) -> Result<Self> {
+    fn try_from(Unchecked { temperature, max_tokens }: Unchecked) -> Result<Self, ParamOutOfRange> {
         Self::parse(Some(temperature), max_tokens)
     }
 }

@@ -26,7 +26,7 @@ pub use branch::Branch;
 pub use claimed_user::ClaimedUser;
 pub use connection::{Owner, TokenEnd};
 pub use conversation::{Conversation, Filing, Folder, Summary, Tag, Tags};
-pub use generation::GenerationParams;
+pub use generation::{GenerationParams, ParamOutOfRange};
 pub use id::{ConnectionId, ConversationId, Credential, KeyId, MessageId, SessionId, UserId};
 pub use idempotency::{IdempotencyKey, Once};
 pub use limit::{Allowance, FREE_FAILURES, Failures, Network, Rate, Requester};
