@@ -73,7 +73,7 @@ impl Accounting {
         if limits.read_units.is_none() || !has_read_much {
             return Ok(());
         }
-        let allowance = store.allowance_of(user, limits.rate).await?;
+        let allowance = store.get_allowance(user, limits.rate).await?;
         if allowance.exceeded {
             request.note_allowance(allowance);
         }

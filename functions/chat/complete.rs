@@ -43,14 +43,21 @@ struct QuestionMessage {
     role: Role,
 }
 
+impl QuestionMessage {
+    fn checked(self, place: usize) -> Result<Self> {
+        let content = self.content.written_by(self.role);
+        let content = content
+            .map_err(|rule| Error::invalid_field(format!("messages[{place}].content"), rule.to_string()))?;
+        Ok(Self { content, ..self })
+    }
+}
+
 impl ChatRequest {
-    fn check(&self) -> Result<()> {
-        for (place, message) in self.messages.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
-            let field = || format!("messages[{place}].content");
-            message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
-        }
+    fn checked(mut self) -> Result<Self> {
+        let messages = self.messages.into_iter().enumerate();
+        self.messages = messages.map(|(place, message)| message.checked(place)).collect::<Result<_>>()?;
         if self.messages.iter().any(|message| message.role == Role::User && !message.content.is_blank()) {
-            return Ok(());
+            return Ok(self);
         }
         Err(Error::invalid_field("messages", "must have a message of the user that is not blank"))
     }
@@ -115,8 +122,7 @@ impl ChatRequest {
 )]
 pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (_, user) = chat.app.admit(request).await?;
-    let body: ChatRequest = request.large_json()?;
-    body.check()?;
+    let body = request.large_json::<ChatRequest>()?.checked()?;
     if body.conversation.is_some() {
         return stored::handle(chat, request, &user, body.turn_request()?).await;
     }

@@ -104,7 +104,7 @@ async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answ
             None => return Err(Error::no_conversation()),
         }
     }
-    let so_far = store.find_reply_so_far(place).await?.ok_or_else(Error::no_conversation)?;
+    let so_far = store.find_reply_snapshot(place).await?.ok_or_else(Error::no_conversation)?;
     if so_far.content.as_str().is_empty() {
         return Err(Error::new(Code::ModelTimeout, "The reply has no text yet."));
     }
@@ -132,7 +132,7 @@ fn ended(place: &ReplyPlace, message: &Message) -> Result<Answer> {
         ReplyStatus::Failed => return Err(Error::new(Code::Unavailable, "The reply could not be made")),
         _ => "stop",
     };
-    let model = message.model.clone().unwrap_or_else(ModelName::default_of_contract);
+    let model = message.model.clone().unwrap_or_else(ModelName::default_for_old_clients);
     let (content, tokens) = (message.content.as_str().to_owned(), message.tokens.map_or(0, TokenCount::get));
     answer(
         place,

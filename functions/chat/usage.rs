@@ -6,7 +6,7 @@ use serde::Serialize;
 use shared::Result;
 use shared::clock;
 use shared::http::{Answer, Request};
-use shared::store::{Booked, DayUsage};
+use shared::store::{DayUsage, ModelUsage};
 use utoipa::ToSchema;
 
 use super::Chat;
@@ -79,7 +79,7 @@ struct Used {
 }
 
 impl Used {
-    fn plus(self, booked: &Booked) -> Self {
+    fn plus(self, booked: &ModelUsage) -> Self {
         Self {
             replies: self.replies + booked.replies,
             input_tokens: self.input_tokens + booked.input,
@@ -108,9 +108,9 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
     let (caller, user) = chat.app.admit(request).await?;
     let now = clock::now();
     // Releases reservations of replies whose function died.
-    chat.app.store.free_abandoned(caller.user, now).await?;
-    let days = chat.app.store.usage_of_user(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
-    let stored = chat.app.store.totals_of_user(caller.user).await?.bytes;
+    chat.app.store.end_abandoned_replies(caller.user, now).await?;
+    let days = chat.app.store.get_user_usage(caller.user, now.day().minus(DAYS - 1), now.day()).await?;
+    let stored = chat.app.store.get_user_totals(caller.user).await?.bytes;
     let mut models: BTreeMap<String, Used> = BTreeMap::new();
     for (model, booked) in days.values().flat_map(|day| &day.models) {
         let used = models.entry(model.clone()).or_default();
@@ -127,7 +127,7 @@ pub(super) async fn handle(chat: &Chat, request: &Request) -> Result<Answer> {
             reserved_tokens: today.held.tokens.saturating_sub(used.input_tokens + used.output_tokens),
             reserved_micro_dollars: today.held.micro_dollars.saturating_sub(used.micro_dollars),
             running: today.running,
-            resets_in: now.left_of_day(),
+            resets_in: now.seconds_left_in_day(),
         },
         limits: UsageLimits {
             daily_tokens: budget.tokens,

@@ -68,7 +68,7 @@ impl NewConversation {
             title: self.title.into_inner(),
             created_at: self.created_at.unwrap_or(now),
             updated_at: self.updated_at.unwrap_or(now),
-            model: self.model.unwrap_or_else(ModelName::default_of_contract),
+            model: self.model.unwrap_or_else(ModelName::default_for_old_clients),
             system_prompt: self.system_prompt,
             filing: Filing::default(),
         };
@@ -84,7 +84,7 @@ impl WholeConversation {
             title: self.title.into_inner(),
             created_at: self.created_at.unwrap_or(now),
             updated_at: self.updated_at.unwrap_or(now),
-            model: self.model.clone().unwrap_or_else(ModelName::default_of_contract),
+            model: self.model.clone().unwrap_or_else(ModelName::default_for_old_clients),
             system_prompt: self.system_prompt,
             filing: Filing::default(),
         };
@@ -100,11 +100,8 @@ impl WholeConversation {
 
 /// The messages. Missing values get defaults; a repeated id is refused.
 fn parse_messages(bodies: Vec<MessageBody>, now: Millis) -> Result<Vec<Message>> {
-    for (place, message) in bodies.iter().enumerate().filter(|(_, m)| m.role != Role::Assistant) {
-        let field = || format!("messages[{place}].content");
-        message.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
-    }
-    let messages: Vec<Message> = bodies.into_iter().zip(0..).map(|(body, n)| body.message(n, now)).collect();
+    let messages = bodies.into_iter().zip(0..).map(|(body, number)| body.message(number, now));
+    let messages = messages.collect::<Result<Vec<Message>>>()?;
     let mut ids = HashSet::new();
     if let Some(position) = messages.iter().position(|message| !ids.insert(&message.id)) {
         return Err(Error::invalid_field(format!("messages[{position}].id"), "must not occur twice"));
@@ -113,15 +110,18 @@ fn parse_messages(bodies: Vec<MessageBody>, now: Millis) -> Result<Vec<Message>>
 }
 
 impl MessageBody {
-    fn message(self, number: u64, now: Millis) -> Message {
-        Message {
+    fn message(self, number: u64, now: Millis) -> Result<Message> {
+        let content = self.content.written_by(self.role);
+        let content = content
+            .map_err(|rule| Error::invalid_field(format!("messages[{number}].content"), rule.to_string()))?;
+        Ok(Message {
             id: self.id.unwrap_or_else(|| MessageId::new(clock::new_ulid(), number)),
             role: self.role,
-            content: self.content,
+            content,
             timestamp: self.timestamp.unwrap_or(now),
             model: self.model,
             tokens: self.tokens,
             status: None,
-        }
+        })
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn create(
     once: Option<&Once>,
 ) -> Result<Answer> {
     match group.app.store.create_conversation(user, &conversation, once).await? {
-        Creation::Now(version) => show_whole(group, user, conversation, &version).await,
-        Creation::Before(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
+        Creation::New(version) => show_whole(group, user, conversation, &version).await,
+        Creation::Repeated(id) => show(group, user, &id.parse().map_err(Error::internal)?).await,
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         WhichConversations { ids: Some(ids), all: None } => {
             let ids = without_duplicates(ids)?;
             let (looked_at, deleted) = store.delete_conversations(user, &ids, deadline).await?;
-            store.finish_unfinished(user, deadline).await?;
+            store.finish_cleanups(user, deadline).await?;
             (deleted, looked_at < ids.len())
         }
         WhichConversations { ids: None, all: Some(true) } => {

@@ -42,10 +42,10 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
     let (id, store, once) = (conversation_id(request)?, &group.app.store, request.once()?);
     let fork: Fork = request.json()?;
     // The original may have changed since the first attempt, so it must not be read again.
-    if let Some(made) = store.find_made(user, once.as_ref()).await? {
+    if let Some(made) = store.find_earlier_result(user, once.as_ref()).await? {
         return show(group, user, &made.parse().map_err(Error::internal)?).await;
     }
     let copy = fork.id.unwrap_or_else(|| ConversationId::new(clock::new_ulid()));
-    let conversation = store.copy_up_to(user, &id, &fork.message_id, copy, clock::now()).await?;
+    let conversation = store.get_copy_up_to(user, &id, &fork.message_id, copy, clock::now()).await?;
     create(group, user, conversation, once.as_ref()).await
 }

@@ -8,7 +8,7 @@ use shared::clock;
 use shared::domain::{ConversationId, Folder, Millis, ModelName, Tag, Title, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request};
-use shared::store::{ConversationPart, Filter, ListPage, ListPlace, Listed, PartRequest};
+use shared::store::{ConversationPart, ListFilter, ListItem, ListPage, ListPlace, PartRequest};
 
 use super::Conversations;
 use super::answers::{
@@ -125,12 +125,12 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
 async fn read_page(
     group: &Conversations,
     user: UserId,
-    filter: &Filter,
+    filter: &ListFilter,
     list: &List,
     limit: Option<usize>,
 ) -> Result<ListPage> {
     let most = limit.unwrap_or(PAGE);
-    group.app.store.list_filtered(user, filter, list.last.as_ref(), most, LOOKED_AT).await
+    group.app.store.list_filtered_conversations(user, filter, list.last.as_ref(), most, LOOKED_AT).await
 }
 
 impl List {
@@ -148,7 +148,7 @@ impl List {
         self.last = Some(place);
     }
 
-    fn push_summaries(&mut self, user: UserId, conversations: Vec<Listed>) -> Result<()> {
+    fn push_summaries(&mut self, user: UserId, conversations: Vec<ListItem>) -> Result<()> {
         for listed in conversations {
             if self.full {
                 break;
@@ -165,7 +165,7 @@ impl List {
         &mut self,
         group: &Conversations,
         user: UserId,
-        conversations: Vec<Listed>,
+        conversations: Vec<ListItem>,
     ) -> Result<()> {
         let reads = conversations.into_iter().map(|listed| read_small(group, user, listed));
         let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
@@ -199,7 +199,11 @@ enum ReadOutcome {
     Deleted,
 }
 
-async fn read_small(group: &Conversations, user: UserId, listed: Listed) -> Result<(ReadOutcome, Listed)> {
+async fn read_small(
+    group: &Conversations,
+    user: UserId,
+    listed: ListItem,
+) -> Result<(ReadOutcome, ListItem)> {
     if listed.message_count > MOST_MESSAGES_AT_ONCE {
         return Ok((ReadOutcome::Large, listed));
     }
@@ -215,10 +219,15 @@ async fn read_small(group: &Conversations, user: UserId, listed: Listed) -> Resu
 async fn read_part(
     group: &Conversations,
     user: UserId,
-    listed: &Listed,
+    listed: &ListItem,
     most_bytes: usize,
 ) -> Result<Option<ConversationPart>> {
-    match group.app.store.get_part(user, &listed.id, &PartRequest::whole(most_bytes), clock::now()).await {
+    match group
+        .app
+        .store
+        .get_conversation_part(user, &listed.id, &PartRequest::whole(most_bytes), clock::now())
+        .await
+    {
         Ok(part) => Ok(Some(part)),
         Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -226,7 +235,7 @@ async fn read_part(
 }
 
 impl SummaryAnswer {
-    fn new(user_id: UserId, listed: Listed) -> Self {
+    fn new(user_id: UserId, listed: ListItem) -> Self {
         Self {
             id: listed.id,
             title: listed.title,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use shared::Result;
 use shared::domain::{Folder, RuleBroken, Tag};
 use shared::http::Request;
-use shared::store::Filter;
+use shared::store::ListFilter;
 use utoipa::ToSchema;
 
 /// A maximum number of entries, from 1 to 100.
@@ -79,9 +79,9 @@ word!(
 );
 
 /// The conversations that the query selects.
-pub(super) fn parse_filter(request: &Request) -> Result<Filter> {
+pub(super) fn parse_filter(request: &Request) -> Result<ListFilter> {
     let flag = |name| -> Result<Option<bool>> { Ok(request.query::<Flag>(name)?.map(|Flag(flag)| flag)) };
-    Ok(Filter {
+    Ok(ListFilter {
         archived: flag("archived")?,
         pinned: flag("pinned")?,
         tag: request.query::<Tag>("tag")?,

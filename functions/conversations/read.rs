@@ -50,14 +50,14 @@ pub(super) async fn handle(group: &Conversations, request: &Request) -> Result<A
         ..PartRequest::whole(MOST_WRAPPED_BYTES)
     };
     if let Some(known) = request.known()? {
-        let version = store.get_version(user, &id).await?;
+        let version = store.get_conversation_version(user, &id).await?;
         if known.iter().any(|known| known == version.as_str()) {
             return Ok(Answer::not_modified(&version));
         }
     }
-    let mut part = store.get_part(user, &id, &wanted, clock::now()).await?;
+    let mut part = store.get_conversation_part(user, &id, &wanted, clock::now()).await?;
     if all_branches {
-        store.find_parents(user, &mut part).await?;
+        store.fill_parent_ids(user, &mut part).await?;
     }
     show_part(user, part, all_branches, paging)
 }
@@ -71,8 +71,11 @@ fn show_part(user: UserId, part: ConversationPart, all_branches: bool, paging: P
 
 /// Answers with a conversation as it is now.
 pub(super) async fn show(group: &Conversations, user: UserId, id: &ConversationId) -> Result<Answer> {
-    let part =
-        group.app.store.get_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now()).await?;
+    let part = group
+        .app
+        .store
+        .get_conversation_part(user, id, &PartRequest::whole(MOST_WRAPPED_BYTES), clock::now())
+        .await?;
     show_part(user, part, false, Paging::of_conversation(user, id))
 }
 

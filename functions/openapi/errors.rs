@@ -175,15 +175,15 @@ fn said_of(code: Code) -> &'static str {
         Code::UsernameTaken => "Username already registered",
         Code::EmailTaken => "Email already registered",
         Code::ConversationExists => "You have a conversation with this id already",
-        Code::ConversationDeleted => "This conversation was deleted; please choose another id",
+        Code::ConversationDeleted => "This conversation was deleted. Choose another id",
         Code::MessageExists => "The conversation has another message with this id",
         Code::PreconditionFailed => "The conversation has changed since it was read",
         Code::IdempotencyKeyReused => {
-            "This Idempotency-Key was used for another request; please choose another one"
+            "This Idempotency-Key was used for another request. Use a new key for a new request"
         }
         Code::ReplyRunning => "A reply is being made in this conversation",
         Code::RateLimited | Code::TooManyAttempts => "Too many requests. Please try again in 8 s.",
-        Code::Conflict => "The conversation kept changing. Please try again.",
+        Code::Conflict => "Other requests kept changing the conversation. Please try again.",
         Code::LimitReached => "Today's limit is reached",
         Code::QuotaExceeded => "Your conversations take all the space that you may use. Please delete some",
         Code::TooManyConnections => "Another connection took the place of this one",

@@ -33,7 +33,7 @@ async fn authenticate(sockets: &Sockets, event: &Event) -> Result<Owner> {
     let frame: Auth = json::parse(event.frame()).map_err(|_malformed| bad())?;
     let (store, authenticator, id) = (&sockets.app.store, &sockets.app.authenticator, event.connection());
     // Tells frames that overtook this one to wait for it.
-    let noted = store.note_auth_frame(id, clock::now());
+    let noted = store.record_auth_frame(id, clock::now());
     let (noted, admitted) = tokio::join!(noted, authenticator.admit(&frame.token));
     if let Err(error) = noted {
         tracing::warn!(?error, "could not note that an auth frame is being handled");

@@ -49,7 +49,7 @@ pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Send
     if sockets.cached(&sockets.unauthenticated, event).is_some()
         && let Some(stranger) = store.count_unauthenticated_frame(id).await?
     {
-        return find_unauthenticated(sockets, event, stranger).await;
+        return find_unauthenticated_connection(sockets, event, stranger).await;
     }
     for _ in 0..2 {
         match store.find_connection(id).await? {
@@ -57,7 +57,7 @@ pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Send
                 return authorized(sockets, event, owner).await.map(Some);
             }
             Some(_) => match store.count_unauthenticated_frame(id).await? {
-                Some(stranger) => return find_unauthenticated(sockets, event, stranger).await,
+                Some(stranger) => return find_unauthenticated_connection(sockets, event, stranger).await,
                 None => continue,
             },
             None => break,
@@ -82,7 +82,7 @@ async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Se
 
 /// Finds the sender of a frame of a connection that had no owner a moment ago. To keep such connections cheap, they
 /// may send only a few frames for half a minute, and a frame waits only while an `auth` frame is being handled.
-async fn find_unauthenticated(
+async fn find_unauthenticated_connection(
     sockets: &Sockets,
     event: &Event,
     stranger: UnauthenticatedConnection,
@@ -132,7 +132,7 @@ async fn wait_for_owner(
     };
     while clock::now() < until {
         sleep(PAUSE).await;
-        match store.find_unauthenticated(event.connection()).await? {
+        match store.find_unauthenticated_connection(event.connection()).await? {
             Some(UnauthenticatedConnection { owner: None, auth_began: Some(began), .. }) => {
                 until = after(began, PATIENCE_MILLIS);
             }

@@ -51,6 +51,6 @@ pub(super) fn average(total: i64, count: i64) -> f64 {
 )]
 pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.app.caller(request).await?;
-    let totals = stats.app.store.totals_of_user(caller.user).await?;
+    let totals = stats.app.store.get_user_totals(caller.user).await?;
     Answer::ok(&Basic::from(&totals))
 }

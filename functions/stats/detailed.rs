@@ -8,7 +8,7 @@ use shared::clock;
 use shared::domain::statistics::DayTally;
 use shared::domain::{ConversationId, Day, Millis, ModelName, Role, Title};
 use shared::http::{Answer, Request};
-use shared::store::{Listed, Statistics};
+use shared::store::{ListItem, Statistics};
 use utoipa::ToSchema;
 
 use super::Stats;
@@ -80,13 +80,13 @@ pub(super) async fn handle(stats: &Stats, request: &Request) -> Result<Answer> {
     let caller = stats.app.caller(request).await?;
     stats.accounting.check_reader(&stats.app.store, request, caller.user).await?;
     let (store, today) = (&stats.app.store, clock::now().day());
-    let counted = store.statistics_of_user(caller.user, today.minus(29), today);
+    let counted = store.get_user_statistics(caller.user, today.minus(29), today);
     let active = store.list_conversations(caller.user, None, ACTIVE);
     let (counted, active) = tokio::try_join!(counted, active)?;
     Answer::ok(&detailed(&counted, active, today))
 }
 
-fn detailed(counted: &Statistics, active: Vec<Listed>, today: Day) -> Detailed {
+fn detailed(counted: &Statistics, active: Vec<ListItem>, today: Day) -> Detailed {
     let totals = &counted.totals;
     let count_of = |role: Role| totals.roles.get(&role).copied().unwrap_or_default();
     Detailed {
@@ -128,8 +128,8 @@ fn most<K: Clone + Ord>(counts: &BTreeMap<K, i64>) -> Option<K> {
     (*first_most.1 > 0).then(|| first_most.0.clone())
 }
 
-impl From<Listed> for Active {
-    fn from(listed: Listed) -> Self {
+impl From<ListItem> for Active {
+    fn from(listed: ListItem) -> Self {
         Self {
             id: listed.id,
             title: listed.title,

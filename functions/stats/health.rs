@@ -56,7 +56,7 @@ async fn read_totals(stats: &Stats, now: Millis) -> Result<Totals> {
     if let Some(totals) = stats.totals.get(&(), now, TRUSTED_MILLIS) {
         return Ok(totals);
     }
-    let totals = stats.app.store.totals(now).await?;
+    let totals = stats.app.store.get_totals(now).await?;
     stats.totals.insert((), totals, now);
     Ok(totals)
 }

@@ -1,4 +1,5 @@
-//! The only place that reads the time. Everything else is handed `now`.
+//! The only module that reads the clock and makes random identifiers and random pauses. `clippy.toml` forbids reading
+//! the clock anywhere else.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +7,7 @@ use ulid::Ulid;
 
 use crate::domain::Millis;
 
-/// The time by the wall clock.
+/// The current time, by the wall clock.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the home of the clock")]
 pub fn now() -> Millis {
@@ -14,7 +15,8 @@ pub fn now() -> Millis {
     Millis::saturating(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Any time up to `most`, in milliseconds: full jitter, which spreads those who failed together.
+/// A random pause of at most `most`, in whole milliseconds ("full jitter"): requests that failed at the same moment do
+/// not all try again at the same moment.
 #[must_use]
 pub fn jitter(most: Duration) -> Duration {
     let milliseconds = new_ulid().random() % (most.as_millis() + 1);

@@ -1,4 +1,4 @@
-//! Reads JSON from clients. What it says of bad input names the place and the rule, and never repeats the input.
+//! Parses JSON from clients. Errors name the place and the rule that is broken; they never echo the input.
 
 mod fault;
 mod shape;
@@ -11,15 +11,16 @@ use crate::error::Result;
 pub use self::shape::check_values;
 pub use self::split::{members, name_and_value, without_non_numbers};
 
-/// The value in `text`, a body of a request.
+/// Parses a request body.
 ///
 /// # Errors
-/// [`crate::error::Code::MalformedJson`], or [`crate::error::Code::Invalid`] with the field that breaks a rule.
+/// [`crate::error::Code::MalformedJson`] when `text` is not JSON or nests too deeply; [`crate::error::Code::Invalid`],
+/// with the field where there is one, when it breaks a rule.
 pub fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
     parse_part("The body", text)
 }
 
-/// The value in `text`, which errors call `subject`.
+/// Parses `text`, which errors call `subject` ("The body", "The frame", "The entry").
 ///
 /// # Errors
 /// As [`parse`].
@@ -32,10 +33,11 @@ pub fn parse_part<'de, T: Deserialize<'de>>(subject: &str, text: &'de [u8]) -> R
     Ok(value)
 }
 
-/// A field that may be null, which is not the same as left out; with `serde(default)`.
+/// Deserializes an optional field in which null means something else than absence: `Some(None)` for null. To be used
+/// with `serde(default)`, which gives `None` for an absent field.
 ///
 /// # Errors
-/// Those of the value.
+/// The errors of deserializing `T`.
 pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
     T::deserialize(field).map(Some)
 }

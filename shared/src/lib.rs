@@ -1,4 +1,4 @@
-//! What the functions of AI Chat Studio have in common.
+//! The code that the Lambda functions of AI Chat Studio share.
 //!
 //! The modules form layers, and imports only go down (a `tidy` test enforces it): `chat`, `accounts` and `http`; then
 //! `sockets` and `auth`; then `store`, `models` and `aws`; at the bottom `domain` and the files of this folder.

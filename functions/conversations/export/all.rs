@@ -8,7 +8,7 @@ use shared::Result;
 use shared::domain::{RuleBroken, UserId};
 use shared::error::Code;
 use shared::http::{Answer, Request};
-use shared::store::{Filter, ListPlace, MessagePlace};
+use shared::store::{ListFilter, ListPlace, MessagePlace};
 
 use super::one::{Archive, MOST_BYTES, fitted, read_part};
 use crate::conversations::Conversations;
@@ -48,8 +48,11 @@ pub(super) async fn collect(
 ) -> Result<(Vec<Box<RawValue>>, Option<ExportPosition>)> {
     let (mut conversations, mut bytes) = (Vec::new(), 0);
     loop {
-        let page =
-            group.app.store.list_filtered(user, &Filter::default(), at.after.as_ref(), PAGE, PAGE).await?;
+        let page = group
+            .app
+            .store
+            .list_filtered_conversations(user, &ListFilter::default(), at.after.as_ref(), PAGE, PAGE)
+            .await?;
         for listed in page.conversations {
             let part = match read_part(group, user, &listed.id, at.within.take(), true).await {
                 Ok(part) => part,

@@ -89,9 +89,9 @@ pub(super) async fn read_part(
 ) -> Result<ConversationPart> {
     let wanted =
         PartRequest { newest: false, after, all_branches, most: usize::MAX, most_bytes: MOST_BYTES / 2 };
-    let mut part = group.app.store.get_part(user, id, &wanted, clock::now()).await?;
+    let mut part = group.app.store.get_conversation_part(user, id, &wanted, clock::now()).await?;
     if all_branches {
-        group.app.store.find_parents(user, &mut part).await?;
+        group.app.store.fill_parent_ids(user, &mut part).await?;
     }
     Ok(part)
 }

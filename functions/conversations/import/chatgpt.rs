@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use shared::Result;
 use shared::domain::{ConversationId, Filing, Millis, ModelName, Role, Summary, Title};
 use shared::json;
-use shared::store::Imported;
+use shared::store::ImportedConversation;
 use utoipa::ToSchema;
 
 use super::citations::without_marks;
@@ -60,7 +60,7 @@ struct ChatgptEntry<'a> {
 }
 
 /// Parses an entry. `now` is its time if it has none.
-pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
+pub(super) fn parse(text: &[u8], now: Millis) -> Result<ImportedConversation> {
     let entry: ChatgptEntry<'_> = json::parse_part(SUBJECT, text)?;
     let created_at = entry.create_time.map_or(now, |time| time.0);
     let tree = Tree { field: "mapping", nodes: entry.mapping.0, current: entry.current_node, created_at };
@@ -76,11 +76,11 @@ pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
         created_at,
         updated_at: entry.update_time.map_or(created_at, |time| time.0),
         model: parse_model(entry.default_model_slug.as_ref().map(|slug| slug.0.as_ref()))
-            .unwrap_or_else(ModelName::default_of_contract),
+            .unwrap_or_else(ModelName::default_for_old_clients),
         system_prompt: None,
         filing: Filing { archived: entry.is_archived.unwrap_or_default(), ..Filing::default() },
     };
-    Ok(Imported { summary, messages, current })
+    Ok(ImportedConversation { summary, messages, current })
 }
 
 /// The nodes of the tree, in the order of the file.

@@ -11,7 +11,7 @@ use shared::http::{Answer, Request};
 use shared::store::ImportOutcome;
 use utoipa::ToSchema;
 
-use super::{ChatgptConversation, Entries, ImportedConversation, OpenWebUiChat, parse_entry};
+use super::{ChatgptConversation, Entries, ExportedConversation, OpenWebUiChat, parse_entry};
 use crate::conversations::Conversations;
 
 /// No write begins later than this. API Gateway waits 30 s, and the last writes need time to finish.
@@ -74,7 +74,7 @@ struct ImportedExport {
 #[serde(untagged)]
 #[expect(dead_code, reason = "as above")]
 enum ImportedEntry {
-    Ours(ImportedConversation),
+    Ours(ExportedConversation),
     Chatgpt(ChatgptConversation),
     OpenWebUi(OpenWebUiChat),
 }

@@ -12,7 +12,7 @@ mod tree;
 pub(super) use chatgpt::ChatgptConversation;
 pub(super) use entries::Entries;
 pub(super) use open_webui::OpenWebUiChat;
-pub(super) use own_export::ImportedConversation;
+pub(super) use own_export::ExportedConversation;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -21,7 +21,7 @@ use shared::domain::{ConversationId, Message, MessageId, Millis, Title};
 use shared::error::{Code, Error};
 use shared::http::fingerprint;
 use shared::json;
-use shared::store::Imported;
+use shared::store::ImportedConversation;
 
 /// How error messages name an entry.
 const SUBJECT: &str = "The entry";
@@ -38,7 +38,7 @@ struct FormatMarkers {
 ///
 /// # Errors
 /// [`Code::MalformedJson`], or [`Code::Invalid`] if it is not a conversation, or has no messages that can be imported.
-fn parse_entry(entry: &[u8], now: Millis) -> Result<Imported> {
+fn parse_entry(entry: &[u8], now: Millis) -> Result<ImportedConversation> {
     let no_text = |_| Error::new(Code::MalformedJson, format!("{SUBJECT} is not UTF-8"));
     let plain = json::without_non_numbers(str::from_utf8(entry).map_err(no_text)?);
     let text = plain.as_bytes();
@@ -51,7 +51,7 @@ fn parse_entry(entry: &[u8], now: Millis) -> Result<Imported> {
     } else if markers.chat.is_some() || markers.history.is_some() {
         open_webui::parse(text, now)
     } else {
-        json::parse_part::<ImportedConversation>(SUBJECT, text)?.into_imported(now)
+        json::parse_part::<ExportedConversation>(SUBJECT, text)?.into_imported(now)
     }
 }
 

@@ -13,7 +13,7 @@ use shared::domain::{
 };
 use shared::error::Error;
 use shared::json;
-use shared::store::Imported;
+use shared::store::ImportedConversation;
 use utoipa::ToSchema;
 
 use super::lenient::{Text, Time, lenient, parse_fields, parse_model, parse_title, text_of};
@@ -79,7 +79,7 @@ struct WebUiChat<'a> {
 }
 
 /// Parses an entry. `now` is its time if it has none.
-pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
+pub(super) fn parse(text: &[u8], now: Millis) -> Result<ImportedConversation> {
     let entry: WebUiEntry<'_> = json::parse_part(SUBJECT, text)?;
     let chat: WebUiChat<'_> = match entry.chat {
         Some(chat) if chat.get().starts_with('{') => json::parse_part("The chat", chat.get().as_bytes())?,
@@ -101,7 +101,7 @@ pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
         created_at,
         updated_at: entry.updated_at.map_or(created_at, |time| time.0),
         model: parse_model(first_model.map(|model| model.0.as_ref()))
-            .unwrap_or_else(ModelName::default_of_contract),
+            .unwrap_or_else(ModelName::default_for_old_clients),
         system_prompt: chat.system,
         filing: Filing {
             pinned: entry.pinned.unwrap_or_default(),
@@ -110,7 +110,7 @@ pub(super) fn parse(text: &[u8], now: Millis) -> Result<Imported> {
             folder: None,
         },
     };
-    Ok(Imported { summary, messages, current })
+    Ok(ImportedConversation { summary, messages, current })
 }
 
 /// The tags that are valid here.

@@ -8,7 +8,7 @@ use shared::domain::{
 };
 use shared::error::Error;
 use shared::json::given;
-use shared::store::Imported;
+use shared::store::ImportedConversation;
 use utoipa::ToSchema;
 
 use super::derive_id;
@@ -17,9 +17,9 @@ use super::lenient::parse_title;
 /// A conversation in an export of the studio. Extra fields are ignored. `messages` is required, because exports of
 /// other programs keep their messages elsewhere.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = ImportedConversation)]
+#[schema(as = ExportedConversation)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::conversations) struct ImportedConversation {
+pub(in crate::conversations) struct ExportedConversation {
     id: Option<ConversationId>,
     title: Title,
     messages: Vec<ImportedMessage>,
@@ -50,9 +50,9 @@ struct ImportedMessage {
     parent_id: Option<Option<MessageId>>,
 }
 
-impl ImportedConversation {
+impl ExportedConversation {
     /// The conversation. Missing values are derived from the others, so that importing it again gives the same result.
-    pub(super) fn into_imported(self, now: Millis) -> Result<Imported> {
+    pub(super) fn into_imported(self, now: Millis) -> Result<ImportedConversation> {
         let created_at = self.created_at.unwrap_or(now);
         let mut messages = Vec::with_capacity(self.messages.len());
         let mut before = None;
@@ -73,7 +73,7 @@ impl ImportedConversation {
             title,
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
-            model: self.model.unwrap_or_else(ModelName::default_of_contract),
+            model: self.model.unwrap_or_else(ModelName::default_for_old_clients),
             system_prompt: self.system_prompt,
             filing: Filing {
                 pinned: self.pinned.unwrap_or_default(),
@@ -82,7 +82,7 @@ impl ImportedConversation {
                 folder: self.folder.filter(|folder| is_visible(folder.as_str())),
             },
         };
-        Ok(Imported { summary, messages, current: self.current_message_id })
+        Ok(ImportedConversation { summary, messages, current: self.current_message_id })
     }
 }
 
@@ -93,17 +93,16 @@ impl ImportedMessage {
             Some(id) => id,
             None => format!("imported-{number}").parse().map_err(Error::internal)?,
         };
-        if self.role != Role::Assistant {
-            let field = || format!("messages[{number}].content");
-            self.content.check_said().map_err(|rule| Error::invalid_field(field(), rule.to_string()))?;
-        }
+        let content = self.content.written_by(self.role);
+        let content = content
+            .map_err(|rule| Error::invalid_field(format!("messages[{number}].content"), rule.to_string()))?;
         // A reply that was incomplete when it was exported stays incomplete.
         let status =
             self.status.map(|status| if status.is_end() { status } else { ReplyStatus::Interrupted });
         let message = Message {
             id,
             role: self.role,
-            content: self.content,
+            content,
             timestamp: self.timestamp.unwrap_or(created_at),
             model: self.model,
             tokens: self.tokens,

@@ -83,10 +83,8 @@ fn message_id(node: &Node<'_>) -> Option<MessageId> {
 impl Said {
     fn into_message(self, id: MessageId, timestamp: Millis, field: impl Fn() -> String) -> Result<Message> {
         let bad = |rule: shared::domain::RuleBroken| Error::invalid_field(field(), rule.to_string());
-        let content = Content::try_from(self.text).map_err(bad)?;
-        if self.role != Role::Assistant {
-            content.check_said().map_err(bad)?;
-        }
+        let content =
+            Content::try_from(self.text).and_then(|content| content.written_by(self.role)).map_err(bad)?;
         let model = self.model.filter(|_| self.role == Role::Assistant);
         Ok(Message { id, role: self.role, content, timestamp, model, tokens: None, status: None })
     }

@@ -49,15 +49,14 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     let (id, store, now) = (conversation_id(request)?, &group.app.store, clock::now());
     let (expected, once) = (request.expected()?, request.once()?);
     let body: MessageToAppend = request.large_json()?;
-    if body.role != Role::Assistant {
-        body.content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
-    }
+    let content = body.content.written_by(body.role);
+    let content = content.map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
     let names_parent = body.parent_id.is_some();
     let message = NewMessage {
         id: body.id,
         fresh: clock::new_ulid(),
         role: body.role,
-        content: body.content,
+        content,
         timestamp: body.timestamp.unwrap_or(now),
         model: body.model,
         tokens: body.tokens,
@@ -65,8 +64,8 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     };
     let made = store.append_message(user, &id, &message, &expected, once.as_ref(), now).await?;
     let (shown, version) = match made {
-        Creation::Now(made) => made,
-        Creation::Before(message) => {
+        Creation::New(made) => made,
+        Creation::Repeated(message) => {
             let (mut shown, version) =
                 store.get_message(user, &id, &message.parse().map_err(Error::internal)?).await?;
             // The first answer had the parent only if the request named one, or if there was none.

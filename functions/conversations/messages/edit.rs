@@ -49,6 +49,6 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     let revised = MessageUpdate { content, tokens, model };
     let store = &group.app.store;
     let (shown, version) =
-        store.revise_message(user, &id, &message, &revised, &expected, clock::now()).await?;
+        store.update_message(user, &id, &message, &revised, &expected, clock::now()).await?;
     Ok(Answer::ok(&MessageAnswer::from(shown))?.with_version(&version))
 }

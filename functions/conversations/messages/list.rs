@@ -46,8 +46,8 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
         most: request.query::<Limit>("limit")?.map_or(PAGE, |Limit(limit)| limit),
         most_bytes: MOST_WRAPPED_BYTES,
     };
-    let mut part = store.get_part(user, &id, &wanted, clock::now()).await?;
-    store.find_parents(user, &mut part).await?;
+    let mut part = store.get_conversation_part(user, &id, &wanted, clock::now()).await?;
+    store.fill_parent_ids(user, &mut part).await?;
     let version = part.version.clone();
     let (mut messages, next) = fitting(part.messages, part.more, newest, true, MOST_WRAPPED_BYTES)?;
     if newest {

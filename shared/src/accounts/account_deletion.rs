@@ -27,10 +27,10 @@ pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
     let credentials_revoked = Instant::now();
     // The index lags behind the table, so the second pass deletes what the first pass did not see.
     for _ in 0..2 {
-        while store.delete_some_conversation(user).await? {}
+        while store.delete_next_conversation(user).await? {}
         sleep(PAUSE * 5).await;
     }
-    while let Some(until) = store.delete_unfinished(user, clock::now()).await? {
+    while let Some(until) = store.delete_cleanup_leftovers(user, clock::now()).await? {
         let left = until.get().saturating_sub(clock::now().get());
         sleep(Duration::from_millis(left) + PAUSE).await;
     }
@@ -42,8 +42,8 @@ pub async fn delete_account(store: &Store, user: UserId) -> Result<()> {
 /// Waits until the account is marked for deletion. Returns false when it is already deleted.
 async fn is_marked(store: &Store, user: UserId) -> Result<bool> {
     for _ in 0..MAX_LOOKS {
-        match store.departure(user).await? {
-            DeletionState::SessionOutcome => return Ok(true),
+        match store.get_deletion_state(user).await? {
+            DeletionState::InProgress => return Ok(true),
             DeletionState::Done => return Ok(false),
             DeletionState::NotBegun => sleep(PAUSE).await,
         }

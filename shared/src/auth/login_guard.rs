@@ -174,7 +174,7 @@ impl LoginGuard {
     async fn count_for_account(&self, pending: &PendingLogin, login: &LoginName) -> Result<CountedFor> {
         let (store, network, now) = (&self.store, &pending.network, clock::now());
         let known = store.find_name_and_guesses(login, network, pending.window_before, now).await?;
-        if let Some(seconds) = known.failures.wait_beside(pending.others + known.under_way, now) {
+        if let Some(seconds) = known.failures.wait_with_pending(pending.others + known.under_way, now) {
             return Ok(CountedFor::Wait(seconds));
         }
         let account = store.begin_guess(known.owner, login, now).await?;

@@ -122,7 +122,7 @@ impl Connections {
     /// # Errors
     /// When the connections cannot be listed.
     pub async fn list(&self, user: UserId, now: Millis) -> Result<Vec<Watcher>> {
-        let UserConnections { watching, overdue } = self.store.connections_of(user, now).await?;
+        let UserConnections { watching, overdue } = self.store.list_connections_of(user, now).await?;
         for connection in overdue {
             // If this process ends first, the next listing closes the connection.
             tokio::spawn(self.clone().closing(connection));
@@ -198,7 +198,7 @@ impl Connections {
     /// # Errors
     /// When the connections cannot be listed.
     pub async fn close_where(&self, user: UserId, credentials: impl Fn(Credential) -> bool) -> Result<()> {
-        let connections = self.store.connections_with(user, credentials).await?;
+        let connections = self.store.list_connections_with(user, credentials).await?;
         join_all(connections.iter().map(|connection| self.close(connection))).await;
         Ok(())
     }

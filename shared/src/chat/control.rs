@@ -60,15 +60,15 @@ impl ReplyControl {
     pub async fn stop(&self, reply: &ReplyRef) -> Result<ReplyStatus> {
         loop {
             match self.get(reply).await? {
-                FoundReply::Waiting(place) => {
+                FoundReply::Pending(place) => {
                     let stopped = ReplyStatus::Stopped;
                     if self.store.end_unstarted_reply(&place, stopped, clock::now()).await? {
                         self.push_ending(&place).await?;
                         return Ok(stopped);
                     }
                 }
-                FoundReply::BeingMade(place) => {
-                    if self.store.ask_to_stop(&place).await? {
+                FoundReply::Running(place) => {
+                    if self.store.request_stop(&place).await? {
                         return Ok(ReplyStatus::Running);
                     }
                 }
@@ -87,9 +87,9 @@ impl ReplyControl {
     pub async fn resume(&self, reply: &ReplyRef, connection: &ConnectionId) -> Result<()> {
         loop {
             match self.get(reply).await? {
-                FoundReply::Waiting(_) => return Ok(()),
-                FoundReply::BeingMade(place) => {
-                    if self.store.ask_to_resync(&place).await? {
+                FoundReply::Pending(_) => return Ok(()),
+                FoundReply::Running(place) => {
+                    if self.store.request_resync(&place).await? {
                         return Ok(());
                     }
                 }
@@ -125,7 +125,7 @@ impl ReplyControl {
             return self.push_ending(place).await;
         }
         // Another delivery's worker may be alive. If it is, it renews its lease.
-        let Some((ReplyStatus::Running, until)) = self.store.reply_alive_until(place).await? else {
+        let Some((ReplyStatus::Running, until)) = self.store.find_reply_alive_until(place).await? else {
             return Ok(());
         };
         let wait = until.saturating_sub(clock::now().seconds()).min(MAX_WAIT_SECONDS) + 1;

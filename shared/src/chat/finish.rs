@@ -84,8 +84,8 @@ impl Worker {
                     };
                     return failure.filter(|_| status == ReplyStatus::Failed).map_or(Ok(Some(finished)), Err);
                 }
-                Ok(FinishOutcome::Asked) if self.checkpoint(lease, &mut flags, live).await? => {}
-                Ok(FinishOutcome::Asked | FinishOutcome::Lost) => {
+                Ok(FinishOutcome::ResyncRequested) if self.checkpoint(lease, &mut flags, live).await? => {}
+                Ok(FinishOutcome::ResyncRequested | FinishOutcome::Lost) => {
                     return self.push_end_elsewhere(lease, live).await;
                 }
                 Err(error) => {
@@ -127,7 +127,9 @@ fn outcome(reason: &StopReason, live: &LiveReply) -> ReplyOutcome {
             return ReplyOutcome { status: ReplyStatus::Stopped, finish_reason: "stopped", failure: None };
         }
         StopReason::Full => ("length", None),
-        StopReason::OverLimit => ("interrupted", Some(Error::over_the_day(clock::now().left_of_day()))),
+        StopReason::OverLimit => {
+            ("interrupted", Some(Error::over_the_day(clock::now().seconds_left_in_day())))
+        }
         StopReason::TimeUp | StopReason::LeaseLost => ("deadline", Some(timed_out(live))),
         StopReason::ModelEnded(end) => {
             let failure = live.draft.failure(*end).map(Error::from);

@@ -34,7 +34,7 @@ pub async fn greet(store: &Store, connections: &Connections, connection: &Connec
         sleep(PAUSE).await;
         opened = connections.push(connection, &frame).await?;
     }
-    if !opened || !store.mark_open(connection).await? {
+    if !opened || !store.mark_connection_open(connection).await? {
         connections.close(connection).await;
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! The current branch of a conversation whose messages form a tree: which numbers it takes its messages from.
+//! The current branch of a conversation. Messages form a tree; a branch is the set of message numbers on one path
+//! through it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,44 +8,45 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleBroken;
 
-/// Ranges of message numbers, ascending and apart. What has another number is on another branch. A conversation
-/// that never branched needs none: all its messages follow each other.
+/// The message numbers on a branch, as ascending ranges that neither overlap nor touch. Messages with other numbers are
+/// on other branches. A conversation without branches stores no `Branch` at all: each message follows the one before
+/// it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Branch(Vec<(u64, u64)>);
 
 impl Branch {
-    /// The branch of those messages that are on it, of all there are, ascending. Numbers that no message has do not
-    /// make more ranges.
+    /// The branch made of the messages that are marked `true`. `messages` yields the numbers of all messages in
+    /// ascending order, each with whether it is on the branch. A gap in the numbers does not start a new range.
     #[must_use]
     pub fn of(messages: impl IntoIterator<Item = (u64, bool)>) -> Self {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
-        let mut goes_on = false;
+        let mut was_on_it = false;
         for (number, on_it) in messages {
             match ranges.last_mut() {
-                Some(range) if on_it && goes_on => range.1 = number,
+                Some(range) if on_it && was_on_it => range.1 = number,
                 _ if on_it => ranges.push((number, number)),
                 _ => {}
             }
-            goes_on = on_it;
+            was_on_it = on_it;
         }
         Self(ranges)
     }
 
-    /// All numbers up to `last`.
+    /// The branch with all numbers from 0 to `last`.
     #[must_use]
     pub fn trunk(last: u64) -> Self {
         Self(vec![(0, last)])
     }
 
-    /// Whether the message with this number is on it.
+    /// Whether the message with this number is on the branch.
     #[must_use]
     pub fn has(&self, number: u64) -> bool {
         let place = self.0.partition_point(|(_, last)| *last < number);
         self.0.get(place).is_some_and(|(first, _)| *first <= number)
     }
 
-    /// The same without what comes after `last`.
+    /// This branch without the numbers after `last`.
     #[must_use]
     pub fn up_to(mut self, last: u64) -> Self {
         self.0.retain(|(first, _)| *first <= last);
@@ -54,7 +56,8 @@ impl Branch {
         self
     }
 
-    /// The same with `count` messages more, numbered from `first`, which is beyond all it has.
+    /// This branch with `count` more messages, numbered from `first`, which must be greater than all numbers on the
+    /// branch.
     #[must_use]
     pub fn followed_by(mut self, first: u64, count: u64) -> Self {
         let Some(more) = count.checked_sub(1) else { return self };
@@ -66,7 +69,7 @@ impl Branch {
     }
 }
 
-/// `0-4,7-9`.
+/// Formats the ranges as `0-4,7-9`, which is the stored form.
 impl fmt::Display for Branch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (first, last)) in self.0.iter().enumerate() {
@@ -110,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_branch_has_the_numbers_of_its_ranges_alone() {
+    fn a_branch_has_only_the_numbers_of_its_ranges() {
         let branch = Branch::trunk(4).followed_by(7, 2).followed_by(9, 1);
         assert_eq!(branch.to_string(), "0-4,7-9");
         assert_eq!("0-4,7-9".parse::<Branch>().unwrap(), branch);

@@ -1,25 +1,26 @@
-//! The user that the address of a WebSocket names.
+//! The user that the URL of a WebSocket connection names.
 
 use serde::{Deserialize, Serialize};
 
 use super::UserId;
 
-/// The user that the address of a connection names, as in `/ws/{user_id}`: nobody else may authenticate there. Any text may
-/// stand there, since the old documentation's example connects to `/ws/user_123`.
+/// The user that the URL of a connection names, as in `/ws/{user_id}`. Only that user may authenticate on the
+/// connection. The URL may contain any text in that place, because the example in the old documentation connects to
+/// `/ws/user_123`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum ClaimedUser {
-    /// This user.
+    /// The user with this id.
     User(UserId),
-    /// Something that is no user's id, so that nobody may authenticate there.
+    /// A text that is not a user id, so no user may authenticate.
     Nobody,
 }
 
-/// How [`ClaimedUser::Nobody`] is stored.
+/// The stored form of [`ClaimedUser::Nobody`].
 const NOBODY: &str = "nobody";
 
 impl ClaimedUser {
-    /// Whether `user` may authenticate there.
+    /// Whether `user` may authenticate on the connection.
     #[must_use]
     pub fn allows(self, user: UserId) -> bool {
         self == Self::User(user)

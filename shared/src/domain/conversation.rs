@@ -1,36 +1,36 @@
-//! Conversations.
+//! Conversations: the summary, tags and folder, and the preview for lists.
 
 use super::text::{check_length, check_printable, checked_text, escaped_length};
 use super::{Content, ConversationId, Message, Millis, ModelName, RuleBroken, SystemPrompt, Title};
 
 checked_text!(
-    /// A word that a user files conversations under: 1 to 64 characters.
+    /// A tag of a conversation: 1 to 64 characters.
     #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "travel")]
     Tag,
     |text| check_length(text, 1, 64).and_then(|()| check_printable(text))
 );
 
 checked_text!(
-    /// The folder that a user keeps a conversation in: 1 to 128 characters.
+    /// The folder of a conversation: 1 to 128 characters.
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "Private")]
     Folder,
     |text| check_length(text, 1, 128).and_then(|()| check_printable(text))
 );
 
-/// The tags of a conversation: at most 20, none twice.
+/// The tags of a conversation: at most 20, all different.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[schema(max_items = 20)]
 #[serde(try_from = "Vec<Tag>", into = "Vec<Tag>")]
 pub struct Tags(Vec<Tag>);
 
 impl Tags {
-    /// In the order the user gave them.
+    /// The tags in the order in which the user gave them.
     #[must_use]
     pub fn as_slice(&self) -> &[Tag] {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -42,10 +42,15 @@ impl TryFrom<Vec<Tag>> for Tags {
 
     fn try_from(tags: Vec<Tag>) -> Result<Self, RuleBroken> {
         if tags.len() > 20 {
-            return Err(RuleBroken("must be at most 20".to_owned()));
+            return Err(RuleBroken("must have at most 20 tags".to_owned()));
         }
-        let twice = tags.iter().enumerate().any(|(place, tag)| tags.iter().skip(place + 1).any(|t| t == tag));
-        if twice { Err(RuleBroken("must not repeat one".to_owned())) } else { Ok(Self(tags)) }
+        let has_duplicate =
+            tags.iter().enumerate().any(|(place, tag)| tags.iter().skip(place + 1).any(|t| t == tag));
+        if has_duplicate {
+            Err(RuleBroken("must not contain a tag twice".to_owned()))
+        } else {
+            Ok(Self(tags))
+        }
     }
 }
 
@@ -55,43 +60,44 @@ impl From<Tags> for Vec<Tag> {
     }
 }
 
-/// Where a user keeps a conversation. Old clients know nothing of it, and leave it as it is.
+/// How a user has filed a conversation: pinned, archived, tags, folder. Clients of the old interface do not know these
+/// fields, so their updates leave them unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filing {
-    /// Kept at the top.
+    /// Whether the conversation is pinned to the top.
     pub pinned: bool,
-    /// Put away.
+    /// Whether the conversation is archived.
     pub archived: bool,
-    /// What it is filed under.
+    /// Its tags.
     pub tags: Tags,
-    /// What it is kept in.
+    /// Its folder, if it is in one.
     pub folder: Option<Folder>,
 }
 
 /// A conversation without its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Unique within the owner's.
+    /// The id, unique among the conversations of its owner.
     pub id: ConversationId,
-    /// What it is called.
+    /// The title.
     pub title: Title,
-    /// When it began, as the client says.
+    /// When it was created, as the client says.
     pub created_at: Millis,
-    /// When it last changed.
+    /// When it was last changed.
     pub updated_at: Millis,
-    /// The AI model that answers in it.
+    /// The AI model that replies in it.
     pub model: ModelName,
-    /// Instructions that stand before all messages.
+    /// Instructions to the model, sent before all messages.
     pub system_prompt: Option<SystemPrompt>,
-    /// Where the user keeps it.
+    /// How the user has filed it.
     pub filing: Filing,
 }
 
-/// More than everything else of a summary takes in an answer: ids, times, model, title, tags and folder.
+/// An upper bound of the bytes of a summary in an answer, without the system prompt.
 const BYTES_OF_SUMMARY: usize = 16 * 1024;
 
 impl Summary {
-    /// An upper bound of the bytes that the summary takes in an answer, as [`Message::answer_length`] for messages.
+    /// An upper bound of the bytes that the summary takes in an HTTP answer; see [`Message::answer_length`].
     #[must_use]
     pub fn answer_length(&self) -> usize {
         let prompt = self.system_prompt.as_ref();
@@ -102,19 +108,19 @@ impl Summary {
 /// A conversation with its messages, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
-    /// All but the messages.
+    /// Everything but the messages.
     pub summary: Summary,
-    /// Oldest first.
+    /// The messages, oldest first.
     pub messages: Vec<Message>,
 }
 
-/// The beginning of a conversation's last message, for lists.
+/// The beginning of a message on one line, for lists of conversations.
 #[must_use]
 pub fn preview(message: &Message) -> String {
     preview_of(&message.content)
 }
 
-/// The beginning of a text on one line.
+/// The beginning of a text on one line: at most 100 characters, then `…`.
 #[must_use]
 pub fn preview_of(content: &Content) -> String {
     const MOST: usize = 100;
@@ -157,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_given_once() {
+    fn a_tag_must_not_occur_twice() {
         let tags =
             |words: &[&str]| Tags::try_from(words.iter().map(|w| w.parse().unwrap()).collect::<Vec<Tag>>());
         assert!(tags(&["a", "b"]).is_ok());

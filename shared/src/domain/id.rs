@@ -1,4 +1,5 @@
-//! Identifiers. Ours are prefixed and sort by time; a client's own are taken as they are, within limits.
+//! Identifiers. The ones that the service makes have a prefix and sort by creation time; ids that a client chose are
+//! accepted as they are, within limits.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 use super::Millis;
 use super::text::{RuleBroken, check_length, check_printable, checked_text};
 
-/// Makes a newtype of an identifier that only we make: a prefix and a ULID.
+/// Declares the type of an id that only the service makes: a prefix and a ULID.
 macro_rules! our_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -19,15 +20,15 @@ macro_rules! our_id {
         pub struct $name(Ulid);
 
         impl $name {
-            /// The identifier made of `ulid`.
+            /// Creates the id from `ulid`.
             #[must_use]
             pub fn new(ulid: Ulid) -> Self {
                 Self(ulid)
             }
 
-            /// When it was made, to the millisecond.
+            /// When the id was created, to the millisecond.
             #[must_use]
-            pub fn made_at(self) -> Millis {
+            pub fn created_at(self) -> Millis {
                 Millis::saturating(self.0.timestamp_ms())
             }
         }
@@ -44,7 +45,7 @@ macro_rules! our_id {
             fn from_str(text: &str) -> Result<Self, RuleBroken> {
                 text.strip_prefix($prefix)
                     .and_then(|ulid| Ulid::from_string(ulid).ok())
-                    // A ULID can be spelled in lower case too; an identifier has one spelling.
+                    // ULIDs may also be written in lower case; an id must have only one spelling.
                     .filter(|ulid| text.ends_with(&ulid.to_string()))
                     .map(Self)
                     .ok_or_else(|| RuleBroken(concat!("must be an id that begins with ", $prefix).to_owned()))
@@ -68,31 +69,31 @@ macro_rules! our_id {
 }
 
 our_id!(
-    /// A user: `user_01J…`.
+    /// The id of a user: `user_01J…`.
     #[schema(pattern = "^user_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "user_01KAN7T5X1Q8ZJ4W6Y9B3C2D0E")]
     UserId,
     "user_"
 );
 
 our_id!(
-    /// A session, which begins with a login: `sess_01J…`.
+    /// The id of a session, which begins with a login: `sess_01J…`.
     #[schema(pattern = "^sess_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "sess_01KAN7T5X2M4R8T6V0W1S3P5N7")]
     SessionId,
     "sess_"
 );
 
 our_id!(
-    /// An API key's name for itself, which is no secret: `key_01J…`.
+    /// The id of an API key, which is not secret: `key_01J…`.
     #[schema(pattern = "^key_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "key_01KAN7T5X3B6C8D0E2F4G6H8J0")]
     KeyId,
     "key_"
 );
 
-/// By what a caller is known: a session of a person, or an API key of a program.
+/// The credential of a caller: a session (a person) or an API key (a program).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Credential {
-    /// A session, which began with a login.
+    /// A session.
     Session(SessionId),
     /// An API key.
     Key(KeyId),
@@ -109,35 +110,36 @@ impl fmt::Display for Credential {
 
 fn check_client_id(text: &str) -> Result<(), RuleBroken> {
     check_length(text, 1, 128)?;
-    // In the path of a URL these two mean something else.
+    // HTTP clients resolve these two in the path of a URL, so they could not be addressed.
     if text == "." || text == ".." {
-        return Err(RuleBroken("must not be a dot or two".to_owned()));
+        return Err(RuleBroken("must not be \".\" or \"..\"".to_owned()));
     }
     check_printable(text)
 }
 
 checked_text!(
-    /// A conversation, unique within its owner's: `conv_01J…`, or 1 to 128 characters that a client chose.
+    /// The id of a conversation, unique among the conversations of its owner: `conv_01J…`, or 1 to 128 characters that
+    /// a client chose.
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "travel-plans")]
     ConversationId,
     check_client_id
 );
 
 checked_text!(
-    /// A message, unique within its conversation: `msg_01J…_NUMBER`, or 1 to 128 characters that a client chose.
+    /// The id of a message, unique in its conversation: `msg_01J…_NUMBER`, or 1 to 128 characters that a client chose.
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "m1")]
     MessageId,
     check_client_id
 );
 
 checked_text!(
-    /// A WebSocket connection, as API Gateway names it.
+    /// The id that API Gateway gave a WebSocket connection.
     ConnectionId,
     check_client_id
 );
 
 impl ConversationId {
-    /// The identifier made of `ulid`.
+    /// Creates the id from `ulid`.
     #[must_use]
     pub fn new(ulid: Ulid) -> Self {
         Self(format!("conv_{ulid}"))
@@ -145,14 +147,14 @@ impl ConversationId {
 }
 
 impl MessageId {
-    /// The identifier made of `ulid` for the message with this number in its conversation.
+    /// Creates the id of message number `number` of a conversation from `ulid`.
     #[must_use]
     pub fn new(ulid: Ulid, number: u64) -> Self {
         Self(format!("msg_{ulid}_{number}"))
     }
 
-    /// The number that an identifier of ours carries. It is a hint: after a conversation was replaced, the
-    /// message may have another number, and a client may have made the identifier up.
+    /// The message number that an id made by the service contains. It is only a hint: the message may have another
+    /// number after its conversation was replaced, and a client may have invented the id.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         let (ulid, number) = self.0.strip_prefix("msg_")?.split_once('_')?;
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_ours_is_read_back_in_its_one_spelling_only() {
+    fn an_id_has_only_one_spelling() {
         let id = UserId::new(Ulid::from_parts(1_795_337_999_999, u128::MAX));
         assert_eq!(id.to_string().parse::<UserId>().unwrap(), id);
         assert!(id.to_string().to_lowercase().parse::<UserId>().is_err());
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_id_of_ours_carries_its_number() {
+    fn a_message_id_made_by_the_service_contains_its_number() {
         assert_eq!(MessageId::new(Ulid::from_parts(1, 2), 41).number(), Some(41));
         assert_eq!("msg1".parse::<MessageId>().unwrap().number(), None);
         assert_eq!("msg_x_1".parse::<MessageId>().unwrap().number(), None);

@@ -1,4 +1,4 @@
-//! Requests that have an effect only once, however often their client sends them.
+//! Idempotency keys: a client may repeat a request, and the request takes effect only once.
 
 use std::str::FromStr;
 
@@ -27,11 +27,11 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// What identifies a repeated request: its key, and a fingerprint of its route and body. The same key with another
-/// fingerprint is a client's mistake.
+/// The identity of a request that takes effect once: its key, and a fingerprint of its route and body. A request with
+/// the same key and another fingerprint is a mistake of the client and is refused.
 #[derive(Clone, Debug)]
 pub struct Once {
-    /// The client's key.
+    /// The key that the client chose.
     pub key: IdempotencyKey,
     /// A hash of the route with its path parameters, and of the body.
     pub fingerprint: String,

@@ -1,18 +1,19 @@
-//! What somebody logs in with: a username or an email address.
+//! The name in a login: a username or an email address.
 
 use super::{Email, RuleBroken, Username};
 
-/// A username or an email address, as a login takes it.
+/// The username or the email address that a login names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginName {
-    /// A username, which holds no `@`.
+    /// A username, which never contains `@`.
     Username(Username),
     /// An email address.
     Email(Email),
 }
 
 impl LoginName {
-    /// The form by which names and addresses are compared. No username's is an address's.
+    /// The form in which names and addresses are compared. A username and an address never have the same canonical
+    /// form.
     #[must_use]
     pub fn canonical(&self) -> String {
         match self {

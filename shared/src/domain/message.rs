@@ -1,16 +1,16 @@
-//! Messages.
+//! Messages of a conversation.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::text::escaped_length;
+use super::text::{MOST_WRITTEN_CHARACTERS, RuleBroken, check_length, escaped_length};
 use super::{Content, MessageId, Millis, ModelName, ReplyStatus, TokenCount};
 
-/// Who speaks.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The person.
+    /// The user.
     User,
     /// The AI model.
     Assistant,
@@ -19,7 +19,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Self; 3] = [Self::User, Self::Assistant, Self::System];
 
     /// The name on the wire and in the store.
@@ -33,40 +33,55 @@ impl Role {
     }
 }
 
-/// More than the names of a message's fields, its times and its numbers take in an answer.
+/// An upper bound of the bytes that the names of a message's fields, its times and its numbers take in an answer.
 const BYTES_OF_FIELDS: usize = 300;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Unique within the conversation.
+    /// The id, unique in the conversation.
     pub id: MessageId,
-    /// Who speaks.
+    /// The author.
     pub role: Role,
-    /// What is said.
+    /// The text.
     pub content: Content,
-    /// When, as the client says.
+    /// When it was written, as the client says.
     pub timestamp: Millis,
-    /// The AI model, for a reply.
+    /// The AI model that wrote it, if it is a reply.
     pub model: Option<ModelName>,
-    /// How many tokens it took.
+    /// How many tokens it has.
     pub tokens: Option<TokenCount>,
-    /// For a reply that we made or are making: how far it is.
+    /// The status of a reply that this service makes or made; `None` for other messages.
     pub status: Option<ReplyStatus>,
 }
 
+impl Content {
+    /// This text as the content of a message by `role`. Whoever stores a message for a client parses its content with
+    /// this function. A reply of a model may be as long as a message may be; everything else is written by people and
+    /// has at most 65,536 characters.
+    ///
+    /// # Errors
+    /// The rule, if the text is too long for the role.
+    pub fn written_by(self, role: Role) -> Result<Self, RuleBroken> {
+        if role != Role::Assistant {
+            check_length(self.as_str(), 0, MOST_WRITTEN_CHARACTERS)?;
+        }
+        Ok(self)
+    }
+}
+
 impl Message {
-    /// An upper bound of the bytes that the message takes in an answer: as JSON that API Gateway's format carries within a JSON
-    /// string, where quotes and backslashes are escaped a second time.
+    /// An upper bound of the bytes that the message takes in an HTTP answer. A Lambda function returns its body as a
+    /// JSON string, so the quotes and backslashes of the body's JSON are escaped a second time.
     #[must_use]
     pub fn answer_length(&self) -> usize {
         let names = self.id.as_str().len() + self.model.as_ref().map_or(0, |model| model.as_str().len());
         escaped_length(self.content.as_str()) + 2 * names + BYTES_OF_FIELDS
     }
 
-    /// Whether it says the same as `other`, as far as a client can change that.
+    /// Whether all fields that a client can change are equal.
     #[must_use]
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
+    pub fn has_same_content(&self, other: &Self) -> bool {
         self.role == other.role
             && self.content == other.content
             && self.timestamp == other.timestamp
@@ -75,13 +90,27 @@ impl Message {
     }
 }
 
-/// The message that a new message follows.
+/// Which message a new message follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Follows {
     /// The last message of the current branch.
     #[default]
     Leaf,
-    /// This message, or none for a new beginning. A second message that follows the same one begins another branch, which
-    /// becomes the current one.
+    /// This message; `None` for a message that begins the conversation anew. A second message that follows the same one
+    /// begins another branch, which becomes the current one.
     Message(Option<MessageId>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_write_at_most_65_536_characters_and_models_may_write_more() {
+        let text = |characters: usize| "x".repeat(characters).parse::<Content>().unwrap();
+        for role in Role::ALL {
+            assert!(text(65_536).written_by(role).is_ok());
+            assert_eq!(text(65_537).written_by(role).is_ok(), role == Role::Assistant);
+        }
+    }
 }

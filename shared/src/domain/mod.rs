@@ -1,4 +1,4 @@
-//! The nouns of the product, in plain Rust: no AWS, no HTTP, no clock, no I/O.
+//! The domain types of the product: no AWS, no HTTP, no clock, no I/O.
 
 pub mod account;
 pub mod branch;

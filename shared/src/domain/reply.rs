@@ -1,4 +1,4 @@
-//! A reply: where it is stored, how far it is, how it ended.
+//! Replies of a model: their place, status, charge and ending.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use super::{Content, ConversationId, MessageId, ModelName, TokenCount, UserId};
 pub enum ReplyStatus {
     /// Acknowledged; no worker has begun.
     Pending,
-    /// A worker is making the reply.
+    /// A worker is generating the reply.
     Running,
     /// The model finished.
     Complete,
@@ -63,7 +63,7 @@ impl ReplyPlace {
         Self { user, message, within: Some((conversation, number)) }
     }
 
-    /// The place of a reply that is stored in no conversation.
+    /// The place of a loose reply: one that belongs to no conversation.
     #[must_use]
     pub fn loose(user: UserId, message: MessageId) -> Self {
         Self { user, message, within: None }
@@ -84,8 +84,8 @@ impl ReplyPlace {
         }
     }
 
-    /// The place with this [`Self::name`]. The message id of a reply in a conversation is not part of the name and stays
-    /// nil.
+    /// The place with this [`Self::name`]. The message id of a reply in a conversation is not part of the name and
+    /// stays nil.
     #[must_use]
     pub fn named(user: UserId, name: &str) -> Option<Self> {
         let (number, rest) = name.split_once('#')?;
@@ -98,10 +98,10 @@ impl ReplyPlace {
     }
 }
 
-/// What a reply has used.
+/// What a reply has used, in tokens and money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
-    /// The model to book on: always one of the offered models, never a name that a client made up.
+    /// The model to account the usage to: always one of the offered models, never a name that a client invented.
     pub model: ModelName,
     /// The tokens.
     pub usage: Usage,
@@ -112,17 +112,17 @@ pub struct Charge {
 /// How a reply ended.
 #[derive(Clone, Debug)]
 pub struct Ending {
-    /// A final status.
+    /// The final status.
     pub status: ReplyStatus,
     /// The whole text.
     pub content: Content,
-    /// The model that made it.
+    /// The model that generated it.
     pub model: ModelName,
     /// What the reply used. `None` when no model was asked.
     pub charge: Option<Charge>,
     /// The number of the last chunk that was pushed.
     pub seq: Option<u64>,
-    /// An estimate of the tokens that the next prompt has before the user's next message. `None` when unknown.
+    /// An estimate of the tokens of the conversation so far, which the next prompt will contain. `None` when unknown.
     pub past_tokens: Option<u64>,
 }
 

@@ -5,33 +5,37 @@ use serde::{Deserialize, Serialize};
 use super::usage::{Budget, Spending};
 use super::{Day, ReplyPlace};
 
-/// The most that a reply may use, and the budget that must allow it.
+/// The amount to reserve for a reply, and the budget that must allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
     /// The most that the reply may use.
     pub most: Spending,
-    /// What the user may use in a day, all in all.
+    /// What the user may use in a day in total.
     pub budget: Budget,
 }
 
-/// What is reserved for a reply until the reply is settled.
+/// A reservation that is held in a day's usage item until the reply is settled.
+///
+/// The turn writes it to the day's item and to the reply's item in one transaction. Whoever ends the reply settles it.
+/// If the worker dies, its reservation stays in the day's set `running` until a request sees the reply, or until
+/// another reservation of the user does not fit into the budget; either ends the reply and settles the reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The day whose budget it is taken from.
     pub day: Day,
     /// What was reserved when the turn began.
     pub spending: Spending,
-    /// The name of the reply in the day's set `running`. It contains the reserved amounts, so they can be returned even when
-    /// nothing else is left of the reply.
+    /// The name of the reply in the day's set `running`. It contains the reserved amounts, so they can be returned even
+    /// when nothing else is left of the reply.
     pub slot: String,
-    /// What was reserved in addition, because the prompt turned out to be larger than estimated. The day's set `raised` names
-    /// it in the same way.
+    /// What was reserved in addition, because the prompt turned out to be larger than estimated. The day's set `raised`
+    /// names it in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     raised: Option<Spending>,
 }
 
 impl Held {
-    /// A reservation under a name of the caller's choice.
+    /// A reservation under a name that the caller chooses.
     #[must_use]
     pub fn new(day: Day, spending: Spending, reply: &str) -> Self {
         Self { day, spending, slot: slot_of(spending, reply), raised: None }
@@ -43,7 +47,8 @@ impl Held {
         Self::new(day, spending, &place.name())
     }
 
-    /// The reservation with this name in `running`, and the name without the amounts. `raised` is the day's set of that name.
+    /// The reservation with this name in `running`, and the name without the amounts. `raised` is the day's set of that
+    /// name.
     #[must_use]
     pub fn named<'a>(day: Day, slot: &'a str, raised: &[String]) -> Option<(Self, &'a str)> {
         let (spending, reply) = read_slot(slot)?;

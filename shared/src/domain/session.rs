@@ -1,10 +1,10 @@
-//! Sessions: each begins with a login and lives as long as its refresh token is used.
+//! Sessions. A session begins with a login and lives as long as its refresh token is used regularly.
 
 use std::sync::Arc;
 
 use super::{Credential, Millis, SessionId, User};
 
-/// Unused for so long, a session ends: 30 days.
+/// A session ends when it has not been used for 30 days.
 const IDLE_SECONDS: u64 = 30 * 86_400;
 /// A session ends in any case after 90 days.
 const LONGEST_SECONDS: u64 = 90 * 86_400;
@@ -12,22 +12,24 @@ const LONGEST_SECONDS: u64 = 90 * 86_400;
 /// A session of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Ours; tokens name it.
+    /// The id, which the session's tokens contain.
     pub id: SessionId,
     /// When the user logged in.
     pub created_at: Millis,
     /// When its refresh token was last used.
     pub last_used_at: Millis,
-    /// From where: the address, as the gateway saw it.
+    /// The IP address of the login, as the gateway reported it.
     pub address: String,
-    /// From what: what the client says of itself.
+    /// The `User-Agent` header of the login.
     pub user_agent: String,
 }
 
-/// A user who is logged in: the user as read consistently for this request, and the session whose access token asks.
+/// Proof that the caller is logged in: the user, read consistently for this request, and the session of the access
+/// token.
 ///
-/// Store functions that write a credential, an address or a second factor, or that delete the account, take it, and write
-/// only while this session lives. So a session that was revoked meanwhile leaves nothing behind.
+/// Store functions that write a credential, an address or a second factor, or that delete the account, require it, and
+/// write on condition that the session is still live. So a session that is revoked during a request cannot leave a
+/// change behind.
 #[derive(Clone)]
 pub struct LoggedIn {
     user: Arc<User>,
@@ -35,7 +37,7 @@ pub struct LoggedIn {
 }
 
 impl LoggedIn {
-    /// None unless `session` is among the user's live sessions and `token_version` is the user's.
+    /// `None` unless `session` is a live session of the user and `token_version` is the user's current one.
     #[must_use]
     pub fn new(user: Arc<User>, session: SessionId, token_version: u64) -> Option<Self> {
         user.has(Credential::Session(session), token_version).then_some(Self { user, session })
@@ -53,7 +55,7 @@ impl LoggedIn {
         self.session
     }
 
-    /// Whether `user`, read again, still has this session.
+    /// Whether the session is still live in `user`, which was read again.
     #[must_use]
     pub fn lives_in(&self, user: &User) -> bool {
         user.has(Credential::Session(self.session), self.user.token_version)
@@ -66,13 +68,13 @@ pub fn ends_at(created_at: Millis, now: Millis) -> Millis {
     now.plus_seconds(IDLE_SECONDS).min(created_at.plus_seconds(LONGEST_SECONDS))
 }
 
-/// For so long, a login proves that whoever has the session knows the password.
+/// For this long after a login, the session proves that the caller knows the password.
 const FRESH_SECONDS: u64 = 15 * 60;
 
-/// Whether the session with this id began so short a time before `now` that what takes a password may be done without it.
+/// Whether the session with this id began so recently that actions that require the password are allowed without it.
 #[must_use]
 pub fn is_fresh(id: SessionId, now: Millis) -> bool {
-    id.made_at().plus_seconds(FRESH_SECONDS) > now
+    id.created_at().plus_seconds(FRESH_SECONDS) > now
 }
 
 #[cfg(test)]
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_ends_thirty_days_after_its_last_use_and_ninety_after_its_first() {
+    fn a_session_ends_30_days_after_its_last_use_and_90_days_after_the_login() {
         let day = |number: u64| Millis::saturating(number * 86_400_000);
         assert_eq!(ends_at(day(0), day(0)), day(30));
         assert_eq!(ends_at(day(0), day(59)), day(89));

@@ -1,10 +1,11 @@
-//! Counters about a user's conversations: what changes when something happens, and what a recount would give.
+//! Counters of a user's conversations and messages. Each write of a conversation computes how the counters change; the
+//! same rules give the totals when everything is counted anew.
 
 use std::collections::BTreeMap;
 
 use super::{Day, Message, ModelName, Role, Summary};
 
-/// What happened, as changes of counters. The same type holds totals, which are changes from nothing.
+/// Changes of counters. Totals have the same type: they are the changes from zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Conversations.
@@ -15,7 +16,7 @@ pub struct Tally {
     pub tokens: i64,
     /// Code points of assistant messages.
     pub response_length: i64,
-    /// Roughly what is stored, in bytes.
+    /// Approximate size of what is stored, in bytes.
     pub bytes: i64,
     /// Messages by role.
     pub roles: BTreeMap<Role, i64>,
@@ -23,11 +24,11 @@ pub struct Tally {
     pub hours: BTreeMap<usize, i64>,
     /// Conversations by AI model.
     pub models: BTreeMap<ModelName, i64>,
-    /// What happened by day in UTC.
+    /// Changes by day in UTC.
     pub days: BTreeMap<Day, DayTally>,
 }
 
-/// What happened on one day, in UTC.
+/// Changes of the counters of one day, in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayTally {
     /// Conversations that began.
@@ -38,12 +39,12 @@ pub struct DayTally {
     pub tokens: i64,
 }
 
-/// What is stored of a conversation and of a message besides their texts.
+/// Approximate stored bytes of a conversation and of a message besides their texts.
 const BYTES_OF_A_CONVERSATION: usize = 500;
 const BYTES_OF_A_MESSAGE: usize = 300;
 
-fn size(around: usize, text: usize) -> i64 {
-    i64::try_from(around.saturating_add(text)).unwrap_or(i64::MAX)
+fn size(overhead: usize, text: usize) -> i64 {
+    i64::try_from(overhead.saturating_add(text)).unwrap_or(i64::MAX)
 }
 
 impl DayTally {
@@ -55,7 +56,7 @@ impl DayTally {
 }
 
 impl Tally {
-    /// Counts a conversation in (`sign` 1) or out (-1).
+    /// Adds (`sign` 1) or subtracts (-1) a conversation without its messages.
     pub fn count_conversation(&mut self, conversation: &Summary, sign: i64) {
         self.conversations += sign;
         self.count_conversation_size(conversation, sign);
@@ -63,13 +64,13 @@ impl Tally {
         self.days.entry(conversation.created_at.day()).or_default().conversations += sign;
     }
 
-    /// Counts what a conversation takes besides its messages, in or out.
+    /// Adds (`sign` 1) or subtracts (-1) the size of a conversation without its messages.
     pub fn count_conversation_size(&mut self, conversation: &Summary, sign: i64) {
         let prompt = conversation.system_prompt.as_ref().map_or(0, |prompt| prompt.as_str().len());
         self.bytes += sign * size(BYTES_OF_A_CONVERSATION, prompt);
     }
 
-    /// Counts a message in (`sign` 1) or out (-1).
+    /// Adds (`sign` 1) or subtracts (-1) a message.
     pub fn count_message(&mut self, message: &Message, sign: i64) {
         let tokens = message.tokens.map_or(0, |tokens| i64::try_from(tokens.get()).unwrap_or(i64::MAX));
         self.messages += sign;
@@ -86,7 +87,7 @@ impl Tally {
         day.tokens += sign * tokens;
     }
 
-    /// Counts all of `messages` in (`sign` 1) or out (-1).
+    /// Adds (`sign` 1) or subtracts (-1) all of `messages`.
     pub fn count_messages<'a>(&mut self, messages: impl IntoIterator<Item = &'a Message>, sign: i64) {
         for message in messages {
             self.count_message(message, sign);

@@ -1,16 +1,17 @@
-//! Text from clients, parsed once: a value of one of these types keeps its rule.
+//! Text from clients. A value of one of these types has been checked, so it always satisfies the rule of its type.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A rule that some input breaks. It never repeats the input.
+/// The rule that some input breaks. It never echoes the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleBroken(pub(crate) String);
 
 impl RuleBroken {
-    /// The rule, in words that do not repeat the input.
+    /// Creates the error from the text of the rule, which must not echo the input. The text completes a sentence that
+    /// begins with the name of a field.
     #[must_use]
     pub fn new(rule: impl Into<String>) -> Self {
         Self(rule.into())
@@ -25,20 +26,20 @@ impl fmt::Display for RuleBroken {
 
 impl std::error::Error for RuleBroken {}
 
-/// Says whether `text` has `min` to `max` code points.
+/// Checks that `text` has `min` to `max` code points.
 ///
 /// # Errors
-/// The rule, when it has not.
+/// The rule, if it does not.
 pub(crate) fn check_length(text: &str, min: usize, max: usize) -> Result<(), RuleBroken> {
-    // Bytes bound code points, which spares counting what cannot fit.
+    // A code point has at most four bytes, so texts that are far too long need not be counted.
     let fits = text.len() <= max.saturating_mul(4) && (min..=max).contains(&text.chars().count());
     if fits { Ok(()) } else { Err(RuleBroken(format!("must have {min} to {max} characters"))) }
 }
 
-/// Says whether `text` is free of control characters.
+/// Checks that `text` contains no control characters.
 ///
 /// # Errors
-/// The rule, when it is not.
+/// The rule, if it does.
 pub(crate) fn check_printable(text: &str) -> Result<(), RuleBroken> {
     if text.chars().any(char::is_control) {
         return Err(RuleBroken("must not contain control characters".to_owned()));
@@ -46,17 +47,18 @@ pub(crate) fn check_printable(text: &str) -> Result<(), RuleBroken> {
     Ok(())
 }
 
-/// `text` without white space around it, and without the invisible marks that pages and files leave there.
+/// `text` without white space, zero-width spaces and byte order marks around it. Text that is copied from web pages and
+/// files often has them.
 pub(crate) fn trimmed(text: String) -> String {
     let around = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}');
     let inner = text.trim_matches(around);
     if inner.len() == text.len() { text } else { inner.to_owned() }
 }
 
-/// Makes a newtype of text that is checked when it is made, from JSON too. Attributes tell its rule to the document of the
-/// API, which has no word for control characters but a pattern.
+/// Declares a type of text that is checked whenever a value is created, also when it is deserialized. The attributes
+/// describe the rule in the OpenAPI document, which can express "no control characters" only as a pattern.
 ///
-/// With `trimmed`, white space around the text is dropped before it is checked.
+/// With `trimmed`, white space around the text is removed before the check.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, trimmed, $check:expr) => {
         $crate::domain::text::checked_text!($(#[$doc])* $name, $crate::domain::text::trimmed, $check);
@@ -73,7 +75,7 @@ macro_rules! checked_text {
         pub struct $name(String);
 
         impl $name {
-            /// The text itself.
+            /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -115,8 +117,10 @@ macro_rules! checked_text {
 }
 pub(crate) use checked_text;
 
-/// As long as a reply may become.
+/// The longest text of a message, which a reply of a model may reach.
 const MOST_BYTES: usize = 256 * 1024;
+/// The most characters of what people write: a message, a prompt, a system prompt.
+pub(super) const MOST_WRITTEN_CHARACTERS: usize = 65_536;
 
 checked_text!(
     /// The title of a conversation: 1 to 256 characters.
@@ -136,12 +140,12 @@ checked_text!(
     /// The system prompt of a conversation: at most 65,536 characters.
     #[schema(max_length = 65_536, example = "Answer briefly.")]
     SystemPrompt,
-    |text| check_length(text, 0, 65_536)
+    |text| check_length(text, 0, MOST_WRITTEN_CHARACTERS)
 );
 
 checked_text!(
-    /// The text of a message that is stored: at most 256 KB, and empty while a reply is being made. What people say has at
-    /// most 65,536 characters.
+    /// The text of a message: at most 256 KB. What people write has at most 65,536 characters; the text of a reply is
+    /// empty until the reply ends.
     #[schema(max_length = 262_144, example = "Where shall we go?")]
     Content,
     |text| {
@@ -153,11 +157,11 @@ checked_text!(
 );
 
 checked_text!(
-    /// What a user asks in a chat: 1 to 65,536 characters, not all of them blank.
+    /// The message of a user that asks for a reply: 1 to 65,536 characters, at least one of them not white space.
     #[schema(min_length = 1, max_length = 65_536)]
     Prompt,
     |text| {
-        check_length(text, 1, 65_536)?;
+        check_length(text, 1, MOST_WRITTEN_CHARACTERS)?;
         if text.trim().is_empty() {
             return Err(RuleBroken("must not be blank".to_owned()));
         }
@@ -172,21 +176,13 @@ impl From<Prompt> for Content {
 }
 
 impl Content {
-    /// Whether there is nothing to be seen in it.
+    /// Whether the text is empty or only white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()
     }
 
-    /// Whether a person may say this: at most 65,536 characters.
-    ///
-    /// # Errors
-    /// The rule, when not.
-    pub fn check_said(&self) -> Result<(), RuleBroken> {
-        check_length(&self.0, 0, 65_536)
-    }
-
-    /// The text of a reply, cut at a character once it outgrows what a message may hold.
+    /// The text of a reply. A longer text than a message may have is truncated at the last character that fits.
     #[must_use]
     pub fn of_reply(text: &str) -> Self {
         Self(text.get(..text.floor_char_boundary(MOST_BYTES)).unwrap_or_default().to_owned())
@@ -194,21 +190,21 @@ impl Content {
 }
 
 impl ModelName {
-    /// The name of the model that is built in.
+    /// The name of the built-in offline model.
     #[must_use]
     pub fn offline() -> Self {
         Self("offline".to_owned())
     }
 
-    /// The model an old client means when it names none.
+    /// The model of a conversation whose client names no model, as the old interface documented it.
     #[must_use]
-    pub fn default_of_contract() -> Self {
+    pub fn default_for_old_clients() -> Self {
         Self("gpt-3.5-turbo".to_owned())
     }
 }
 
 impl Title {
-    /// The title of a conversation that has nothing to be called after.
+    /// The title of a conversation for which no better title is known.
     #[must_use]
     pub fn untitled() -> Self {
         Self("New conversation".to_owned())
@@ -222,7 +218,7 @@ impl Title {
 pub struct TokenCount(u64);
 
 impl TokenCount {
-    /// The number.
+    /// The number of tokens.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
@@ -246,8 +242,8 @@ impl TryFrom<u64> for TokenCount {
     }
 }
 
-/// The bytes that a text takes as a JSON string within another JSON string, without the quotes: this is how API Gateway's
-/// format carries an answer.
+/// The bytes that a text takes as a JSON string inside another JSON string, without the quotes. A Lambda function
+/// returns the body of an HTTP answer in this form.
 pub(super) fn escaped_length(text: &str) -> usize {
     text.bytes().map(escaped_twice).sum()
 }
@@ -272,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_never_repeats_the_input() {
+    fn a_rule_never_echoes_the_input() {
         let broken = Title::try_from("secret\u{0}".to_owned()).unwrap_err();
         assert!(!broken.to_string().contains("secret"));
     }

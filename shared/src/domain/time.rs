@@ -1,4 +1,4 @@
-//! Points in time, as the wire and the store have them.
+//! Points in time and days, as the interface and the store represent them.
 
 use std::fmt;
 
@@ -16,41 +16,41 @@ use super::RuleBroken;
 #[serde(try_from = "u64", into = "u64")]
 pub struct Millis(u64);
 
-/// 9999-12-30T22:00:00Z, the last whole hour that every calendar library can name.
+/// 9999-12-30T22:00:00Z, the last whole hour that every calendar library can represent in every time zone.
 const LAST: u64 = 253_402_207_200_000;
 
 impl Millis {
-    /// In how many seconds another day begins, in UTC.
+    /// The seconds until the next day begins, in UTC.
     #[must_use]
-    pub fn left_of_day(self) -> u64 {
+    pub fn seconds_left_in_day(self) -> u64 {
         86_400 - self.seconds() % 86_400
     }
 
-    /// The point in time, or the last one there is.
+    /// The point in time `millis` after the epoch, or the last valid one if that is later.
     #[must_use]
     pub fn saturating(millis: u64) -> Self {
         Self(millis.min(LAST))
     }
 
-    /// The number.
+    /// Milliseconds since the epoch.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the epoch, as DynamoDB's TTL and JWT want them.
+    /// Whole seconds since the epoch, as DynamoDB's TTL and JWTs require.
     #[must_use]
     pub fn seconds(self) -> u64 {
         self.0 / 1000
     }
 
-    /// This much later.
+    /// The point in time `seconds` later, or the last valid one.
     #[must_use]
     pub fn plus_seconds(self, seconds: u64) -> Self {
         Self::saturating(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
-    /// This much earlier, not before the epoch.
+    /// The point in time `seconds` earlier, but not before the epoch.
     #[must_use]
     pub fn minus_seconds(self, seconds: u64) -> Self {
         Self(self.0.saturating_sub(seconds.saturating_mul(1000)))
@@ -73,7 +73,7 @@ impl Millis {
     }
 }
 
-/// RFC 3339, in UTC: `2026-11-22T10:00:00.123Z`.
+/// Formats the time as RFC 3339 in UTC: `2026-11-22T10:00:00.123Z`.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3}", self.timestamp())
@@ -102,26 +102,26 @@ impl TryFrom<u64> for Millis {
 pub struct Day(u32);
 
 impl Day {
-    /// The day this many days earlier, not before the epoch.
+    /// The day `days` earlier, but not before the epoch.
     #[must_use]
     pub fn minus(self, days: u32) -> Self {
         Self(self.0.saturating_sub(days))
     }
 
-    /// The day this many days later.
+    /// The day `days` later.
     #[must_use]
     pub fn plus(self, days: u32) -> Self {
         Self(self.0.saturating_add(days))
     }
 
-    /// When it begins.
+    /// When the day begins.
     #[must_use]
     pub fn start(self) -> Millis {
         Millis::saturating(u64::from(self.0) * 86_400_000)
     }
 }
 
-/// `YYYY-MM-DD`.
+/// Formats the day as `YYYY-MM-DD`.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.start().timestamp().to_zoned(TimeZone::UTC).date())

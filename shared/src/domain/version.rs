@@ -1,11 +1,11 @@
-//! Versions of a conversation, and the version that a client expects.
+//! Versions of a conversation (`ETag`) and the versions that a client expects (`If-Match`).
 
-/// The version of a conversation: every change makes another one. Used as `ETag`.
+/// The version of a conversation. Every change of the conversation gives it a new version. Served as `ETag`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version(String);
 
 impl Version {
-    /// The version with this number within a revision of the messages.
+    /// The version with this number in the given revision of the messages.
     #[must_use]
     pub fn new(number: u64, revision: &str) -> Self {
         Self(format!("{number}.{revision}"))
@@ -18,7 +18,7 @@ impl Version {
     }
 }
 
-/// The version that a client expects a conversation to have when it changes it (`If-Match`).
+/// The versions in which a client accepts to change a conversation (`If-Match`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
     /// Any version.
@@ -29,7 +29,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether `version` is an expected one.
+    /// Whether `version` is one of the expected versions.
     #[must_use]
     pub fn allows(&self, version: &Version) -> bool {
         match self {

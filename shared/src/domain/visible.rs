@@ -1,18 +1,18 @@
-//! TextsRead by which people know something again: what they are called must be seen, and must not change how what stands beside it
-//! reads.
+//! Names by which people recognise things. A name must be visible, and must not change the direction in which the text
+//! around it is displayed.
 
 use serde::{Deserialize, Deserializer};
 
 use super::text::RuleBroken;
 use super::{DisplayName, Folder, KeyName, Tags, Title};
 
-/// A name that somebody gives now. What was stored before the rule existed may break it, so the types of what is stored do not
-/// have it.
+/// A name from a request, checked to be visible. The types of the names themselves do not carry this rule, because
+/// names that were stored before the rule existed may break it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visible<T>(T);
 
 impl<T> Visible<T> {
-    /// The name.
+    /// The checked name.
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0
@@ -20,15 +20,15 @@ impl<T> Visible<T> {
 }
 
 impl<T: Named> Visible<T> {
-    /// The name, if it keeps the rule.
+    /// Checks that the name is visible.
     ///
     /// # Errors
-    /// The rule, when not.
+    /// The rule, if it is not.
     pub fn new(name: T) -> Result<Self, RuleBroken> {
         if name.texts().all(is_visible) {
             Ok(Self(name))
         } else {
-            let rule = "must have something to be seen, and no marks that turn the direction of text";
+            let rule = "must have a visible character, and no character that changes the direction of text";
             Err(RuleBroken::new(rule))
         }
     }
@@ -40,9 +40,9 @@ impl<'de, T: Deserialize<'de> + Named> Deserialize<'de> for Visible<T> {
     }
 }
 
-/// What is made of names.
+/// A value that consists of one or more names.
 pub trait Named {
-    /// All of them.
+    /// All names in the value.
     fn texts(&self) -> impl Iterator<Item = &str>;
 }
 
@@ -64,20 +64,20 @@ impl Named for Tags {
     }
 }
 
-/// Whether something of `text` can be seen, and nothing in it turns the direction of what stands beside it.
+/// Whether `text` has a visible character and no character that changes the direction of the text around it.
 #[must_use]
 pub fn is_visible(text: &str) -> bool {
     !text.chars().any(turns_direction) && !text.chars().all(is_invisible)
 }
 
-/// Embeddings, overrides and isolates.
+/// Whether the character changes the direction of the text after it: bidirectional embeddings, overrides and isolates.
 #[must_use]
 pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// White space, control characters, what Unicode lets nobody see (`Default_Ignorable_Code_Point`, format characters), and the
-/// blank of braille.
+/// Whether the character is not displayed: white space, control and format characters, `Default_Ignorable_Code_Point`,
+/// and the braille blank.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_can_be_seen() {
+    fn a_visible_name_has_a_visible_character_and_keeps_the_direction_of_text() {
         for good in ["a", " a ", "好", "\u{5d0}\u{200f}", "👩\u{200d}👩\u{200d}👧", "हिन्दी", "-", "a\u{200b}"]
         {
             assert!(is_visible(good), "{good:?}");

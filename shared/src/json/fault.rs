@@ -1,12 +1,13 @@
-//! What a client is told of JSON that breaks a rule: the place and the rule. Both are made of names of the interface and of
-//! positions alone; serde's own messages repeat names and values of the input.
+//! Error messages for JSON that breaks a rule: the place and the rule. They consist of field names of our own interface
+//! and of positions only, because the messages of serde repeat names and values of the input.
 
 use serde::de::IgnoredAny;
 use serde_path_to_error::{Path, Segment};
 
 use crate::error::{Code, Error};
 
-/// The error for a client. `subject` is what was read: the body, a frame, an entry.
+/// Translates an error of serde into the error for the client. `subject` says what was parsed: the body, a frame, an
+/// entry.
 pub(super) fn explain(
     subject: &str,
     error: &serde_path_to_error::Error<serde_json::Error>,
@@ -15,16 +16,17 @@ pub(super) fn explain(
     let inner = error.inner();
     let message = inner.to_string();
     let rule = if inner.is_data() {
-        rule(&message)
+        rule_of(&message)
     } else if serde_json::from_slice::<IgnoredAny>(text).is_ok() {
-        // To serde_json, anything but text for one of a few names, a number beyond all numbers and half of a surrogate pair are
-        // bad syntax.
-        let is_half = message.contains("surrogate") || message.contains("hex escape");
-        if is_half { "must not have half of a surrogate pair" } else { "must be of another type" }.to_owned()
+        // `text` is valid JSON, but serde_json calls some type errors syntax errors: a value that is not a string where
+        // an enum is expected, a number out of range, and half of a surrogate pair.
+        let is_lone_surrogate = message.contains("surrogate") || message.contains("hex escape");
+        if is_lone_surrogate { "must not have half of a surrogate pair" } else { "must be of another type" }
+            .to_owned()
     } else {
         return malformed(subject, inner);
     };
-    let place = place(error.path(), message.starts_with(UNKNOWN_FIELD));
+    let place = place_of(error.path(), message.starts_with(UNKNOWN_FIELD));
     if place.is_empty() {
         Error::invalid(format!("{subject} {rule}"))
     } else {
@@ -32,7 +34,7 @@ pub(super) fn explain(
     }
 }
 
-/// The error for what is not JSON at all.
+/// The error for text that is not JSON.
 pub(super) fn malformed(subject: &str, error: &serde_json::Error) -> Error {
     let place = format!("line {}, column {}", error.line(), error.column());
     Error::new(Code::MalformedJson, format!("{subject} is not valid JSON ({place})"))
@@ -40,9 +42,9 @@ pub(super) fn malformed(subject: &str, error: &serde_json::Error) -> Error {
 
 const UNKNOWN_FIELD: &str = "unknown field `";
 
-/// Where in the body, as `messages[3].role`. A reader that goes into a field knows its name, so all names are ours but the last
-/// one of a path to a field that is not known.
-fn place(path: &Path, is_unknown_field: bool) -> String {
+/// The path to the faulty value, such as `messages[3].role`. Every segment is a field name of our interface, except the
+/// last segment of a path to an unknown field: the client chose that name, so it is left out.
+fn place_of(path: &Path, is_unknown_field: bool) -> String {
     let mut segments: Vec<&Segment> = path.iter().collect();
     if is_unknown_field {
         segments.pop();
@@ -63,8 +65,9 @@ fn place(path: &Path, is_unknown_field: bool) -> String {
     place
 }
 
-/// The rule that serde's message states. What stands before the last "expected" repeats the input, what stands behind it is ours.
-fn rule(message: &str) -> String {
+/// The rule that a message of serde states. The part before the last "expected" repeats the input; the part after it is
+/// written by us or by serde.
+fn rule_of(message: &str) -> String {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     if message.starts_with(UNKNOWN_FIELD) {
         return known_fields(message);
@@ -76,7 +79,7 @@ fn rule(message: &str) -> String {
         let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
         return expected.map_or("must be of another type".to_owned(), |it| format!("must be {}", plain(it)));
     }
-    // Field names of ours, or a rule of a type of ours.
+    // Either a field name of our interface, or the rule of one of our own types.
     message
         .replace("missing field", "must have the field")
         .replace("duplicate field", "must not repeat the field")
@@ -91,7 +94,7 @@ fn known_fields(message: &str) -> String {
     format!("must have no other fields than {known}")
 }
 
-/// The names that Rust has for JSON's types.
+/// The plain name of a type that serde names as Rust does.
 fn plain(expected: &str) -> &str {
     match expected {
         "u64" | "u32" => "a whole number, not negative",
@@ -111,7 +114,7 @@ mod tests {
     use crate::json::parse;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only what goes wrong is looked at")]
+    #[expect(dead_code, reason = "only the errors are read")]
     struct Body {
         count: u64,
         role: crate::domain::Role,
@@ -121,7 +124,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only what goes wrong is looked at")]
+    #[expect(dead_code, reason = "only the errors are read")]
     struct Strict {
         one: Option<u64>,
         two: Option<u64>,
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_repeating_the_input() {
+    fn an_error_states_the_rule_and_never_repeats_the_input() {
         assert_eq!(problem(r#"{"count":"s3cret"}"#), "count: must be a whole number, not negative");
         assert_eq!(problem(r#"{"count":1}"#), "The body must have the field `role`");
         assert_eq!(problem("[]"), "The body must be an object");
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_is_not_named() {
+    fn the_name_of_an_unknown_field_is_not_repeated() {
         for name in
             ["s3cret", "s3cret, expected `s3cret`", "s3cret`, there are no fields", "s3cret at line 1"]
         {
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_told_apart() {
+    fn text_that_is_not_json_has_its_own_error_code() {
         for text in ["", "{", "{}x", "nul", "\u{0}", "{\"count\":1,}"] {
             let error = parse::<serde_json::Value>(text.as_bytes()).unwrap_err();
             assert_eq!(error.code(), Code::MalformedJson, "{text:?}");

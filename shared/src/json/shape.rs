@@ -1,17 +1,18 @@
-//! How deep a JSON text nests and how many values it has, counted before any value is built: a small text can stand for
-//! objects that take a hundred times its size.
+//! Limits on the nesting depth and the number of values of a JSON text. Both are counted before any value is built,
+//! because the objects built from a text can take a hundred times the memory of the text.
 
 use crate::error::{Code, Error, Result};
 
-/// Nothing of ours nests deeper than five, and no export that we know deeper than twelve.
+/// The deepest nesting that is accepted. Our own formats nest five levels deep, the export formats of other products
+/// twelve.
 const MOST_LEVELS: usize = 32;
-/// An export of 4 MB whose messages are all very short has 230,000.
+/// The most values that are accepted. An export of 4 MB with very short messages has 230,000.
 const MOST_VALUES: usize = 300_000;
 
-/// Says whether `text`, which errors call `subject`, may be read.
+/// Checks that `text`, which errors call `subject`, is within both limits.
 ///
 /// # Errors
-/// [`Code::MalformedJson`] when it nests too deep, [`Code::Invalid`] when it has too many values.
+/// [`Code::MalformedJson`] when it nests too deeply, [`Code::Invalid`] when it has too many values.
 pub(super) fn check(subject: &str, text: &[u8]) -> Result<()> {
     let shape = Shape::of(text);
     if shape.levels > MOST_LEVELS {
@@ -21,7 +22,7 @@ pub(super) fn check(subject: &str, text: &[u8]) -> Result<()> {
     shape.check_values(subject)
 }
 
-/// Says whether a body has few enough values that its parts may be read one by one.
+/// Checks the number of values of a body whose parts are parsed one by one.
 ///
 /// # Errors
 /// [`Code::Invalid`] when it has too many.
@@ -29,7 +30,7 @@ pub fn check_values(body: &[u8]) -> Result<()> {
     Shape::of(body).check_values("The body")
 }
 
-/// The shape of a text, were it JSON.
+/// The nesting depth and the number of values of a text, if it is JSON.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Shape {
     levels: usize,
@@ -39,7 +40,8 @@ struct Shape {
 impl Shape {
     fn check_values(&self, subject: &str) -> Result<()> {
         if self.values > MOST_VALUES {
-            let detail = format!("{subject} must have at most {MOST_VALUES} values; please send it in parts");
+            let detail =
+                format!("{subject} must have at most {MOST_VALUES} values; send it in several parts");
             return Err(Error::invalid(detail));
         }
         Ok(())
@@ -60,7 +62,7 @@ impl Shape {
                 _ => {}
             }
             levels = levels.max(depth);
-            // A list or an object has one value more than commas, unless it is empty.
+            // A list or an object has one more value than it has commas, unless it is empty.
             if is_opened && !byte.is_ascii_whitespace() {
                 filled += usize::from(!matches!(byte, b'}' | b']'));
                 is_opened = false;
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_counted_and_nothing_in_a_string() {
+    fn values_are_counted_and_strings_are_skipped() {
         let shape = |text: &str| {
             let Shape { levels, values } = Shape::of(text.as_bytes());
             (levels, values)
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn more_values_than_any_honest_body_has_are_refused() {
+    fn too_many_values_are_refused() {
         let list = |values: usize| format!("[{}]", vec!["0"; values].join(","));
         assert!(check("The body", list(MOST_VALUES - 1).as_bytes()).is_ok());
         assert!(check("The body", list(MOST_VALUES).as_bytes()).is_err());

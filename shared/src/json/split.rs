@@ -1,12 +1,14 @@
-//! Takes JSON texts apart without reading what they hold, so that one bad value spoils no other.
+//! Splits JSON texts into their members without parsing the members, so that one malformed member does not make the
+//! others unreadable.
 
 use std::borrow::Cow;
 
-/// What Python writes for numbers that JSON does not have.
-const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+/// Python writes these names into JSON texts, although JSON has no such numbers.
+const NON_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// The elements of a list or the fields of an object, each as the text it is, with nothing around it. Whether these are JSON is not
-/// checked. `None` when the brackets of `text` do not fit, or nothing stands before or behind a comma.
+/// The elements of a JSON list or the fields of a JSON object, each as its text without surrounding white space.
+/// Whether the members are JSON is not checked. `None` when the brackets of `text` do not match, or when a member is
+/// empty.
 #[must_use]
 pub fn members(text: &[u8]) -> Option<Vec<&[u8]>> {
     let close = match text.first()? {
@@ -38,7 +40,7 @@ pub fn members(text: &[u8]) -> Option<Vec<&[u8]>> {
     None
 }
 
-/// The name and the value of a field that [`members`] gave; `None` when it is no field.
+/// The name and the value of a field that [`members`] returned; `None` when the text is not a field.
 #[must_use]
 pub fn name_and_value(field: &[u8]) -> Option<(Cow<'_, str>, &[u8])> {
     let (colon, _) = outside_strings(field).find(|(_, byte)| *byte == b':')?;
@@ -46,10 +48,10 @@ pub fn name_and_value(field: &[u8]) -> Option<(Cow<'_, str>, &[u8])> {
     Some((name.into(), field.get(colon + 1..)?.trim_ascii()))
 }
 
-/// A text with null in the place of each `NaN`, `Infinity` and `-Infinity` outside of strings.
+/// `text` with each `NaN`, `Infinity` and `-Infinity` outside of strings replaced by null.
 #[must_use]
 pub fn without_non_numbers(text: &str) -> Cow<'_, str> {
-    if !NO_NUMBERS.iter().any(|name| text.contains(name)) {
+    if !NON_NUMBERS.iter().any(|name| text.contains(name)) {
         return Cow::Borrowed(text);
     }
     let (mut plain, mut copied, mut before) = (String::with_capacity(text.len()), 0, None);
@@ -66,7 +68,7 @@ pub fn without_non_numbers(text: &str) -> Cow<'_, str> {
 }
 
 fn leading_non_number(text: &str) -> Option<&'static str> {
-    let name = NO_NUMBERS.into_iter().find(|name| text.starts_with(name))?;
+    let name = NON_NUMBERS.into_iter().find(|name| text.starts_with(name))?;
     let follows = text.as_bytes().get(name.len()).copied();
     (!follows.is_some_and(is_of_word)).then_some(name)
 }
@@ -75,7 +77,7 @@ fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.' | b'_' | b'"') || !byte.is_ascii()
 }
 
-/// The bytes outside of strings with their positions, and the quotes around strings.
+/// The bytes outside of strings, with their positions. The quotes around strings are included.
 fn outside_strings(text: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     let (mut in_string, mut is_escaped) = (false, false);
     text.iter().copied().enumerate().filter(move |(_, byte)| {
@@ -95,12 +97,12 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Option<Vec<&str>> {
-        let members = members(text.as_bytes())?;
-        Some(members.into_iter().map(|member| str::from_utf8(member).unwrap()).collect())
+        let split = members(text.as_bytes())?;
+        Some(split.into_iter().map(|member| str::from_utf8(member).unwrap()).collect())
     }
 
     #[test]
-    fn members_are_told_apart_by_strings_and_depth_alone() {
+    fn members_are_split_at_the_commas_outside_of_strings_and_nested_values() {
         let expected: [(&str, &[&str]); 7] = [
             ("[]", &[]),
             ("{ }", &[]),
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_reads_as_null_outside_of_strings() {
+    fn non_numbers_outside_of_strings_become_null() {
         for (text, plain) in [
             (r#"{"a":NaN,"b":-Infinity,"c":[Infinity]}"#, r#"{"a":null,"b":null,"c":[null]}"#),
             (r#"["NaN","\"Infinity",NaN]"#, r#"["NaN","\"Infinity",null]"#),

@@ -43,7 +43,7 @@ impl Offer {
         fallback: Option<ModelName>,
         has_key: impl Fn(Provider) -> bool,
     ) -> Result<Self, NotOnOffer> {
-        let preferred = ModelName::default_of_contract();
+        let preferred = ModelName::default_for_old_clients();
         // Parsing the catalogue takes time at each cold start, so it is skipped when it is not needed.
         if !has_key(Provider::OpenAi) && !has_key(Provider::Anthropic) {
             return Ok(Self {

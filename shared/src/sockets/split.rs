@@ -68,7 +68,7 @@ pub fn whole(reply: &Reply, ending: &Ending, failure: Option<&Error>, left_out: 
 pub fn stored(reply: &Reply, message: &Message, seq: Option<u64>) -> Vec<ServerFrame> {
     let Some(status) = message.status.filter(|status| status.is_end()) else { return Vec::new() };
     let (content, tokens) = (message.content.as_str(), message.tokens.unwrap_or_default());
-    let model = message.model.clone().unwrap_or_else(ModelName::default_of_contract);
+    let model = message.model.clone().unwrap_or_else(ModelName::default_for_old_clients);
     frames(reply, &Finished { status, content, tokens, model: &model, seq, left_out: 0 }, None)
 }
 

@@ -1,4 +1,8 @@
 //! WebSocket connections, found by their id and by their user.
+//!
+//! A connection has an item by its id, written by the connect route. Once it has authenticated, it also has an item in
+//! its user's partition, and is counted in the totals. Both items carry a TTL, so a disconnect that never arrives
+//! leaves nothing for longer than two hours.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -9,241 +13,247 @@ use crate::domain::{ClaimedUser, ConnectionId, Credential, Millis, Owner, TokenE
 use crate::error::{Code, Error, Result};
 use crate::retry;
 
-/// Rows outlive their connection at most by this.
+/// How long after a connection was opened its items expire. API Gateway closes each connection after two hours.
 const KEPT_SECONDS: u64 = 2 * 3600;
 
-/// A connection that watches its user's replies.
+/// An authenticated connection, to which its user's replies are pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watcher {
-    /// As API Gateway names it.
+    /// The id that API Gateway gave the connection.
     pub connection: ConnectionId,
-    /// When its token ends, in seconds: nothing is pushed after that.
+    /// When its token expires, in seconds since the epoch. Nothing is pushed after that.
     pub token_ends: u64,
     /// When it was opened.
     pub connected_at: Millis,
 }
 
-/// A user's connections.
+/// The authenticated connections of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserConnections {
-    /// Those whose tokens last.
+    /// The connections whose tokens are valid.
     pub watching: Vec<Watcher>,
-    /// Those that should have authenticated again by now, and are to be closed.
+    /// The connections whose tokens expired so long ago that they must be closed.
     pub overdue: Vec<ConnectionId>,
 }
 
 /// A WebSocket connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
-    /// As API Gateway names it.
+    /// The id that API Gateway gave the connection.
     pub id: ConnectionId,
     /// When it was opened.
     pub connected_at: Millis,
-    /// The user that the address named (`/ws/{user_id}`): nobody else may authenticate here.
+    /// The user that the URL named (`/ws/{user_id}`), if any. Only that user may authenticate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed_user: Option<ClaimedUser>,
-    /// Whether it is known to be open. Before its connect route has answered, it looks as if it were gone.
+    /// Whether the connection is known to be open. Until its connect route has answered, API Gateway reports it as
+    /// gone.
     #[serde(default)]
     pub open: bool,
-    /// Nobody, before it is authenticated.
+    /// The owner; `None` before the connection has authenticated.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
 }
 
 impl Connection {
-    /// Whether its address is open to `user`.
+    /// Whether the URL of the connection allows `user` to authenticate.
     #[must_use]
     pub fn claims_allow(&self, user: UserId) -> bool {
         self.claimed_user.is_none_or(|claimed| claimed.allows(user))
     }
 
-    /// Whether a token of `user` may authenticate it.
+    /// Whether a token of `user` may authenticate the connection: its URL allows the user, and no other user owns it.
     #[must_use]
     pub fn may_belong_to(&self, user: UserId) -> bool {
         self.claims_allow(user) && self.owner.is_none_or(|owner| owner.user == user)
     }
 
-    /// Its owner, while the token lasts.
+    /// The owner, if the token is valid at `now`.
     #[must_use]
     pub fn owner_at(&self, now: Millis) -> Option<Owner> {
         self.owner.filter(|owner| owner.is_valid_at(now))
     }
 
-    fn gone_at(&self) -> u64 {
+    fn expires_at(&self) -> u64 {
         self.connected_at.plus_seconds(KEPT_SECONDS).seconds()
     }
 }
 
 impl Store {
-    /// Keeps a connection that was just opened. With an owner, only while the owner's session lives.
+    /// Stores a connection that was just opened. If it has an owner, the owner's session or API key must still be
+    /// valid.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`] when the session ended meanwhile.
+    /// [`Code::Unauthenticated`] when the owner's credential was revoked meanwhile.
     pub async fn create_connection(&self, connection: &Connection) -> Result<()> {
         let mut item = item_at(key::connection(&connection.id), "connection", connection)?;
-        item.insert("expires_at".to_owned(), number(connection.gone_at()));
+        item.insert("expires_at".to_owned(), number(connection.expires_at()));
         let Some(owner) = connection.owner else { return self.put(&self.connections, item).await };
         let mut writes = vec![Write::put(&self.connections, item)];
-        writes.extend(self.ownership(connection, owner)?);
+        writes.extend(self.ownership_writes(connection, owner)?);
         if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(revoked()) }
     }
 
-    /// Gives an open connection to its owner, only while the owner's session lives. Again, for the same user, it renews
-    /// how long the token lasts.
+    /// Makes `owner` the owner of an open connection, if the owner's credential is still valid. When the user already
+    /// owns the connection, the expiry of the new token replaces the old one.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`] when the session ended meanwhile, or the connection is gone or somebody
-    /// else's.
+    /// [`Code::Unauthenticated`] when the credential was revoked meanwhile, or when the connection is gone or belongs
+    /// to another user.
     pub async fn authenticate_connection(&self, id: &ConnectionId, owner: Owner) -> Result<()> {
-        // Two frames may do this at once; the one that comes second finds the connection owned.
+        // Two `auth` frames may be handled at the same time; the second attempt finds the owner that the first has set.
         let mut attempts = retry::HOT_ITEM.attempts();
         while attempts.next().await {
             let connection = self.find_connection(id).await?;
             let connection =
                 connection.filter(|found| found.may_belong_to(owner.user)).ok_or_else(revoked)?;
-            if self.transact(self.authentication(&connection, owner)?).await?.is_committed() {
+            if self.transact(self.authentication_writes(&connection, owner)?).await?.is_committed() {
                 return Ok(());
             }
         }
         Err(revoked())
     }
 
-    fn authentication(&self, connection: &Connection, owner: Owner) -> Result<Vec<Write>> {
+    fn authentication_writes(&self, connection: &Connection, owner: Owner) -> Result<Vec<Write>> {
         let mut expression = Expression::default().when_exists("pk");
         for (name, value) in to_item(&owner)? {
             expression = expression.set(&name, value);
         }
-        let row = key::connection(&connection.id);
+        let own_key = key::connection(&connection.id);
         if connection.owner.is_none() {
-            // It sent a frame, so it is open.
+            // The connection sent a frame, so it is open.
             let expression = expression.set("open", AttributeValue::Bool(true));
-            let mut writes = vec![Write::update(&self.connections, row, expression.when_absent("user"))];
-            writes.extend(self.ownership(connection, owner)?);
+            let mut writes = vec![Write::update(&self.connections, own_key, expression.when_absent("user"))];
+            writes.extend(self.ownership_writes(connection, owner)?);
             return Ok(writes);
         }
-        // A new token of the same user: the row by user and the count are there.
+        // The same user sent a new token: the item by user exists, and the connection is counted already.
         let by_user = key::user_connection(owner.user, &connection.id);
-        let renewed = Expression::default()
+        let new_token = Expression::default()
             .when_exists("pk")
             .set("token_ends", number(owner.token_ends))
             .set("credential", text(owner.credential.to_string()));
         Ok(vec![
-            Write::update(&self.connections, row, expression),
-            Write::update(&self.connections, by_user, renewed),
-            self.credential_counts(owner.user, owner.credential, owner.token_version),
+            Write::update(&self.connections, own_key, expression),
+            Write::update(&self.connections, by_user, new_token),
+            self.valid_credential_check(owner.user, owner.credential, owner.token_version),
         ])
     }
 
-    /// The writes by which a connection belongs to somebody, besides those on its own row.
-    fn ownership(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
+    /// The writes that come with a new owner, besides the one on the connection's own item.
+    fn ownership_writes(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
         let Owner { credential, token_ends, .. } = owner;
         let (id, connected_at) = (connection.id.clone(), connection.connected_at);
-        let row = Row { id, credential, token_ends, connected_at };
-        let mut item = item_at(key::user_connection(owner.user, &connection.id), "user_connection", &row)?;
-        item.insert("expires_at".to_owned(), number(connection.gone_at()));
+        let attributes = UserConnectionItem { id, credential, token_ends, connected_at };
+        let mut item =
+            item_at(key::user_connection(owner.user, &connection.id), "user_connection", &attributes)?;
+        item.insert("expires_at".to_owned(), number(connection.expires_at()));
         Ok([
             Write::put(&self.connections, item),
             self.count_connection(connection.connected_at, 1),
-            self.credential_counts(owner.user, owner.credential, owner.token_version),
+            self.valid_credential_check(owner.user, owner.credential, owner.token_version),
         ])
     }
 
-    /// The connection with this id, read consistently.
+    /// Finds a connection by its id, read consistently.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
         self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 
-    /// The connections of `user`, read consistently: those whose tokens last at `now`, and those that had their time to
-    /// authenticate again.
+    /// Lists the authenticated connections of `user`, read consistently: those whose tokens are valid at `now`, and
+    /// those that are overdue. Connections that may still send a new token are in neither list.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn connections_of(&self, user: UserId, now: Millis) -> Result<UserConnections> {
-        let mut windows = UserConnections::default();
-        for row in self.rows_of_user(user).await? {
-            let token = TokenEnd(row.token_ends);
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn list_connections_of(&self, user: UserId, now: Millis) -> Result<UserConnections> {
+        let mut connections = UserConnections::default();
+        for item in self.user_connection_items(user).await? {
+            let token = TokenEnd(item.token_ends);
             if token.is_after(now) {
-                let (connection, connected_at) = (row.id, row.connected_at);
-                windows.watching.push(Watcher { connection, token_ends: row.token_ends, connected_at });
+                let (connection, connected_at) = (item.id, item.connected_at);
+                connections.watching.push(Watcher { connection, token_ends: item.token_ends, connected_at });
             } else if token.is_overdue_at(now) {
-                windows.overdue.push(row.id);
+                connections.overdue.push(item.id);
             }
         }
-        Ok(windows)
+        Ok(connections)
     }
 
-    /// The connections of `user` that authenticated with one of these credentials, read consistently.
+    /// Lists the connections of `user` that authenticated with a credential for which `credentials` is true, read
+    /// consistently.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn connections_with(
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn list_connections_with(
         &self,
         user: UserId,
         credentials: impl Fn(Credential) -> bool,
     ) -> Result<Vec<ConnectionId>> {
-        let rows = self.rows_of_user(user).await?.into_iter();
-        Ok(rows.filter(|row| credentials(row.credential)).map(|row| row.id).collect())
+        let rows = self.user_connection_items(user).await?.into_iter();
+        Ok(rows.filter(|item| credentials(item.credential)).map(|item| item.id).collect())
     }
 
-    async fn rows_of_user(&self, user: UserId) -> Result<Vec<Row>> {
+    async fn user_connection_items(&self, user: UserId) -> Result<Vec<UserConnectionItem>> {
         let (from, to) = (key::USER_CONNECTIONS, key::AFTER_USER_CONNECTIONS);
         let items =
             self.query(&KeyRange::new(&self.connections, key::user_partition(user), from, to)).await?;
-        items.into_iter().map(from_item::<Row>).collect()
+        items.into_iter().map(from_item::<UserConnectionItem>).collect()
     }
 
-    /// Remembers that a connection is open. False when it is forgotten: it was closed before it opened.
+    /// Marks a connection as open. False when it is no longer stored, because it was closed before its connect route
+    /// answered.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn mark_open(&self, id: &ConnectionId) -> Result<bool> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn mark_connection_open(&self, id: &ConnectionId) -> Result<bool> {
         let open = Expression::default().set("open", AttributeValue::Bool(true)).when_exists("pk");
-        // Nothing else changes with it, and a transaction would cost twice as much.
+        // A transaction would cost twice as much, and nothing else has to change.
         Ok(self.update_connection(key::connection(id), &open).await?.is_some())
     }
 
-    /// Forgets a connection that ended, and says what it was. A second time does nothing.
+    /// Deletes a connection that was closed and returns it. `None` when it was deleted before.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn delete_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
-        // It may be authenticated between the look and the deletion; then the look is taken again.
+        // If the connection authenticates between the read and the transaction, the transaction is refused and both are
+        // repeated.
         let mut attempts = retry::HOT_ITEM.attempts();
         while attempts.next().await {
             let Some(connection) = self.find_connection(id).await? else { return Ok(None) };
-            if self.transact(self.farewell(&connection)).await?.is_committed() {
+            if self.transact(self.deletion_writes(&connection)).await?.is_committed() {
                 return Ok(Some(connection));
             }
         }
         Err(Error::unavailable("a connection kept changing while it was deleted"))
     }
 
-    fn farewell(&self, connection: &Connection) -> Vec<Write> {
-        let row = key::connection(&connection.id);
+    fn deletion_writes(&self, connection: &Connection) -> Vec<Write> {
+        let own_key = key::connection(&connection.id);
         let Some(owner) = connection.owner else {
             let unchanged = Expression::default().when_exists("pk").when_absent("user");
-            return vec![Write::delete(&self.connections, row, unchanged)];
+            return vec![Write::delete(&self.connections, own_key, unchanged)];
         };
         let unchanged = Expression::default().when_equal("user", text(owner.user.to_string()));
         let by_user = key::user_connection(owner.user, &connection.id);
         vec![
-            Write::delete(&self.connections, row, unchanged),
+            Write::delete(&self.connections, own_key, unchanged),
             Write::delete(&self.connections, by_user, Expression::default()),
             self.count_connection(connection.connected_at, -1),
         ]
     }
 }
 
-/// The row that finds a connection by its user.
+/// The item of a connection in its user's partition.
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct UserConnectionItem {
     id: ConnectionId,
     credential: Credential,
     token_ends: u64,
-    /// Rows of connections that were open before it was kept have none, and count as the oldest.
+    /// Absent in items that were written before this attribute was introduced; such connections count as the oldest.
     #[serde(default)]
     connected_at: Millis,
 }

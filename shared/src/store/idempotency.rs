@@ -1,8 +1,9 @@
-//! Requests that a client may send again: under one `Idempotency-Key`, only the first has an effect.
+//! Idempotency keys: of several requests with one `Idempotency-Key`, only the first takes effect.
 //!
-//! What a request makes and the memory of it are written by one transaction, so there is no moment at which one is
-//! there without the other. To make another operation repeatable: put [`Store::remember`] into its transaction, and
-//! ask [`Store::find_made`] when that was refused. Never for credentials.
+//! One transaction writes what a request creates and the item that remembers the request, so neither exists without the
+//! other, whenever a process dies. To make another operation idempotent, put [`Store::remember`] into its transaction,
+//! and call [`Store::find_earlier_result`] when the transaction was refused. Do not use this for credentials: the
+//! second answer could not contain the secret.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,16 +13,16 @@ use crate::clock;
 use crate::domain::{Once, UserId};
 use crate::error::{Code, Error, Result};
 
-/// How long a request is remembered: a day.
+/// How long a request is remembered: one day.
 const REMEMBERED_SECONDS: u64 = 86_400;
 
-/// What became of an operation that may be asked for again.
+/// The outcome of an operation that a client may request again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation<T> {
-    /// It was done just now.
-    Now(T),
-    /// It was done when the same request came before: the id of what it made.
-    Before(String),
+    /// This request did it.
+    New(T),
+    /// An earlier request with the same key did it. Contains the id of what that request created.
+    Repeated(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,36 +33,37 @@ struct RequestItem {
 }
 
 impl Store {
-    /// The write that remembers a request and the id of what it makes. It is refused when the key was used within a
-    /// day.
+    /// The write that remembers a request and the id of what it creates. Its condition fails when the key was used
+    /// within the last day.
     ///
     /// # Errors
-    /// None that can be thought of.
-    pub(super) fn remember(&self, user: UserId, once: &Once, made: &str) -> Result<Write> {
+    /// [`Code::Internal`] when the item cannot be serialized.
+    pub(super) fn remember(&self, user: UserId, once: &Once, created_id: &str) -> Result<Write> {
         let now = clock::now();
         let item = RequestItem {
             fingerprint: once.fingerprint.clone(),
-            made: made.to_owned(),
+            made: created_id.to_owned(),
             expires_at: now.plus_seconds(REMEMBERED_SECONDS).seconds(),
         };
         let item = item_at(key::request(user, once.key.as_str()), "request", &item)?;
-        // What has expired may stay in the table for a while.
+        // DynamoDB deletes expired items late, so an expired item may still be there.
         let unused = Expression::default().when_absent_or_less("expires_at", number(now.seconds()));
         Ok(Write::replace(&self.studio, item, unused))
     }
 
-    /// What this request made when it came before; none when it did not.
+    /// The id of what an earlier request with the same key created; `None` when there was no such request, or when
+    /// `once` is absent.
     ///
     /// # Errors
-    /// [`Code::IdempotencyKeyReused`] when another request came under its key.
-    pub async fn find_made(&self, user: UserId, once: Option<&Once>) -> Result<Option<String>> {
+    /// [`Code::IdempotencyKeyReused`] when the earlier request had another route or body.
+    pub async fn find_earlier_result(&self, user: UserId, once: Option<&Once>) -> Result<Option<String>> {
         let Some(once) = once else { return Ok(None) };
         let item: Option<RequestItem> = self.find_item(key::request(user, once.key.as_str())).await?;
         let Some(item) = item.filter(|item| item.expires_at > clock::now().seconds()) else {
             return Ok(None);
         };
         if item.fingerprint != once.fingerprint {
-            let detail = "This Idempotency-Key was used for another request; please choose another one";
+            let detail = "This Idempotency-Key was used for another request. Use a new key for a new request";
             return Err(Error::new(Code::IdempotencyKeyReused, detail));
         }
         Ok(Some(item.made))

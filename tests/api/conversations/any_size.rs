@@ -115,7 +115,7 @@ async fn trees_made_to_be_slow_are_handled_fast() {
     backwards.push(said(count.to_string(), Value::Null));
     let entry = json!([{"id": "b", "title": "T", "messages": backwards}]);
     let report = patiently(&user, Method::POST, "/api/import", &entry).await.expect(200).body;
-    assert_eq!(report["errors"][0]["detail"], "messages: must not follow themselves", "{report}");
+    assert_eq!(report["errors"][0]["detail"], "messages: must not follow each other in a circle", "{report}");
     // A chain of empty nodes with many children, each of which needs the nearest node with text.
     let mut mapping = serde_json::Map::new();
     for number in 0..60_000 {

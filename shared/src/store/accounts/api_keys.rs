@@ -1,4 +1,5 @@
-//! API keys: found by the hash of what their owner has, and listed with their owner.
+//! API keys. Only a hash of the secret is stored. A key has an item by this hash, by which a request finds its owner,
+//! and an item in its owner's partition, for lists. A key is valid only while the user's own item names it.
 
 use std::collections::BTreeSet;
 
@@ -11,25 +12,25 @@ use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{Expression, KeyRange, Write, from_item, ids, item_at, number};
 use crate::store::{Store, key};
 
-/// A user has at most so many keys.
+/// The most API keys of a user.
 const MOST_KEYS: usize = 50;
 
-/// What making a key stores.
+/// A new API key.
 pub struct NewKey {
-    /// What the owner sees of it later.
+    /// The key as lists show it.
     pub key: ApiKey,
-    /// The hash of what the owner has.
+    /// The hash of the secret.
     pub hash: String,
 }
 
-/// Whose a key is.
+/// The owner of an API key.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct KeyOwner {
     /// The user.
     pub user: UserId,
     /// The key.
     pub key: KeyId,
-    /// When it ends, if it does.
+    /// When the key expires; `None` when it does not.
     #[serde(rename = "ends_at", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Millis>,
 }
@@ -61,12 +62,14 @@ impl From<KeyItem> for ApiKey {
 }
 
 impl Store {
-    /// Keeps a new key of the user who is logged in.
+    /// Stores a new API key of the user who is logged in.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when there are 50 already; [`Code::Unauthenticated`] when the session was revoked meanwhile.
+    /// [`Code::Conflict`] when the user has 50 keys already; [`Code::Unauthenticated`] when the session was revoked
+    /// meanwhile.
     pub async fn create_key(&self, by: &LoggedIn, new: &NewKey) -> Result<()> {
-        let full = || Error::new(Code::Conflict, format!("There are {MOST_KEYS} keys already"));
+        let full =
+            || Error::new(Code::Conflict, format!("You have {MOST_KEYS} API keys already. Revoke one first"));
         let user = by.user();
         if user.keys.len() >= MOST_KEYS {
             return Err(full());
@@ -82,38 +85,38 @@ impl Store {
             ends_at: key.expires_at,
             last_used_at: None,
         };
-        let named = Expression::default()
+        let with_key = Expression::default()
             .add_to_set("keys", ids([key.id.to_string()]))
             .when_absent_or_fewer("keys", number(MOST_KEYS));
         let items = vec![
             Write::create(&self.studio, item_at(key::api_key_owner(&new.hash), "api_key", &owner)?),
             Write::create(&self.studio, item_at(key::api_key(user.id, key.id), "key", &item)?),
         ];
-        self.change_own_account(by, named, items).await?.map_err(|_full_meanwhile| full())
+        self.change_own_account(by, with_key, items).await?.map_err(|_full_meanwhile| full())
     }
 
-    /// Whose the key with this hash is, read consistently.
+    /// Finds the owner of the key with this hash, read consistently.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_key_owner(&self, hash: &str) -> Result<Option<KeyOwner>> {
         self.find_item(key::api_key_owner(hash)).await
     }
 
-    /// Remembers that a key was used.
+    /// Records that a key was used at `now`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn touch_key(&self, user: UserId, id: KeyId, now: Millis) -> Result<()> {
         let used = Expression::default().set("last_used_at", number(now.get())).when_exists("pk");
         self.update(key::api_key(user, id), &used, ReturnValue::None).await?;
         Ok(())
     }
 
-    /// The keys of a user, the last made first.
+    /// Lists the valid keys of a user, newest first.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_keys(&self, user: &User) -> Result<Vec<ApiKey>> {
         let items = self.key_items(user.id).await?;
         let mut keys: Vec<ApiKey> =
@@ -122,30 +125,31 @@ impl Store {
         Ok(keys)
     }
 
-    /// Ends a key of the user who is logged in.
+    /// Revokes a key of the user who is logged in.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when the user has no such key; [`Code::Unauthenticated`] when the session was revoked meanwhile.
+    /// [`Code::NotFound`] when the user has no such key; [`Code::Unauthenticated`] when the session was revoked
+    /// meanwhile.
     pub async fn delete_key(&self, by: &LoggedIn, id: KeyId) -> Result<()> {
         let absent = || Error::new(Code::NotFound, "Key not found");
         let user = by.user().id;
         let item = self.find_item::<KeyItem>(key::api_key(user, id)).await?.ok_or_else(absent)?;
-        let forgotten = Expression::default().delete_from_set("keys", ids([id.to_string()]));
+        let without_key = Expression::default().delete_from_set("keys", ids([id.to_string()]));
         let items = vec![
             Write::delete(&self.studio, key::api_key(user, id), Expression::default()),
             Write::delete(&self.studio, key::api_key_owner(&item.hash), Expression::default()),
         ];
-        self.change_own_account(by, forgotten, items).await?.map_err(|_changed| NotWritten::conflict())
+        self.change_own_account(by, without_key, items).await?.map_err(|_changed| NotWritten::conflict())
     }
 
-    /// Deletes the items of keys that the user's own item names no more. They mean nothing: what a failure here leaves
-    /// behind is refused.
+    /// Deletes the items of keys that the user's own item no longer names. Such keys are refused already, so a failure
+    /// here does no harm.
     pub(in crate::store) async fn delete_key_items(
         &self,
         user: UserId,
-        ended: &BTreeSet<KeyId>,
+        revoked: &BTreeSet<KeyId>,
     ) -> Result<()> {
-        for item in self.key_items(user).await?.iter().filter(|item| ended.contains(&item.id)) {
+        for item in self.key_items(user).await?.iter().filter(|item| revoked.contains(&item.id)) {
             let writes = vec![
                 Write::delete(&self.studio, key::api_key_owner(&item.hash), Expression::default()),
                 Write::delete(&self.studio, key::api_key(user, item.id), Expression::default()),

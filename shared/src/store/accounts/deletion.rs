@@ -1,4 +1,5 @@
-//! Deleting an account: gone for everybody at once, its items soon after. Each step can be taken again.
+//! Deletion of an account. One transaction disables the account: its credentials, name and address are gone at once. A
+//! task then deletes the account's items. Each step can be repeated, so the task continues where an earlier run died.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -10,24 +11,25 @@ use crate::store::conversations::cleanup::{CleanupIntent, soon};
 use crate::store::dynamo::{Expression, Item, Key, KeyRange, Write, failed, random_below, sort_key, text};
 use crate::store::{Store, key};
 
-/// Where an account stands on its way out.
+/// How far the deletion of an account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletionState {
-    /// It is somebody's.
+    /// The account is in use.
     NotBegun,
-    /// It is nobody's, and its items go.
-    SessionOutcome,
-    /// Nothing is left.
+    /// The account is disabled, and its items are being deleted.
+    InProgress,
+    /// Nothing is left of the account.
     Done,
 }
 
 impl Store {
-    /// Makes an account nobody's, in one transaction: no credential of it counts, its name and address are free, and
-    /// nothing can be created in it, since what creates needs its statistics.
+    /// Disables an account in one transaction: all its credentials become invalid, its name and address become free,
+    /// and nothing can be created in it any more, because every creation requires the account's statistics, which this
+    /// deletes.
     ///
     /// # Errors
-    /// [`crate::error::Code::Conflict`] when the account was changed meanwhile; [`crate::error::Code::Unauthenticated`] when the session was revoked
-    /// meanwhile.
+    /// [`crate::error::Code::Conflict`] when the account was changed meanwhile; [`crate::error::Code::Unauthenticated`]
+    /// when the session was revoked meanwhile.
     pub async fn begin_account_deletion(&self, by: &LoggedIn) -> Result<()> {
         let user = by.user();
         let leaving = Expression::default()
@@ -47,58 +49,58 @@ impl Store {
         self.change_own_account(by, leaving, others).await?.map_err(|_meanwhile| NotWritten::conflict())
     }
 
-    /// Where an account stands on its way out, read consistently.
+    /// How far the deletion of an account is, read consistently.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn departure(&self, user: UserId) -> Result<DeletionState> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn get_deletion_state(&self, user: UserId) -> Result<DeletionState> {
         let item = self.find_item::<UserItem>(key::user(user)).await?;
         Ok(match item {
             None => DeletionState::Done,
-            Some(item) if item.leaving => DeletionState::SessionOutcome,
+            Some(item) if item.leaving => DeletionState::InProgress,
             Some(_) => DeletionState::NotBegun,
         })
     }
 
-    /// Deletes one conversation of an account that is leaving, or finishes what was begun; false when the index names
-    /// none any more. The conversation's own item goes last, so what is interrupted is found again.
+    /// Deletes one conversation of an account that is being deleted; false when the index lists none any more. The
+    /// conversation's own item is deleted last, so an interrupted deletion finds the conversation again.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn delete_some_conversation(&self, user: UserId) -> Result<bool> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn delete_next_conversation(&self, user: UserId) -> Result<bool> {
         let listed = self.list_conversations(user, None, 1).await?;
         let Some(id) = listed.into_iter().next().map(|listed| listed.id) else { return Ok(false) };
         self.delete_partition(&key::conversation_partition(user, &id), key::CONVERSATION).await?;
-        let there = Expression::default().when_equal("kind", text("conversation"));
+        let unchanged = Expression::default().when_equal("kind", text("conversation"));
         let writes = vec![
-            Write::delete(&self.studio, key::conversation(user, &id), there),
+            Write::delete(&self.studio, key::conversation(user, &id), unchanged),
             self.count_conversations(-1),
         ];
-        // Refused means that it is counted out already: the index is behind.
+        // A refusal means that an earlier run deleted and counted the conversation; the index lags behind.
         self.transact(writes).await?;
         Ok(true)
     }
 
-    /// Deletes what requests of an account that is leaving had begun and nobody finished. While one may still be at
-    /// work, nothing is deleted, and it is said until when.
+    /// Deletes what interrupted requests of an account that is being deleted left behind, as the account's cleanup
+    /// intents name it. While such a request may still be running, deletes nothing and returns until when it may run.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn delete_unfinished(&self, user: UserId, now: Millis) -> Result<Option<Millis>> {
-        let notes = self.unfinished(user).await?;
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn delete_cleanup_leftovers(&self, user: UserId, now: Millis) -> Result<Option<Millis>> {
+        let notes = self.list_cleanup_intents(user).await?;
         if let Some(until) = notes.iter().map(CleanupIntent::ends_at).max().filter(|until| *until > now) {
             return Ok(Some(until));
         }
-        for note in notes {
-            self.delete_partition(&key::conversation_partition(user, note.conversation()), "").await?;
+        for intent in notes {
+            self.delete_partition(&key::conversation_partition(user, intent.conversation()), "").await?;
         }
         Ok(None)
     }
 
-    /// Deletes what else an account that is leaving owns, and the account last of all.
+    /// Deletes all other items of an account that is being deleted, and the user's own item last.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn finish_account_deletion(&self, user: UserId) -> Result<()> {
         self.delete_partition(&key::user_partition(user), key::USER).await?;
         let item = key::user(user);
@@ -112,7 +114,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes all items of a partition but the one with the sort key `kept`, and the secrets they lead to.
+    /// Deletes all items of a partition except the one with the sort key `kept`, and the items by the hashes of its API
+    /// keys.
     async fn delete_partition(&self, partition: &str, kept: &str) -> Result<()> {
         let all = KeyRange::new(&self.studio, partition.to_owned(), "A", "Z");
         loop {
@@ -121,7 +124,7 @@ impl Store {
             if others.is_empty() && page.next.is_none() {
                 return Ok(());
             }
-            // An API key is found by its hash, too; that goes first, so that the way to it is not lost.
+            // The item by the hash of an API key is deleted first, because only the other item contains the hash.
             let hashes = others.iter().filter_map(|item| item.get("hash")?.as_s().ok());
             self.delete_batches(hashes.map(|hash| key::api_key_owner(hash)).collect(), soon()).await?;
             let own = |item: &Item| Key { pk: partition.to_owned(), sk: sort_key(item).to_owned() };

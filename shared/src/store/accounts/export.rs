@@ -1,4 +1,4 @@
-//! What is stored about a user, as it stands, without what would let somebody in.
+//! The stored records of a user for export, without secrets.
 
 use serde_json::Value;
 
@@ -7,54 +7,55 @@ use crate::error::Result;
 use crate::store::dynamo::{Item, KeyRange, from_item, sort_key, unpacked};
 use crate::store::{Store, key};
 
-/// So many records are looked at in a request.
+/// How many items one request reads.
 const PAGE: usize = 500;
-/// So many bytes of JSON fit an answer with conversations beside them, escaped once more.
+/// The most bytes of JSON in one page. An answer also contains conversations, and is escaped once more.
 const MOST_BYTES: usize = 1_500_000;
-/// Keys of the table, and what proves who somebody is.
-const KEPT_BACK: [&str; 8] =
+/// Attributes that are not exported: keys of the table, and secrets and their hashes.
+const NOT_EXPORTED: [&str; 8] =
     ["pk", "hash", "password_hash", "recovery", "refresh_hash", "totp_pending", "totp_secret", "used"];
-/// What the sort keys begin with of what ends by itself within a day: secrets, counters, and what makes requests repeatable.
+/// Prefixes of the sort keys of items that expire within a day: secrets, counters and idempotency records. They are not
+/// exported.
 const SHORT_LIVED: [&str; 5] = ["FAILURES", "LIMIT#", "MAIL#", "REQUEST#", "TICKET#"];
 
-/// Some records of a user.
+/// A page of the records of a user.
 #[derive(Debug)]
 pub struct UserRecords {
-    /// Each an object; `sk` says what it is.
+    /// The records. Each is a JSON object whose `sk` says what it is.
     pub records: Vec<Value>,
-    /// Behind which the next page begins, if there is one.
+    /// The sort key after which the next page begins; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl Store {
-    /// What is stored about `user` apart from conversations, behind `after`.
+    /// Lists what is stored about `user`, except conversations, after the sort key `after`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_records(&self, user: UserId, after: Option<String>) -> Result<UserRecords> {
         let all = KeyRange::new(&self.studio, key::user_partition(user), "A", "Z");
         let page = self.query_page(&all, after, Some(PAGE)).await?;
         let (mut records, mut bytes, mut last) = (Vec::new(), 0, None);
         for item in page.items {
-            let place = sort_key(&item).to_owned();
-            if SHORT_LIVED.iter().any(|prefix| place.starts_with(prefix)) {
+            let key = sort_key(&item).to_owned();
+            if SHORT_LIVED.iter().any(|prefix| key.starts_with(prefix)) {
                 continue;
             }
-            let record = record(item)?;
+            let record = exported(item)?;
             bytes += record.to_string().len();
             if bytes > MOST_BYTES && !records.is_empty() {
                 return Ok(UserRecords { records, next: last });
             }
             records.push(record);
-            last = Some(place);
+            last = Some(key);
         }
         Ok(UserRecords { records, next: page.next })
     }
 }
 
-/// An item as its user may see it. Replies that belong to no conversation hold text, compressed.
-fn record(mut item: Item) -> Result<Value> {
-    for name in KEPT_BACK {
+/// An item as its user may see it. Loose replies contain compressed text, which is decompressed.
+fn exported(mut item: Item) -> Result<Value> {
+    for name in NOT_EXPORTED {
         item.remove(name);
     }
     from_item(item.into_iter().map(|(name, value)| (name, unpacked(value))).collect())

@@ -1,4 +1,5 @@
-//! Tokens that were mailed: good once, for the address and the password of the moment they were made.
+//! Tokens that are sent by mail. A token can be used once, and only while the address and the password are the ones
+//! that the account had when the token was created. Only a hash of the token is stored.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -9,64 +10,65 @@ use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, Write, item_at, number, text};
 use crate::store::{Store, key};
 
-/// What a mailed token is good for.
+/// What a mail token allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// To show that the user reads the address.
+    /// Verifying the email address.
     VerifyAddress,
-    /// To set a new password.
+    /// Setting a new password.
     ResetPassword,
 }
 
-/// A token that was mailed.
+/// A mail token as stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MailToken {
-    /// What it is good for.
+    /// What it allows.
     pub purpose: Purpose,
-    /// Whose it is.
+    /// Its user.
     pub user: UserId,
-    /// Where it was sent.
+    /// The address to which it was sent.
     pub email: Email,
-    /// The version of the user's tokens at that time.
+    /// The user's token version when it was created.
     pub token_version: u64,
-    /// What the stored hash of the password hashed to at that time.
+    /// A hash of the user's stored password hash when it was created.
     pub password: String,
-    /// When it ends.
+    /// When it expires.
     pub ends_at: Millis,
 }
 
 impl MailToken {
-    /// What whoever presents a token is told that is not good.
+    /// The error for a token that is unknown, used, expired or outdated. It does not say which.
     #[must_use]
     pub fn refused() -> Error {
-        Error::invalid_field("token", "is wrong, was used, or is over")
+        Error::invalid_field("token", "is wrong, was used or has expired")
     }
 
-    /// Makes sure that the password is the one of the moment when the token was made.
+    /// Checks that the password has not changed since the token was created. `hashed` is the hash of the current
+    /// password hash.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it was changed since.
+    /// [`crate::error::Code::Invalid`] when the password was changed.
     pub fn check_password(&self, hashed: &str) -> Result<()> {
         if self.password == hashed { Ok(()) } else { Err(Self::refused()) }
     }
 }
 
 impl Store {
-    /// Keeps a mailed token by its hash.
+    /// Stores a mail token by its hash.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn create_mail_token(&self, hash: &str, token: &MailToken) -> Result<()> {
         let mut item = item_at(key::mail_token(token.user, hash), "mail_token", token)?;
         item.insert("expires_at".to_owned(), number(token.ends_at.seconds()));
         self.put(&self.studio, item).await
     }
 
-    /// The token of `user` with this hash, if it is good for `purpose` at `now`.
+    /// Gets the mail token of `user` with this hash, if it allows `purpose` and has not expired at `now`.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] otherwise.
+    /// [`crate::error::Code::Invalid`] when there is no such token.
     pub async fn get_mail_token(
         &self,
         user: UserId,
@@ -75,26 +77,26 @@ impl Store {
         now: Millis,
     ) -> Result<MailToken> {
         let token: Option<MailToken> = self.find_item(key::mail_token(user, hash)).await?;
-        let good = |token: &MailToken| token.purpose == purpose && token.ends_at > now;
-        token.filter(good).ok_or_else(MailToken::refused)
+        let is_valid = |token: &MailToken| token.purpose == purpose && token.ends_at > now;
+        token.filter(is_valid).ok_or_else(MailToken::refused)
     }
 
-    /// Spends a token to verify the address it was sent to.
+    /// Uses up a mail token to mark the address to which it was sent as verified.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it was spent, or the address was changed, meanwhile.
+    /// [`crate::error::Code::Invalid`] when the token was used or the address was changed meanwhile.
     pub async fn verify_email(&self, hash: &str, token: &MailToken) -> Result<()> {
         let verified = Expression::default()
             .set("email_verified", AttributeValue::Bool(true))
             .when_equal("email", text(token.email.as_str()));
-        self.spend(hash, token.user, verified).await
+        self.use_token(hash, token.user, verified).await
     }
 
-    /// Spends a token to set a new password of `user`. All sessions and API keys end: whoever got in is out, whatever was
-    /// made there. Of an address that was never verified, the second factor goes, too.
+    /// Uses up a mail token to set a new password of `user`. All sessions and API keys are revoked, so an intruder
+    /// loses access. If the address was never verified, the second factor is removed too.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it was spent, or the account was changed, meanwhile.
+    /// [`crate::error::Code::Invalid`] when the token was used or the account was changed meanwhile.
     pub async fn reset_password(
         &self,
         hash: &str,
@@ -106,13 +108,13 @@ impl Store {
         let reset = if user.email_verified {
             Expression::default().when_equal("email_verified", is_verified)
         } else {
-            // Whoever registered need not read the address; whoever does owns it, and no second factor of somebody else's
-            // must keep them out.
+            // Somebody may have registered with an address of another person. The person who receives the mail owns the
+            // address, so a second factor that was set up before must not keep that person out.
             without_second_factor(Expression::default()).when_absent_or_equal("email_verified", is_verified)
         };
         let reset = reset
             .set("password_hash", text(password_hash))
-            // Who could read the token reads the address.
+            // The token was sent to the address, so using it verifies the address.
             .set("email_verified", AttributeValue::Bool(true))
             .remove("sessions")
             .remove("keys")
@@ -122,12 +124,12 @@ impl Store {
             .when_equal("password_hash", text(user.password_hash.clone()))
             .when_equal("token_version", number(token.token_version))
             .when_equal("email", text(token.email.as_str()));
-        self.spend(hash, token.user, reset).await?;
+        self.use_token(hash, token.user, reset).await?;
         self.delete_key_items(token.user, &user.keys).await?;
         self.delete_session_items(token.user, |session| user.sessions.contains(&session)).await
     }
 
-    async fn spend(&self, hash: &str, user: UserId, change: Expression) -> Result<()> {
+    async fn use_token(&self, hash: &str, user: UserId, change: Expression) -> Result<()> {
         let writes = vec![
             Write::delete(&self.studio, key::mail_token(user, hash), Expression::default().when_exists("pk")),
             Write::update(&self.studio, key::user(user), change.when_exists("pk").when_absent("leaving")),
@@ -135,10 +137,10 @@ impl Store {
         if self.transact(writes).await?.is_committed() { Ok(()) } else { Err(MailToken::refused()) }
     }
 
-    /// The user with this address, read consistently.
+    /// Finds the user with this address, read consistently.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>> {
         #[derive(Deserialize)]
         struct EmailItem {

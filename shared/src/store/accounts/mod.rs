@@ -1,4 +1,4 @@
-//! Accounts and all that belongs to a user but conversations.
+//! Accounts: users, credentials, and everything else of a user except conversations.
 
 pub(super) mod api_keys;
 pub(super) mod deletion;

@@ -1,12 +1,13 @@
-//! Writes that only a live session of the account's own user may make: credentials, the address, the second factor, the
-//! deletion of the account.
+//! Changes of an account that require a live session of its user: credentials, address, second factor, deletion. The
+//! transaction that makes the change also checks the session, so a session that is revoked at the same time cannot
+//! leave a change behind.
 
 use crate::domain::LoggedIn;
 use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
-/// Why nothing was written, although the session lives.
+/// Why nothing was written although the session is live.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum NotWritten {
     /// A condition on the user's own item failed.
@@ -16,14 +17,14 @@ pub(in crate::store) enum NotWritten {
 }
 
 impl NotWritten {
-    /// What the caller is told of a change that somebody else came before.
+    /// The error for a change that another request preceded.
     pub(in crate::store) fn conflict() -> Error {
-        Error::new(Code::Conflict, "The account was changed meanwhile. Please try again.")
+        Error::new(Code::Conflict, "The account was changed by another request. Please try again.")
     }
 }
 
 impl Expression {
-    /// The condition that this session still lives, on the user's own item.
+    /// Adds the condition, for the user's own item, that the session is still live.
     fn while_logged_in(self, by: &LoggedIn) -> Self {
         self.when_equal("token_version", number(by.user().token_version))
             .when_contains("sessions", text(by.session().to_string()))
@@ -32,7 +33,8 @@ impl Expression {
 }
 
 impl Store {
-    /// Changes the user's own item, and writes `others` with it, all or nothing, while the session of `by` lives.
+    /// Changes the user's own item and makes the writes `others` in one transaction, on condition that the session of
+    /// `by` is still live. The inner result says which other condition failed.
     ///
     /// # Errors
     /// [`Code::Unauthenticated`] when the session was revoked meanwhile.

@@ -1,4 +1,4 @@
-//! Changes of an account: its address, its display name, its password.
+//! Changes of an account's address, display name and password.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -9,12 +9,13 @@ use crate::store::dynamo::{Expression, Write, ids, item_at, text};
 use crate::store::{Store, key};
 
 impl Store {
-    /// Stores the address and the display name of `changed`, who is the user who is logged in. Another address is taken, and
-    /// the old one is free again, in one transaction: of two users who want one address at once, exactly one gets it.
+    /// Stores the address and the display name of `changed`, which is the new state of the user who is logged in. A new
+    /// address is claimed and the old one is released in one transaction, so when two users want the same address,
+    /// exactly one of them gets it.
     ///
     /// # Errors
-    /// [`Code::EmailTaken`]; [`Code::Conflict`] when the address was changed meanwhile; [`Code::Unauthenticated`] when the
-    /// session was revoked meanwhile.
+    /// [`Code::EmailTaken`]; [`Code::Conflict`] when the address was changed meanwhile; [`Code::Unauthenticated`] when
+    /// the session was revoked meanwhile.
     pub async fn change_profile(&self, by: &LoggedIn, changed: &User) -> Result<()> {
         let old = &by.user().email;
         let change = Expression::default()
@@ -23,7 +24,7 @@ impl Store {
             .set("email_verified", AttributeValue::Bool(changed.email_verified))
             .when_equal("email", text(old.as_str()));
         let mut others = Vec::new();
-        // The same address in another case is the same address.
+        // An address that changes only in case has the same item.
         if changed.email.canonical() != old.canonical() {
             let owner = serde_json::json!({ "user": by.user().id });
             others.push(Write::create(&self.studio, item_at(key::email(&changed.email), "email", &owner)?));
@@ -35,11 +36,11 @@ impl Store {
         })
     }
 
-    /// Stores a new password of the user who is logged in, and ends all other sessions.
+    /// Stores a new password of the user who is logged in, and ends all other sessions of the user.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when the password was changed meanwhile; [`Code::Unauthenticated`] when the session was revoked
-    /// meanwhile.
+    /// [`Code::Conflict`] when the password was changed meanwhile; [`Code::Unauthenticated`] when the session was
+    /// revoked meanwhile.
     pub async fn change_password(&self, by: &LoggedIn, hash: &str) -> Result<()> {
         let (user, kept) = (by.user(), by.session());
         let changed = Expression::default()

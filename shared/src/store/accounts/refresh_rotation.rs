@@ -1,4 +1,7 @@
-//! Refresh tokens take each other's place: of each session, one is current, and those used a moment ago are good again.
+//! Rotation of refresh tokens. Each session has one current refresh token. Using it replaces it by a successor. A token
+//! that was used less than 10 s ago may be used again and yields the same successor, because clients repeat requests
+//! whose answers were lost, and browser tabs refresh at the same time. A token that was used longer ago must have been
+//! stolen.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
@@ -11,25 +14,25 @@ use crate::retry;
 use crate::store::dynamo::{Expression, Updated, from_item, number, text};
 use crate::store::{Store, key};
 
-/// For so long after it was used, a refresh token still gives its successor.
+/// How long after its use a refresh token still yields its successor.
 const GRACE_MILLIS: u64 = 10_000;
-/// A session remembers no more used tokens, so that its item stays small however often it is refreshed.
+/// The most used tokens that a session remembers, so that its item stays small however often it is refreshed.
 const MOST_REMEMBERED: usize = 100;
 
-/// What became of a refresh token that was presented.
+/// The outcome of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// Its successor is good from now on.
+    /// The successor is the current token now.
     Rotated,
-    /// It was used a moment ago: its successor, with this hash, was given then.
+    /// The token was used less than 10 s ago. Contains the hash of the successor that was issued then.
     Repeated(String),
-    /// It was used longer ago, so two have it.
+    /// The token was used longer ago, so two parties have it.
     Reused,
-    /// There is no such session, or its time is over.
+    /// There is no such session, or it has expired.
     Ended,
 }
 
-/// A refresh token that was used a moment ago.
+/// A refresh token that was used recently.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::store) struct UsedToken {
     hash: String,
@@ -42,7 +45,7 @@ impl UsedToken {
     }
 }
 
-/// One token and the one that takes its place, both as hashes.
+/// The rotation of one token; both tokens are given as hashes.
 struct Exchange<'a> {
     presented: &'a str,
     successor: &'a str,
@@ -51,29 +54,30 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The exchange, after which the session remembers the tokens in `used` besides the presented one.
+    /// The update that makes the rotation. The session then remembers the tokens in `used` and the presented one as
+    /// used.
     fn change(&self, mut used: Vec<UsedToken>) -> Result<Expression> {
         used.push(UsedToken { hash: self.presented.to_owned(), at: self.now });
         let used: AttributeValue = serde_dynamo::to_attribute_value(&used).map_err(Error::internal)?;
-        // A session is as old as its id.
-        let ends_at = ends_at(self.session.made_at(), self.now);
+        // The id of a session contains the time at which the session began.
+        let expires_at = ends_at(self.session.created_at(), self.now);
         Ok(Expression::default()
             .set("refresh_hash", text(self.successor))
             .set("used", used)
             .set("last_used_at", number(self.now.get()))
-            .set("expires_at", number(ends_at.seconds()))
+            .set("expires_at", number(expires_at.seconds()))
             .when_equal("refresh_hash", text(self.presented))
             .when_greater("expires_at", number(self.now.seconds())))
     }
 }
 
 impl Store {
-    /// Puts the successor in the place of the refresh token with the hash `presented`. Of many requests at once, one rotates
-    /// and the others repeat; all have the same successor. A token repeats for 10 s after it was used, also when its successor
-    /// was used meanwhile.
+    /// Replaces the refresh token with the hash `presented` by `successor`. Of several concurrent requests with one
+    /// token, one rotates it and the others repeat it; all yield the same successor. A token can be repeated for 10 s
+    /// after its use, even if its successor has been used meanwhile.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach, or other requests rotated the token ten times meanwhile.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable, or when the session changed on all attempts.
     pub async fn rotate_refresh_token(
         &self,
         user: UserId,
@@ -84,7 +88,7 @@ impl Store {
     ) -> Result<Rotation> {
         let exchange = Exchange { presented, successor, session, now };
         let grace_began = number(now.get().saturating_sub(GRACE_MILLIS));
-        // Nearly always, no token was used in the last 10 s, and there is none to remember: one request.
+        // As a rule no token was used in the last 10 s, so there is none to remember, and one request is enough.
         let mut change =
             exchange.change(Vec::new())?.when_absent_or_other_at_most("used", "last_used_at", grace_began);
         let mut attempts = retry::HOT_ITEM.attempts();
@@ -98,23 +102,26 @@ impl Store {
                 return Ok(Rotation::Ended);
             }
             if item.refresh_hash != presented {
-                return Ok(judge(item, presented, now));
+                return Ok(repetition_or_reuse(item, presented, now));
             }
-            // Whatever else changes the list also changes the hash that the condition compares.
-            change = exchange.change(remembered(item.used, now))?;
+            // Every change of the list also changes `refresh_hash`, which is part of the condition, so no entry is
+            // lost.
+            change = exchange.change(still_in_grace(item.used, now))?;
         }
-        Err(Error::unavailable("a session changed on all attempts to rotate its refresh token"))
+        Err(Error::unavailable(
+            "cannot rotate a refresh token: other requests changed the session on all attempts",
+        ))
     }
 }
 
-fn remembered(mut used: Vec<UsedToken>, now: Millis) -> Vec<UsedToken> {
+fn still_in_grace(mut used: Vec<UsedToken>, now: Millis) -> Vec<UsedToken> {
     used.retain(|token| token.is_in_grace(now));
-    let forgotten = used.len().saturating_sub(MOST_REMEMBERED - 1);
-    used.split_off(forgotten)
+    let excess = used.len().saturating_sub(MOST_REMEMBERED - 1);
+    used.split_off(excess)
 }
 
-/// Tells a token that was used a moment ago from one that somebody else has.
-fn judge(item: SessionItem, presented: &str, now: Millis) -> Rotation {
+/// Decides whether a token that is not the current one is a repetition or a reuse.
+fn repetition_or_reuse(item: SessionItem, presented: &str, now: Millis) -> Rotation {
     let mut later = item.used.into_iter().skip_while(|token| token.hash != presented);
     match later.next() {
         Some(token) if token.is_in_grace(now) => {

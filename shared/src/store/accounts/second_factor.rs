@@ -1,4 +1,4 @@
-//! The second factor of a user: enrolled, confirmed, used, taken away.
+//! The second factor (TOTP) of a user: enrolment, confirmation and removal.
 
 use super::own_account::NotWritten;
 use crate::domain::LoggedIn;
@@ -7,21 +7,22 @@ use crate::store::Store;
 use crate::store::dynamo::{Expression, ids, number, text};
 
 impl Store {
-    /// Keeps the secret of a second factor that does not count yet.
+    /// Stores the secret of a second factor that is not confirmed yet, so logins do not require it.
     ///
     /// # Errors
-    /// [`crate::error::Code::Conflict`] when there is one that counts; [`crate::error::Code::Unauthenticated`] when the
-    /// session was revoked meanwhile.
+    /// [`crate::error::Code::Conflict`] when the user has a confirmed second factor;
+    /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
     pub async fn enrol_totp(&self, by: &LoggedIn, secret: &str) -> Result<()> {
         let enrolled = Expression::default().set("totp_pending", text(secret)).when_absent("totp_secret");
         self.change_second_factor(by, enrolled).await
     }
 
-    /// Makes the enrolled second factor count, with the step of the code that proved it, and these recovery codes.
+    /// Confirms the enrolled second factor: logins require it from now on. `step` is the time step of the code that
+    /// confirmed it, `recovery` the hashes of the recovery codes.
     ///
     /// # Errors
-    /// [`crate::error::Code::Conflict`] when another was enrolled meanwhile; [`crate::error::Code::Unauthenticated`] when
-    /// the session was revoked meanwhile.
+    /// [`crate::error::Code::Conflict`] when another secret was enrolled meanwhile;
+    /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
     pub async fn confirm_totp(
         &self,
         by: &LoggedIn,
@@ -38,7 +39,7 @@ impl Store {
         self.change_second_factor(by, confirmed).await
     }
 
-    /// Takes the second factor away, and what was enrolled.
+    /// Removes the second factor, the recovery codes and a secret that is not confirmed yet.
     ///
     /// # Errors
     /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
@@ -52,7 +53,7 @@ impl Store {
     }
 }
 
-/// The change by which a user has no second factor, and none that is enrolled.
+/// Adds the removal of the second factor, the recovery codes and an unconfirmed secret to `change`.
 pub(in crate::store) fn without_second_factor(change: Expression) -> Expression {
     ["totp_secret", "totp_step", "totp_pending", "recovery"].into_iter().fold(change, Expression::remove)
 }

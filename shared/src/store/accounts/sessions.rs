@@ -1,4 +1,5 @@
-//! Sessions: live while the user's own item names them, with an item each for their refresh token.
+//! Sessions. A session is live while the user's own item names it. Each session also has an item of its own with its
+//! refresh token, which means nothing without the name in the user's item.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
@@ -15,10 +16,10 @@ use crate::store::dynamo::{
 };
 use crate::store::{Store, key};
 
-/// A user has at most so many sessions; another one ends the oldest.
+/// The most sessions of a user. A further login ends the session that was used longest ago.
 const MOST_SESSIONS: usize = 50;
 
-/// What a login stores.
+/// A new session.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// The session.
@@ -27,21 +28,21 @@ pub struct NewSession {
     pub refresh_hash: String,
 }
 
-/// What became of a session that was to begin.
+/// The outcome of creating a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOutcome {
-    /// Not when the credentials changed meanwhile.
+    /// Whether the session was created; false when the user's credentials changed meanwhile.
     pub is_begun: bool,
-    /// Those that ended to make room.
+    /// The sessions that were ended to make room.
     pub ended: Vec<SessionId>,
 }
 
-/// How a login was proven, besides by the password.
+/// What a login proved or changed besides the password.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialProof {
-    /// A hash of the same password that took more work.
+    /// A stronger hash of the same password, which replaces the stored one.
     pub stronger_hash: Option<String>,
-    /// The second factor.
+    /// The second factor that the login presented.
     pub second_factor: Option<SecondFactor>,
 }
 
@@ -61,7 +62,8 @@ impl CredentialProof {
         }
     }
 
-    /// Whether it still proves that it is `user`, who was `seen` when it was made.
+    /// Whether the proof is still valid for `user`, which was read again. `seen` is the user for whom the proof was
+    /// made.
     fn still_holds(&self, user: &User, seen: &User) -> bool {
         let unused = match &self.second_factor {
             None => true,
@@ -72,7 +74,7 @@ impl CredentialProof {
     }
 }
 
-/// The item that keeps a new session; the user's own item must name it too.
+/// The item of a new session. The user's own item must name the session too.
 pub(in crate::store) fn session_item(user: UserId, new: &NewSession) -> Result<Item> {
     let session = &new.session;
     let item = SessionItem {
@@ -96,7 +98,7 @@ pub(in crate::store) struct SessionItem {
     address: String,
     user_agent: String,
     pub(in crate::store) refresh_hash: String,
-    /// The tokens before it that are still good, the first used first.
+    /// Earlier tokens that may still be repeated, in the order of their use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::store) used: Vec<UsedToken>,
     expires_at: u64,
@@ -121,46 +123,47 @@ impl From<SessionItem> for Session {
 }
 
 impl Store {
-    /// Begins a session of a user, as long as the user's password and token version are those that were seen. Beyond 50, the
-    /// ones that were not used for longest end. `proof` is what was seen of the credentials: they must still be so, and a
-    /// second factor counts once.
+    /// Creates a session of `user`, on condition that the password, the token version and the presented second factor
+    /// are still valid. Beyond 50 sessions, the ones that were used longest ago are ended.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn create_session(
         &self,
         user: &User,
         new: &NewSession,
         proof: &CredentialProof,
     ) -> Result<SessionOutcome> {
-        // It means nothing until the user's own item names it, so the two need no transaction.
+        // The session's item means nothing until the user's own item names it, so the two writes need no transaction.
         self.put(&self.studio, session_item(user.id, new)?).await?;
         let id = new.session.id;
-        let named = proof
+        let with_session = proof
             .change()
             .add_to_set("sessions", ids([id.to_string()]))
-            // The password was right.
+            // The password was correct, so its failures are forgotten.
             .remove("failures")
             .remove("failed_at")
-            // It is still the password, too.
+            // The password must not have changed meanwhile.
             .when_equal("password_hash", text(user.password_hash.clone()))
             .when_equal("token_version", number(user.token_version))
             .when_absent_or_fewer("sessions", number(MOST_SESSIONS));
         let mut ended = Vec::new();
         let mut attempts = retry::HOT_ITEM.attempts();
         while attempts.next().await {
-            let refused = match self.try_update(key::user(user.id), &named, ReturnValue::None).await? {
+            let refused = match self.try_update(key::user(user.id), &with_session, ReturnValue::None).await? {
                 Updated::Done(_) => return Ok(SessionOutcome { is_begun: true, ended }),
                 Updated::Refused(item) => item.map(from_item::<UserItem>).transpose()?.map(User::from),
             };
             match refused {
-                // It was named already; the answer was lost.
-                Some(now) if now.sessions.contains(&id) => {
+                // An earlier attempt succeeded, but its answer was lost.
+                Some(current) if current.sessions.contains(&id) => {
                     return Ok(SessionOutcome { is_begun: true, ended });
                 }
-                // One attribute cannot be added to and deleted from at once, so the other goes by its own update.
-                Some(now) if now.sessions.len() >= MOST_SESSIONS && proof.still_holds(&now, user) => {
-                    ended.extend(self.end_least_used_session(&now).await?);
+                // One update cannot both add to a set and delete from it, so another session is ended by its own write.
+                Some(current)
+                    if current.sessions.len() >= MOST_SESSIONS && proof.still_holds(&current, user) =>
+                {
+                    ended.extend(self.end_least_used_session(&current).await?);
                 }
                 _ => break,
             }
@@ -177,7 +180,7 @@ impl Store {
         Ok(ended)
     }
 
-    /// The session that was used longest ago; one whose item has expired before all others.
+    /// The session that was used longest ago. A session whose item has expired comes first.
     async fn least_used_session(&self, user: &User) -> Result<Option<SessionId>> {
         let items = self.session_items(user.id).await?;
         let used =
@@ -185,38 +188,39 @@ impl Store {
         Ok(user.sessions.iter().copied().min_by_key(used))
     }
 
-    /// Ends a session: its tokens do not count any more. A second time does nothing.
+    /// Ends a session: its tokens become invalid. Ending it again does nothing.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<()> {
-        let forgotten =
+        let without_session =
             Expression::default().delete_from_set("sessions", ids([session.to_string()])).when_exists("pk");
         let writes = vec![
             Write::delete(&self.studio, key::session(user, session), Expression::default()),
-            Write::update(&self.studio, key::user(user), forgotten),
+            Write::update(&self.studio, key::user(user), without_session),
         ];
-        // Refused means that the user is gone, and all sessions with it.
+        // A refusal means that the account was deleted, with all its sessions.
         self.transact(writes).await?;
         Ok(())
     }
 
-    /// Ends another session, or the own one, of the user who is logged in.
+    /// Ends a session of the user who is logged in: the caller's own session or another one.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when the user has no such session; [`Code::Unauthenticated`] when the
-    /// own session was revoked meanwhile.
+    /// [`Code::NotFound`] when the user has no such session; [`Code::Unauthenticated`] when the caller's session was
+    /// revoked meanwhile.
     pub async fn end_own_session(&self, by: &LoggedIn, session: SessionId) -> Result<()> {
         let id = session.to_string();
-        let forgotten = Expression::default()
+        let without_session = Expression::default()
             .delete_from_set("sessions", ids([id.clone()]))
             .when_contains("sessions", text(id));
         let item = Write::delete(&self.studio, key::session(by.user().id, session), Expression::default());
-        let ended = self.change_own_account(by, forgotten, vec![item]).await?;
+        let ended = self.change_own_account(by, without_session, vec![item]).await?;
         ended.map_err(|_absent| Error::new(Code::NotFound, "Session not found"))
     }
 
-    /// Ends all sessions of the user who is logged in: every access token issued so far is of an old version.
+    /// Ends all sessions of the user who is logged in and raises the token version, so that all access tokens become
+    /// invalid.
     ///
     /// # Errors
     /// [`Code::Unauthenticated`] when the session was revoked meanwhile.
@@ -224,12 +228,12 @@ impl Store {
         let ended = Expression::default().remove("sessions").add("token_version", 1);
         let written = self.change_own_account(by, ended, Vec::new()).await?;
         written.map_err(|_changed| NotWritten::conflict())?;
-        // Only those that ended: somebody may have logged in since.
+        // Only the items of sessions that were ended: the user may have logged in again meanwhile.
         self.delete_session_items(by.user().id, |session| by.user().sessions.contains(&session)).await
     }
 
-    /// Deletes the items of sessions that the user's own item names no more. They mean nothing: what a failure here
-    /// leaves behind is refused, and expires.
+    /// Deletes the items of sessions that the user's own item no longer names. Such sessions are refused already, and
+    /// their items expire, so a failure here does no harm.
     pub(in crate::store) async fn delete_session_items(
         &self,
         user: UserId,
@@ -248,10 +252,10 @@ impl Store {
         Ok(())
     }
 
-    /// The sessions of a user that live at `now`, the last begun first.
+    /// Lists the sessions of a user that are live at `now`, newest first.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_sessions(&self, user: &User, now: Millis) -> Result<Vec<Session>> {
         let items = self.session_items(user.id).await?;
         let live = items.into_iter().filter(|item| item.is_live(now) && user.sessions.contains(&item.id));
@@ -260,10 +264,11 @@ impl Store {
         Ok(sessions)
     }
 
-    /// Whether a live session of this user was begun from this network. A user that does not exist takes as long.
+    /// Whether a live session of this user began in this network. Takes the same time for a user that does not exist,
+    /// so that the time does not reveal which users exist.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn has_session_from(
         &self,
         user: Option<&User>,

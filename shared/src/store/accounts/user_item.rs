@@ -1,4 +1,4 @@
-//! Items as they stand in the table, apart from their keys, and the item of a user.
+//! The item of a user in the table, and its conversion to and from [`User`].
 
 use std::collections::BTreeSet;
 
@@ -16,18 +16,18 @@ pub(in crate::store) struct UserItem {
     display_name: Option<DisplayName>,
     created_at: Millis,
     token_version: u64,
-    /// A set cannot be empty in DynamoDB, so without sessions there is none.
+    /// Absent when there are no sessions, because DynamoDB does not allow empty sets.
     #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
     sessions: BTreeSet<SessionId>,
     #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
     keys: BTreeSet<KeyId>,
     password_hash: String,
-    /// Whoever runs the studio may set these two in the table.
+    /// The operator may set this limit and the next one in the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     daily_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     daily_micro_dollars: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero_count")]
     failures: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed_at: Option<Millis>,
@@ -35,24 +35,24 @@ pub(in crate::store) struct UserItem {
     email_verified: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     totp_secret: Option<String>,
-    #[serde(default, skip_serializing_if = "is_none_yet")]
+    #[serde(default, skip_serializing_if = "is_zero_step")]
     totp_step: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     totp_pending: Option<String>,
     #[serde(with = "serde_dynamo::string_set", default, skip_serializing_if = "BTreeSet::is_empty")]
     recovery: BTreeSet<String>,
-    /// Set while the account is deleted: it is nobody's any more.
+    /// Set while the account is being deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::store) leaving: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_none_yet(step: &u64) -> bool {
+fn is_zero_step(step: &u64) -> bool {
     *step == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_none(count: &u32) -> bool {
+fn is_zero_count(count: &u32) -> bool {
     *count == 0
 }
 

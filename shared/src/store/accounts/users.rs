@@ -1,4 +1,4 @@
-//! Users: registered once, found by id and by name.
+//! Users: registration, and finding them by id and by name.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ use crate::store::limits::login_attempts::failures;
 use crate::store::limits::requests::guesses_under_way;
 use crate::store::{FailureCounter, NewSession, Store, key};
 
-/// What registration stores.
+/// A user that is about to register.
 pub struct NewUser {
     /// A new id.
     pub id: UserId,
-    /// A name that nobody has.
+    /// The username, which no other user may have.
     pub username: Username,
-    /// An address that nobody has.
+    /// The email address, which no other user may have.
     pub email: Email,
-    /// Now.
+    /// The time of the registration.
     pub created_at: Millis,
     /// An argon2id hash in PHC form.
     pub password_hash: String,
@@ -30,28 +30,30 @@ pub struct NewUser {
     pub session: NewSession,
 }
 
-/// Somebody at whose password there is a guess, or nobody, which looks the same from outside.
+/// The account whose password a login guesses. A name that no user has is handled in the same way, so that callers
+/// cannot tell which names exist.
 pub struct GuessedAccount {
-    /// Somebody, as read consistently.
+    /// The user, read consistently; `None` when no user has the name.
     pub user: Option<User>,
-    /// What guesses at the password are counted for.
+    /// The counter of failed guesses at the password.
     pub attempts: FailureCounter,
-    /// How many seconds to wait; none when the guess was counted, and may be judged.
+    /// The seconds to wait; `None` when the guess was counted and may be verified.
     pub wait: Option<u64>,
 }
 
-/// What is known before a guess at a password is counted for its account.
+/// What is known about a login before its guess is counted for the account.
 pub struct NameAndGuesses {
-    /// Whose the name is, if it is somebody's.
+    /// The user who has the name; `None` when no user has it.
     pub owner: Option<UserId>,
-    /// Failures of the network that are not forgotten.
+    /// The failures of the network that still count.
     pub failures: Failures,
-    /// Guesses of the network in the window before that nobody has judged yet.
+    /// How many guesses of the network in the previous window are still being verified.
     pub under_way: u64,
 }
 
 impl Store {
-    /// Registers a user. Of two at once with the same name or the same address, exactly one wins.
+    /// Registers a user with a first session. Of several concurrent registrations with one name or address, exactly one
+    /// succeeds.
     ///
     /// # Errors
     /// [`Code::UsernameTaken`] and [`Code::EmailTaken`].
@@ -75,7 +77,7 @@ impl Store {
         };
         match self.transact(self.registration(&user, &new.session)?).await? {
             Outcome::Committed => Ok(user),
-            // The positions are those of `registration`.
+            // The positions are the ones of `registration`.
             Outcome::Refused(positions) if positions.contains(&0) => {
                 Err(Error::new(Code::UsernameTaken, "Username already registered"))
             }
@@ -100,20 +102,21 @@ impl Store {
         ])
     }
 
-    /// The user with this id, read consistently; none as soon as the account is being deleted.
+    /// Finds the user with this id, read consistently; `None` once the account is being deleted.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_user(&self, id: UserId) -> Result<Option<User>> {
         let item = self.find_item::<UserItem>(key::user(id)).await?;
         Ok(item.filter(|item| !item.leaving).map(User::from))
     }
 
-    /// Whom this name or address stands for, whatever its case, and what is held against those who guess from `network`: one request,
-    /// read consistently. `before` is a window whose guesses may be under way at `now`.
+    /// Finds the user with this name or address, and the failed and unverified guesses from `network`, with one
+    /// consistent request. `before` is the number of the previous window, if guesses that were counted in it may still
+    /// be under way at `now`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_name_and_guesses(
         &self,
         login: &LoginName,
@@ -138,11 +141,11 @@ impl Store {
         })
     }
 
-    /// Counts a guess at `now` at the password of the account with this name or address, and reads whose it is, by one request: a name
-    /// that nobody has takes as many as one that somebody has.
+    /// Counts a guess at the password of an account, and reads the account, with one request. A name that no user has
+    /// takes as many requests as any other, so that the time does not reveal which names exist.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn begin_guess(
         &self,
         owner: Option<UserId>,
@@ -163,8 +166,9 @@ impl Store {
         Ok(GuessedAccount { user: None, attempts, wait })
     }
 
-    /// The condition that a credential still counts, for writes that must not escape its end.
-    pub(in crate::store) fn credential_counts(
+    /// The condition check that a credential is still valid, for transactions that must not succeed after it was
+    /// revoked.
+    pub(in crate::store) fn valid_credential_check(
         &self,
         user: UserId,
         credential: Credential,

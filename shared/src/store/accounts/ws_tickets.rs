@@ -1,4 +1,4 @@
-//! WebSocket tickets: good once, and for half a minute.
+//! WebSocket tickets. A ticket opens one connection within half a minute. Only a hash of the ticket is stored.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
@@ -16,31 +16,33 @@ struct TicketItem {
 }
 
 impl Store {
-    /// Keeps a ticket, by its hash, that opens a connection for `owner` until `ends`.
+    /// Stores a ticket by its hash, which opens a connection for `owner` until `ends`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn create_ticket(&self, hash: &str, owner: Owner, ends: Millis) -> Result<()> {
         let ticket = TicketItem { owner, expires_at: ends.seconds() };
         let item = item_at(key::ticket(owner.user, hash), "ticket", &ticket)?;
-        // It has 256 random bits: what is there can only be this one, from a try whose answer was lost.
+        // A ticket has 256 random bits, so an existing item can only be this ticket, written by an attempt whose answer
+        // was lost.
         self.put(&self.studio, item).await
     }
 
-    /// Takes the ticket of `user` with this hash: of two requests at once, one gets its owner. None when it is unknown, used,
-    /// or over. Its key holds nothing but tickets, so no other secret can be taken for one.
+    /// Uses up the ticket of `user` with this hash and returns its owner. `None` when the ticket is unknown, used or
+    /// expired. Of two concurrent requests with one ticket, only one gets the owner. Keys of this form are used for
+    /// tickets only, so no other secret can be presented as a ticket.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn redeem_ticket(&self, user: UserId, hash: &str, now: Millis) -> Result<Option<Owner>> {
-        let there = Expression::default().when_exists("pk");
+        let exists = Expression::default().when_exists("pk");
         let request = self
             .client
             .delete_item()
             .table_name(&self.studio)
             .set_key(Some(key::ticket(user, hash).attributes()))
-            .set_condition_expression(there.condition())
-            .set_expression_attribute_names(there.names())
+            .set_condition_expression(exists.condition())
+            .set_expression_attribute_names(exists.names())
             .return_values(ReturnValue::AllOld);
         let item = match request.send().await {
             Ok(answer) => answer.attributes.map(from_item::<TicketItem>).transpose()?,

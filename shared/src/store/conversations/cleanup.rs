@@ -1,5 +1,7 @@
-//! What takes more than one transaction is noted first, so that whoever comes later finishes it, should its process
-//! die: items that no reader sees are deleted. Counters are never a part of this.
+//! Cleanup after operations that take several writes. Such an operation first stores a [`CleanupIntent`]. It says which
+//! revisions of a conversation the operation writes or makes obsolete. When the operation is done, it deletes what no
+//! reader sees, and then the intent. If its process dies, a later request of the same user finds the intent and does so
+//! instead. Cleanup never changes counters.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,37 +15,42 @@ use crate::store::dynamo::{
 };
 use crate::store::{Store, key};
 
-/// A function lives no longer than 29 s, so what was noted before that is left to whoever finds it.
+/// How long after an intent was stored another request may take over its cleanup. No function that serves a request
+/// runs longer than 29 s.
 const LIFE_SECONDS: u64 = 60;
-/// How long somebody may write before a reader sees it, and then tidy up: the gateway waits for 29 s.
+/// How long after its intent an operation may write before readers see the result, and then delete leftovers. The
+/// gateway waits for an answer for 29 s.
 const WRITING_SECONDS: u64 = 20;
-const TIDYING_SECONDS: u64 = 23;
-/// Items that are looked at between two looks at the clock.
+const CLEANUP_SECONDS: u64 = 23;
+/// How many items are read before the clock is checked again.
 const PAGE: usize = 1000;
-/// How long it is remembered that a conversation was deleted, so that a late message does not bring it back.
-const REMEMBERED_SECONDS: u64 = 86_400;
+/// How long a tombstone is kept after its conversation's items were deleted, so that a late message does not create the
+/// conversation again.
+const TOMBSTONE_SECONDS: u64 = 86_400;
 
-/// The attribute of a reply whose conversation was deleted while the reply was being made. The item stays after the cleanup,
-/// until its usage is settled or its TTL is over.
+/// The attribute of a reply whose conversation was deleted while the reply was being made. Cleanup does not delete such
+/// an item: it stays until its reservation is settled or its TTL expires.
 pub(in crate::store) const ORPHANED: &str = "orphaned";
 
-/// By when a request that nobody waits for any longer should be answered.
+/// The deadline of cleanup work that a request does in addition to its own.
 pub(in crate::store) fn soon() -> Millis {
     clock::now().plus_seconds(10)
 }
 
-/// Somebody writes or deletes many items of a conversation.
+/// The note that an operation is writing or deleting many items of a conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::store) struct CleanupIntent {
     token: String,
     conversation: ConversationId,
-    /// All but the current one of these are to be deleted; all of what there is, when the conversation was deleted.
+    /// The revisions that the operation writes or replaces. Cleanup deletes their items, except those of the revision
+    /// that is current by then. Empty for the deletion of a conversation, whose tombstone says what to delete.
     revisions: Vec<Revision>,
+    /// Until when the process of the operation may still be running, in seconds since the epoch.
     until: u64,
 }
 
 impl CleanupIntent {
-    /// The note for whoever writes one of these revisions, or deletes a conversation.
+    /// Creates the intent of an operation that writes these revisions, or that deletes a conversation.
     pub(in crate::store) fn new(
         conversation: &ConversationId,
         revisions: Vec<Revision>,
@@ -58,101 +65,116 @@ impl CleanupIntent {
         self.until
     }
 
-    /// By when what readers are to see has to be written.
+    /// The deadline for the writes that precede the one by which readers see the result.
     pub(in crate::store) fn written_by(&self) -> Millis {
         Millis::default().plus_seconds(self.until + WRITING_SECONDS - LIFE_SECONDS)
     }
 
-    /// When whoever noted it cannot be at work any more.
+    /// When the process of the operation has certainly ended.
     pub(in crate::store) fn ends_at(&self) -> Millis {
         Millis::default().plus_seconds(self.until)
     }
 
-    /// In which conversation it is.
+    /// The conversation that the operation changes.
     pub(in crate::store) fn conversation(&self) -> &ConversationId {
         &self.conversation
     }
 }
 
 impl Store {
-    /// Notes that something is begun.
-    pub(in crate::store) async fn note(&self, user: UserId, note: &CleanupIntent) -> Result<()> {
-        let item = item_at(key::unfinished(user, &note.token), "unfinished", note)?;
+    /// Stores an intent before its operation begins.
+    pub(in crate::store) async fn put_cleanup_intent(
+        &self,
+        user: UserId,
+        intent: &CleanupIntent,
+    ) -> Result<()> {
+        let item = item_at(key::cleanup_intent(user, &intent.token), "unfinished", intent)?;
         self.put(&self.studio, item).await
     }
 
-    /// The same as a part of a transaction.
-    pub(in crate::store) fn note_write(&self, user: UserId, note: &CleanupIntent) -> Result<Write> {
-        Ok(Write::put(&self.studio, item_at(key::unfinished(user, &note.token), "unfinished", note)?))
+    /// The write that stores an intent as part of a transaction.
+    pub(in crate::store) fn cleanup_intent_write(
+        &self,
+        user: UserId,
+        intent: &CleanupIntent,
+    ) -> Result<Write> {
+        Ok(Write::put(&self.studio, item_at(key::cleanup_intent(user, &intent.token), "unfinished", intent)?))
     }
 
-    /// Finishes what others began in conversations of `user` and died over, until `deadline`. Costs one request when
-    /// there is nothing. Says whether nothing is left, but for what somebody may still be doing.
+    /// Finishes the cleanups of interrupted operations on conversations of `user`, until `deadline`. Takes one request
+    /// when there are none. False when `deadline` came first. Cleanups of operations that may still be running are left
+    /// to them.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn finish_unfinished(&self, user: UserId, deadline: Millis) -> Result<bool> {
-        let noted = self.unfinished(user).await?;
-        for note in &noted {
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn finish_cleanups(&self, user: UserId, deadline: Millis) -> Result<bool> {
+        let intents = self.list_cleanup_intents(user).await?;
+        for intent in &intents {
             let now = clock::now();
             if now >= deadline {
                 return Ok(false);
             }
-            let alone = noted.iter().filter(|other| other.conversation == note.conversation).count() == 1;
-            if note.until < now.seconds() && !self.finish(user, note, alone, deadline).await? {
+            let is_only_intent =
+                intents.iter().filter(|other| other.conversation == intent.conversation).count() == 1;
+            if intent.until < now.seconds()
+                && !self.finish_cleanup(user, intent, is_only_intent, deadline).await?
+            {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// What was noted and is not finished.
-    pub(in crate::store) async fn unfinished(&self, user: UserId) -> Result<Vec<CleanupIntent>> {
-        let (from, to) = (key::UNFINISHED, key::AFTER_UNFINISHED);
-        let noted = self.query(&KeyRange::new(&self.studio, key::user_partition(user), from, to)).await?;
-        noted.into_iter().map(from_item).collect()
+    /// Lists the stored intents of a user.
+    pub(in crate::store) async fn list_cleanup_intents(&self, user: UserId) -> Result<Vec<CleanupIntent>> {
+        let (from, to) = (key::CLEANUP_INTENTS, key::AFTER_CLEANUP_INTENTS);
+        let intents = self.query(&KeyRange::new(&self.studio, key::user_partition(user), from, to)).await?;
+        intents.into_iter().map(from_item).collect()
     }
 
-    /// Deletes what no reader sees of what was just noted and done, as far as there is time. What is left, or goes wrong, is
-    /// for whoever comes later; it is no failure of what was done.
-    pub(in crate::store) async fn run_cleanup(&self, user: UserId, note: &CleanupIntent) {
-        let deadline = Millis::default().plus_seconds(note.until + TIDYING_SECONDS - LIFE_SECONDS);
-        if let Err(error) = self.finish(user, note, false, deadline).await {
-            tracing::warn!(?error, "what no reader sees is left for later");
+    /// Cleans up after the caller's own operation, as far as there is time. A failure is only logged: the operation has
+    /// succeeded, and a later request finishes the cleanup.
+    pub(in crate::store) async fn run_cleanup(&self, user: UserId, intent: &CleanupIntent) {
+        let deadline = Millis::default().plus_seconds(intent.until + CLEANUP_SECONDS - LIFE_SECONDS);
+        if let Err(error) = self.finish_cleanup(user, intent, false, deadline).await {
+            tracing::warn!(?error, "cannot clean up items that no reader sees; a later request continues");
         }
     }
 
-    /// The same with what others died over, for somebody who came for something else.
+    /// Finishes the cleanups of interrupted operations within a few seconds, for a request with another purpose. A
+    /// failure is only logged.
     pub(in crate::store) async fn run_pending_cleanups(&self, user: UserId) {
-        if let Err(error) = self.finish_unfinished(user, soon()).await {
-            tracing::warn!(?error, "what no reader sees is left for later");
+        if let Err(error) = self.finish_cleanups(user, soon()).await {
+            tracing::warn!(?error, "cannot clean up items that no reader sees; a later request continues");
         }
     }
 
-    /// Deletes what no reader sees of what was noted, and then the note. False when `deadline` came first: then whoever
-    /// comes later goes on. `alone`: nobody else noted anything about this conversation.
-    pub(in crate::store) async fn finish(
+    /// Deletes what no reader sees of the revisions of `intent`, and then the intent. False when `deadline` came first;
+    /// then a later request continues. `is_only_intent` says that no other operation on the conversation has an intent,
+    /// so a shell can be deleted too.
+    pub(in crate::store) async fn finish_cleanup(
         &self,
         user: UserId,
-        note: &CleanupIntent,
-        alone: bool,
+        intent: &CleanupIntent,
+        is_only_intent: bool,
         deadline: Millis,
     ) -> Result<bool> {
-        let id = &note.conversation;
-        let all: Vec<&Revision> = note.revisions.iter().collect();
-        let done = match self.standing(user, id).await? {
+        let id = &intent.conversation;
+        let all: Vec<&Revision> = intent.revisions.iter().collect();
+        let done = match self.find_slot(user, id).await? {
             ConversationSlot::Absent => self.delete_revisions(user, id, &all, deadline).await?,
-            ConversationSlot::Tombstone(buried) => {
+            ConversationSlot::Tombstone(tombstone) => {
                 self.delete_revisions(user, id, &all, deadline).await?
-                    && self.sweep(user, id, &buried, deadline).await?
+                    && self.delete_leftovers(user, id, &tombstone, deadline).await?
             }
             ConversationSlot::Conversation(item) => {
-                let dead: Vec<&Revision> = note.revisions.iter().filter(|it| **it != item.revision).collect();
-                self.delete_revisions(user, id, &dead, deadline).await?
+                let obsolete: Vec<&Revision> =
+                    intent.revisions.iter().filter(|it| **it != item.revision).collect();
+                self.delete_revisions(user, id, &obsolete, deadline).await?
             }
             ConversationSlot::Shell(until) => {
                 let done = self.delete_revisions(user, id, &all, deadline).await?;
-                if let Some(until) = until.filter(|until| done && alone && *until <= note.until) {
+                if let Some(until) = until.filter(|until| done && is_only_intent && *until <= intent.until) {
                     self.delete_shell(user, id, until).await?;
                 }
                 done
@@ -161,56 +183,57 @@ impl Store {
         if !done {
             return Ok(false);
         }
-        let gone = key::unfinished(user, &note.token).attributes();
-        let request = self.client.delete_item().table_name(&self.studio).set_key(Some(gone));
+        let key = key::cleanup_intent(user, &intent.token).attributes();
+        let request = self.client.delete_item().table_name(&self.studio).set_key(Some(key));
         request.send().await.map_err(failed)?;
         Ok(true)
     }
 
-    /// Takes away the place of a large conversation that is not being created any more.
+    /// Deletes the shell of a conversation whose creation failed, unless another request has taken it over.
     pub(in crate::store) async fn delete_shell(
         &self,
         user: UserId,
         id: &ConversationId,
         until: u64,
     ) -> Result<()> {
-        let dead = Expression::default()
+        let unchanged = Expression::default()
             .when_equal("kind", text("shell"))
             .when_equal("writing_until", number(until));
-        // Refused means that somebody has taken it over.
-        self.transact(vec![Write::delete(&self.studio, key::conversation(user, id), dead)]).await?;
+        // A refusal means that another request has taken the shell over.
+        self.transact(vec![Write::delete(&self.studio, key::conversation(user, id), unchanged)]).await?;
         Ok(())
     }
 
-    /// Deletes the messages and references of these revisions.
+    /// Deletes the messages and references of these revisions. False when `deadline` came first.
     async fn delete_revisions(
         &self,
         user: UserId,
         id: &ConversationId,
-        dead: &[&Revision],
+        revisions: &[&Revision],
         deadline: Millis,
     ) -> Result<bool> {
-        if dead.is_empty() {
+        if revisions.is_empty() {
             return Ok(true);
         }
-        self.delete_where(user, id, deadline, |item| is_of(item, dead)).await
+        self.delete_where(user, id, deadline, |item| is_of(item, revisions)).await
     }
 
-    /// Deletes what `is_gone` of all that stands behind a conversation's own item. False when `deadline` came first.
+    /// Deletes the items in a conversation's partition for which `is_obsolete` is true, except the conversation's own
+    /// item. False when `deadline` came first.
     async fn delete_where(
         &self,
         user: UserId,
         id: &ConversationId,
         deadline: Millis,
-        is_gone: impl Fn(&Item) -> bool,
+        is_obsolete: impl Fn(&Item) -> bool,
     ) -> Result<bool> {
         let partition = key::conversation_partition(user, id);
-        let stretch = KeyRange::new(&self.studio, partition, key::MESSAGE, key::AFTER_CONVERSATION);
+        let range = KeyRange::new(&self.studio, partition, key::MESSAGE, key::AFTER_CONVERSATION);
         let mut after = None;
         loop {
-            let page = self.query_page(&stretch, after, Some(PAGE)).await?;
-            let gone = page.items.iter().filter(|item| is_gone(item));
-            let keys = gone.map(|item| key::within_conversation(user, id, sort_key(item))).collect();
+            let page = self.query_page(&range, after, Some(PAGE)).await?;
+            let obsolete = page.items.iter().filter(|item| is_obsolete(item));
+            let keys = obsolete.map(|item| key::within_conversation(user, id, sort_key(item))).collect();
             self.delete_batches(keys, deadline).await?;
             match page.next {
                 Some(_) if clock::now() >= deadline => return Ok(false),
@@ -220,31 +243,34 @@ impl Store {
         }
     }
 
-    /// Deletes all that is left of a buried conversation, and lets its tombstone go a day later. What has come into its
-    /// place meanwhile stays.
-    pub(in crate::store) async fn sweep(
+    /// Deletes the items of a deleted conversation, as its tombstone names them, and lets the tombstone expire a day
+    /// later. Items of a conversation that was imported under the same id meanwhile are kept. False when `deadline`
+    /// came first.
+    pub(in crate::store) async fn delete_leftovers(
         &self,
         user: UserId,
         id: &ConversationId,
-        buried: &Tombstone,
+        tombstone: &Tombstone,
         deadline: Millis,
     ) -> Result<bool> {
-        if buried.expires_at.is_some() {
+        if tombstone.expires_at.is_some() {
             return Ok(true);
         }
-        if let Some(reply) = buried.running {
+        if let Some(reply) = tombstone.running {
             self.orphan_reply(user, id, reply, clock::now()).await?;
         }
         if !self
-            .delete_where(user, id, deadline, |item| buried.owns(item) && !item.contains_key(ORPHANED))
+            .delete_where(user, id, deadline, |item| tombstone.owns(item) && !item.contains_key(ORPHANED))
             .await?
         {
             return Ok(false);
         }
-        let gone = number(clock::now().plus_seconds(REMEMBERED_SECONDS).seconds());
-        let swept = Expression::default().set("expires_at", gone).when_equal("kind", text("tombstone"));
-        let swept = swept.when_absent("expires_at").when_equal("next_number", number(buried.next_number));
-        self.transact(vec![Write::update(&self.studio, key::conversation(user, id), swept)]).await?;
+        let expires_at = number(clock::now().plus_seconds(TOMBSTONE_SECONDS).seconds());
+        let cleaned =
+            Expression::default().set("expires_at", expires_at).when_equal("kind", text("tombstone"));
+        let cleaned =
+            cleaned.when_absent("expires_at").when_equal("next_number", number(tombstone.next_number));
+        self.transact(vec![Write::update(&self.studio, key::conversation(user, id), cleaned)]).await?;
         Ok(true)
     }
 }

@@ -1,4 +1,4 @@
-//! Conversations: created, found, and what their writes have in common.
+//! Creating conversations, finding their messages, and what the writes of conversations have in common.
 
 use super::item::{ConversationItem, Revision, conversation_item};
 use super::message_item::{ReferenceItem, StoredMessage, stored_message};
@@ -14,7 +14,8 @@ use crate::store::idempotency::Creation;
 use crate::store::{Store, key};
 
 impl Store {
-    /// Stores a conversation that must not be there, whole or not at all.
+    /// Creates a conversation with its messages, all or nothing. With `once`, a repetition of the same request creates
+    /// nothing and returns the id that the first request created.
     ///
     /// # Errors
     /// [`Code::ConversationExists`], [`Code::ConversationDeleted`], [`Code::IdempotencyKeyReused`].
@@ -42,30 +43,32 @@ impl Store {
         }
         if self.transact(writes).await?.is_committed() {
             self.count_far_days(user, &change).await?;
-            return Ok(Creation::Now(item.version()));
+            return Ok(Creation::New(item.version()));
         }
-        match self.standing(user, id).await? {
-            // Somebody is creating a large one under this id, or died over it: whoever is done first has it.
+        match self.find_slot(user, id).await? {
+            // Another request is creating a large conversation under this id, or died while it did so. The request that
+            // finishes first creates the conversation.
             ConversationSlot::Shell(_) => {
                 self.create_large_conversation(user, conversation, &change, once).await
             }
-            standing => self.created_before(user, once, &standing).await,
+            slot => self.earlier_or_refusal(user, once, &slot).await,
         }
     }
 
-    /// What the same request made before, or why it can make nothing.
-    pub(in crate::store) async fn created_before<T>(
+    /// The result of an earlier request with the same idempotency key; otherwise the error that says why `slot`
+    /// prevented the creation.
+    pub(in crate::store) async fn earlier_or_refusal<T>(
         &self,
         user: UserId,
         once: Option<&Once>,
-        standing: &ConversationSlot,
+        slot: &ConversationSlot,
     ) -> Result<Creation<T>> {
-        let made = self.find_made(user, once).await?;
-        made.map(Creation::Before).ok_or_else(|| why_not_created(standing))
+        let earlier = self.find_earlier_result(user, once).await?;
+        earlier.map(Creation::Repeated).ok_or_else(|| why_not_created(slot))
     }
 
-    /// What stands in a conversation's place, read consistently.
-    pub(in crate::store) async fn standing(
+    /// Finds out what is in the place of a conversation, read consistently.
+    pub(in crate::store) async fn find_slot(
         &self,
         user: UserId,
         id: &ConversationId,
@@ -73,7 +76,7 @@ impl Store {
         ConversationSlot::of(self.get_item(&self.studio, key::conversation(user, id)).await?)
     }
 
-    /// The conversation's own item, read consistently.
+    /// Gets a conversation's own item, read consistently.
     ///
     /// # Errors
     /// [`Code::NotFound`].
@@ -82,10 +85,11 @@ impl Store {
         user: UserId,
         id: &ConversationId,
     ) -> Result<ConversationItem> {
-        self.standing(user, id).await?.conversation().ok_or_else(Error::no_conversation)
+        self.find_slot(user, id).await?.conversation().ok_or_else(Error::no_conversation)
     }
 
-    /// The writes that put `messages` in a line behind the message `parent`, numbered from `first`.
+    /// The writes that store `messages`, each following the one before it and the first following message number
+    /// `parent`. Their numbers begin with `first`.
     pub(in crate::store) fn new_messages(
         &self,
         user: UserId,
@@ -109,8 +113,8 @@ impl Store {
         Ok(writes)
     }
 
-    /// The write that leads from a message's id to its number, unless the id tells it. It fails when the revision has a
-    /// message with this id.
+    /// The write that creates the reference from a message's id to its number, unless the id contains the number. Its
+    /// condition fails when the revision has a message with this id already.
     pub(in crate::store) fn reference(
         &self,
         user: UserId,
@@ -123,7 +127,7 @@ impl Store {
         Ok(item.map(|item| Write::create(&self.studio, item)))
     }
 
-    /// The message with this id in a conversation as it was seen.
+    /// Finds the message with this id in the revision of `conversation`, which was read before.
     pub(in crate::store) async fn find_message(
         &self,
         user: UserId,
@@ -143,33 +147,33 @@ impl Store {
         Ok(stored.filter(|stored| stored.message.id == *message))
     }
 
-    /// The conversation, and the message with this id in it. Between two reads a conversation can be rewritten, and its
-    /// messages have other places then.
+    /// Gets a conversation and finds the message with this id in it. If the conversation is rewritten between the two
+    /// reads, the messages have other numbers, so the search is repeated.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when the conversation is not there; [`Code::Conflict`] when it kept changing.
+    /// [`Code::NotFound`] when there is no such conversation; [`Code::Conflict`] when it was rewritten on all attempts.
     pub(in crate::store) async fn find_message_in_latest(
         &self,
         user: UserId,
         id: &ConversationId,
         message: &MessageId,
     ) -> Result<(ConversationItem, Option<StoredMessage>)> {
-        let mut seen = self.get_conversation_item(user, id).await?;
+        let mut conversation = self.get_conversation_item(user, id).await?;
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
-            if let Some(found) = self.find_message(user, &seen, message).await? {
-                return Ok((seen, Some(found)));
+            if let Some(found) = self.find_message(user, &conversation, message).await? {
+                return Ok((conversation, Some(found)));
             }
-            let now = self.get_conversation_item(user, id).await?;
-            if now.revision == seen.revision {
-                return Ok((seen, None));
+            let current = self.get_conversation_item(user, id).await?;
+            if current.revision == conversation.revision {
+                return Ok((conversation, None));
             }
-            seen = now;
+            conversation = current;
         }
         Err(kept_changing())
     }
 
-    /// The message with this number, read consistently.
+    /// Finds the message with this number, read consistently.
     pub(in crate::store) async fn find_message_at(
         &self,
         user: UserId,
@@ -181,10 +185,10 @@ impl Store {
         Ok(stored.filter(|stored| conversation.owns(stored)))
     }
 
-    /// Calls a conversation `title`, if it is still called `before`. False when it is not.
+    /// Renames a conversation to `title` if its title is still `before`. False when it is not.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn rename_conversation(
         &self,
         user: UserId,
@@ -202,7 +206,7 @@ impl Store {
     }
 }
 
-/// The item that leads from a message's id to its number, unless the id tells it.
+/// The reference from a message's id to its number; `None` when the id contains the number.
 pub(in crate::store) fn reference_item(
     user: UserId,
     conversation: &ConversationId,
@@ -217,7 +221,8 @@ pub(in crate::store) fn reference_item(
     Ok(Some(item_at(key, "reference", &ReferenceItem { number })?))
 }
 
-/// What a conversation's own item says of `summary`, for an update of it. Where the user keeps it is not touched.
+/// The update of a conversation's own item that stores `summary`. It does not change how the user has filed the
+/// conversation.
 pub(in crate::store) fn summary_expression(user: UserId, summary: &Summary) -> Expression {
     Expression::default()
         .set("id", text(summary.id.as_str()))
@@ -230,11 +235,11 @@ pub(in crate::store) fn summary_expression(user: UserId, summary: &Summary) -> E
         .set_or_remove("system_prompt", summary.system_prompt.as_ref().map(|prompt| text(prompt.as_str())))
 }
 
-/// Why a conversation could not be created.
-pub(in crate::store) fn why_not_created(standing: &ConversationSlot) -> Error {
-    match standing {
+/// The error that says why a conversation could not be created.
+pub(in crate::store) fn why_not_created(slot: &ConversationSlot) -> Error {
+    match slot {
         ConversationSlot::Tombstone(_) => conversation_deleted(),
-        // Nothing is in the way but that the account is gone.
+        // The place is free, so the condition that failed is that the account exists.
         ConversationSlot::Absent => Error::new(Code::Unauthenticated, "Could not validate credentials"),
         ConversationSlot::Shell(_) | ConversationSlot::Conversation(_) => {
             Error::new(Code::ConversationExists, "You have a conversation with this id already")
@@ -247,17 +252,19 @@ pub(in crate::store) fn reply_running() -> Error {
 }
 
 pub(in crate::store) fn conversation_deleted() -> Error {
-    Error::new(Code::ConversationDeleted, "This conversation was deleted; please choose another id")
+    Error::new(Code::ConversationDeleted, "This conversation was deleted. Choose another id")
 }
 
-/// Refuses to go on with a conversation that kept changing.
+/// The error for a change that other requests preceded on all attempts.
 pub(in crate::store) fn kept_changing() -> Error {
-    Error::new(Code::Conflict, "The conversation kept changing. Please try again.")
+    Error::new(Code::Conflict, "Other requests kept changing the conversation. Please try again.")
 }
 
-/// Whether a conversation with these messages can be written at once: in number, and in size (DynamoDB takes 4 MB).
+/// Whether one transaction can write a conversation with these messages, in number of writes and in size (DynamoDB
+/// allows 4 MB).
 pub(in crate::store) fn fits_one_transaction(messages: &[Message], change: &Tally) -> bool {
     let bytes: usize = messages.iter().map(|message| message.content.as_str().len() + 1024).sum();
-    // Each message may need a reference; besides, there are the conversation, the totals and what a request made.
+    // Each message may need a reference. The three other writes are the conversation, the totals and the idempotency
+    // record.
     Store::count_fits(change, messages.len() * 2 + 3) && bytes < 3_000_000
 }

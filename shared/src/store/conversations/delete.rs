@@ -1,4 +1,5 @@
-//! Deleting conversations: gone for every reader and every counter at once, their items soon after.
+//! Deleting conversations. One transaction replaces the conversation by a tombstone, so it disappears for all readers
+//! and from all counters at once. Its items are deleted afterwards.
 
 use futures_util::future::try_join_all;
 
@@ -16,24 +17,28 @@ use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, KeyRange, Write, item_at, number, text};
 use crate::store::{Store, key};
 
-/// Conversations that are deleted at once.
+/// How many conversations are deleted at the same time.
 const AT_ONCE: usize = 4;
-/// Conversations that are looked at in one request.
+/// How many conversations one request lists.
 const PAGE: i32 = 100;
 
-/// How a conversation was buried, or not.
+/// The outcome of replacing a conversation by a tombstone.
 enum TombstoneOutcome {
-    Done(CleanupIntent),
+    /// The tombstone was written, together with this intent.
+    Written(CleanupIntent),
+    /// The conversation was changed meanwhile.
     Changed,
 }
 
 impl Store {
-    /// Deletes a conversation. One transaction takes it out of every list and statistic and leaves a tombstone, which
-    /// stays for a day after its items went; those go at once, or, when that takes too long or dies, with whatever the
-    /// user deletes next. Deleting it again finishes it, too.
+    /// Deletes a conversation. One transaction removes it from all lists and statistics and leaves a tombstone. Then
+    /// its items are deleted; if that takes too long or the process dies, the next request of the user that deletes a
+    /// conversation continues. Deleting the same conversation again continues, too. The tombstone expires a day after
+    /// the items were deleted.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when there is none (any more); [`Code::PreconditionFailed`].
+    /// [`Code::NotFound`] when there is no such conversation, also when it was deleted before;
+    /// [`Code::PreconditionFailed`]; [`Code::Conflict`] when it was changed on all attempts.
     pub async fn delete_conversation(
         &self,
         user: UserId,
@@ -42,17 +47,20 @@ impl Store {
     ) -> Result<()> {
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
-            match self.standing(user, id).await? {
+            match self.find_slot(user, id).await? {
                 ConversationSlot::Conversation(item) => {
                     check_version(expected, &item.version())?;
-                    if let TombstoneOutcome::Done(note) = self.write_tombstone(user, &item).await? {
-                        self.run_cleanup(user, &note).await;
+                    if let TombstoneOutcome::Written(intent) = self.write_tombstone(user, &item).await? {
+                        self.run_cleanup(user, &intent).await;
                         return Ok(());
                     }
                 }
-                ConversationSlot::Tombstone(buried) => {
-                    if let Err(error) = self.sweep(user, id, &buried, soon()).await {
-                        tracing::warn!(?error, "what is left of a deleted conversation stays for now");
+                ConversationSlot::Tombstone(tombstone) => {
+                    if let Err(error) = self.delete_leftovers(user, id, &tombstone, soon()).await {
+                        tracing::warn!(
+                            ?error,
+                            "cannot delete the items of a deleted conversation; a later request continues"
+                        );
                     }
                     return Err(Error::no_conversation());
                 }
@@ -65,34 +73,34 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// Deletes all of these conversations, until `deadline`: how many of the first were looked at, and how many of
-    /// those were there.
+    /// Deletes these conversations in order, until `deadline`. Returns how many of them were processed, and how many of
+    /// those existed.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn delete_conversations(
         &self,
         user: UserId,
         ids: &[ConversationId],
         deadline: Millis,
     ) -> Result<(usize, usize)> {
-        let (mut looked_at, mut deleted) = (0, 0);
+        let (mut processed, mut deleted) = (0, 0);
         for ids in ids.chunks(AT_ONCE) {
             if clock::now() >= deadline {
                 break;
             }
-            let there = try_join_all(ids.iter().map(|id| self.delete_one(user, id))).await?;
-            looked_at += there.len();
-            deleted += there.into_iter().filter(|there| *there).count();
+            let existed = try_join_all(ids.iter().map(|id| self.delete_one(user, id))).await?;
+            processed += existed.len();
+            deleted += existed.into_iter().filter(|existed| *existed).count();
         }
-        Ok((looked_at, deleted))
+        Ok((processed, deleted))
     }
 
-    /// Deletes all conversations of `user` until `deadline`: how many, and whether nothing is left. Called again, it goes
-    /// on, so that any number is deleted in the end. An account whose statistics are gone already is not counted for.
+    /// Deletes all conversations of `user`, until `deadline`. Returns how many were deleted, and whether nothing is
+    /// left. Calling it again continues, so any number of conversations can be deleted.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn delete_all_conversations(&self, user: UserId, deadline: Millis) -> Result<(usize, bool)> {
         let mut deleted = 0;
         loop {
@@ -101,9 +109,9 @@ impl Store {
             loop {
                 let page = self.list_conversations(user, after.as_ref(), PAGE).await?;
                 let ids: Vec<ConversationId> = page.iter().map(|listed| listed.id.clone()).collect();
-                let (looked_at, there) = self.delete_conversations(user, &ids, deadline).await?;
-                deleted += there;
-                if looked_at < ids.len() {
+                let (processed, deleted_now) = self.delete_conversations(user, &ids, deadline).await?;
+                deleted += deleted_now;
+                if processed < ids.len() {
                     return Ok((deleted, false));
                 }
                 match page.into_iter().last() {
@@ -111,9 +119,10 @@ impl Store {
                     None => break,
                 }
             }
-            // The list lags behind; what it still names and is gone does not count.
+            // The index lags behind the table, so it may still list deleted conversations. A pass that deleted nothing
+            // is the last one.
             if deleted == before {
-                return Ok((deleted, self.finish_unfinished(user, deadline).await?));
+                return Ok((deleted, self.finish_cleanups(user, deadline).await?));
             }
         }
     }
@@ -126,30 +135,30 @@ impl Store {
         }
     }
 
-    /// Puts a tombstone in the conversation's place.
+    /// Replaces a conversation by a tombstone and subtracts it from all counters.
     async fn write_tombstone(&self, user: UserId, item: &ConversationItem) -> Result<TombstoneOutcome> {
         let mut change = self.tally_of(user, item).await?;
         change.count_conversation(&item.summary(), -1);
-        let note = CleanupIntent::new(&item.id, Vec::new(), clock::now());
+        let intent = CleanupIntent::new(&item.id, Vec::new(), clock::now());
         let counts = self.count(user, &change);
-        if self.transact(self.burial(user, item, &note, counts)?).await?.is_committed() {
+        if self.transact(self.tombstone_writes(user, item, &intent, counts)?).await?.is_committed() {
             self.count_far_days(user, &change).await?;
-            return Ok(TombstoneOutcome::Done(note));
+            return Ok(TombstoneOutcome::Written(intent));
         }
-        // Of an account that is being deleted, nothing is counted any more.
-        let gone = Expression::default().when_absent("pk");
-        let uncounted = vec![Write::check(&self.studio, key::statistics(user), gone)];
-        if self.transact(self.burial(user, item, &note, uncounted)?).await?.is_committed() {
-            return Ok(TombstoneOutcome::Done(note));
+        // The statistics of an account that is being deleted are gone, so nothing is counted.
+        let account_gone = Expression::default().when_absent("pk");
+        let uncounted = vec![Write::check(&self.studio, key::statistics(user), account_gone)];
+        if self.transact(self.tombstone_writes(user, item, &intent, uncounted)?).await?.is_committed() {
+            return Ok(TombstoneOutcome::Written(intent));
         }
         Ok(TombstoneOutcome::Changed)
     }
 
-    fn burial(
+    fn tombstone_writes(
         &self,
         user: UserId,
         item: &ConversationItem,
-        note: &CleanupIntent,
+        intent: &CleanupIntent,
         counts: Vec<Write>,
     ) -> Result<Vec<Write>> {
         let tombstone = item_at(key::conversation(user, &item.id), "tombstone", &Tombstone::of(item))?;
@@ -157,20 +166,22 @@ impl Store {
             .when_equal("version", number(item.version))
             .when_equal("next_number", number(item.next_number))
             .when_equal("kind", text("conversation"));
-        let mut writes =
-            vec![Write::replace(&self.studio, tombstone, unchanged), self.note_write(user, note)?];
+        let mut writes = vec![
+            Write::replace(&self.studio, tombstone, unchanged),
+            self.cleanup_intent_write(user, intent)?,
+        ];
         writes.extend(counts);
         writes.push(self.count_conversations(-1));
         Ok(writes)
     }
 
-    /// What the messages of a conversation amount to, counted out. They are read a page at a time, so there may be more
-    /// than memory holds.
+    /// How the counters change when all messages of a conversation are deleted. The messages are read page by page,
+    /// because they may be larger than memory.
     async fn tally_of(&self, user: UserId, item: &ConversationItem) -> Result<Tally> {
         let partition = key::conversation_partition(user, &item.id);
-        let stretch = KeyRange::new(&self.studio, partition, key::MESSAGE, key::AFTER_MESSAGES);
+        let range = KeyRange::new(&self.studio, partition, key::MESSAGE, key::AFTER_MESSAGES);
         let mut change = Tally::default();
-        self.query_each(&stretch, |message| {
+        self.query_each(&range, |message| {
             let stored = stored_message(message)?.filter(|stored| item.owns(stored));
             change.count_messages(stored.iter().map(|stored| &stored.message), -1);
             Ok(())

@@ -1,5 +1,5 @@
-//! What turns the stored messages of a conversation into new ones, when those that stay keep their order and new ones
-//! come last.
+//! The edits that turn the stored messages of a conversation into new ones. There are such edits if the messages that
+//! stay keep their order and all new messages come last; otherwise the whole conversation is written anew.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,23 +10,24 @@ use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Conversation, Message, MessageId};
 use crate::store::Store;
 
-/// The edits.
+/// The edits that turn a stored conversation into a new one.
 pub(in crate::store) struct Edits<'a> {
-    /// Messages that stay on the branch, and say something else or follow another one now: as they are to be.
+    /// Messages that stay on the branch and have another content or another parent now, in their new form.
     pub(in crate::store) changed: Vec<StoredMessage>,
-    /// Others that follow another message now: their numbers, and the number of that message.
+    /// Messages off the branch whose parent is removed: their numbers, and the number of their new parent.
     pub(in crate::store) moved: Vec<(u64, Option<u64>)>,
     pub(in crate::store) removed: Vec<&'a StoredMessage>,
     pub(in crate::store) appended: &'a [Message],
-    /// What was there of the changed ones.
+    /// The changed messages in their old form.
     before: Vec<&'a StoredMessage>,
-    /// The messages that stay on the branch, with the reply that is being made.
+    /// The messages that stay on the branch, and the running reply.
     kept: Vec<&'a StoredMessage>,
     last: Option<&'a Message>,
 }
 
 impl<'a> Edits<'a> {
-    /// None when an order changes, or a message comes between others or from another branch.
+    /// Computes the edits. `None` when the order changes, or when a message is inserted between others or comes from
+    /// another branch.
     pub(in crate::store) fn new(
         stored: &'a StoredConversation,
         new: &'a [Message],
@@ -71,7 +72,7 @@ impl<'a> Edits<'a> {
     ) {
         let mut parent = None;
         for (old, message) in self.kept.iter().zip(staying) {
-            if !old.message.says_the_same_as(message) || old.parent != parent {
+            if !old.message.has_same_content(message) || old.parent != parent {
                 self.changed.push(StoredMessage { message: message.clone(), parent, ..(*old).clone() });
                 self.before.push(*old);
             }
@@ -79,18 +80,21 @@ impl<'a> Edits<'a> {
         }
         let kept: HashSet<u64> = self.kept.iter().map(|kept| kept.number).collect();
         let is_running = |number: u64| running.is_some_and(|running| running.number == number);
-        let goes = |message: &StoredMessage| {
+        let is_removed = |message: &StoredMessage| {
             stored.item.shows(message.number)
                 && !kept.contains(&message.number)
                 && !is_running(message.number)
         };
-        self.removed = stored.messages.iter().filter(|message| goes(message)).collect();
-        let gone: HashMap<u64, Option<u64>> = self.removed.iter().map(|it| (it.number, it.parent)).collect();
-        let hanging =
-            stored.messages.iter().filter(|it| !kept.contains(&it.number) && !gone.contains_key(&it.number));
-        for message in hanging {
+        self.removed = stored.messages.iter().filter(|message| is_removed(message)).collect();
+        let removed: HashMap<u64, Option<u64>> =
+            self.removed.iter().map(|it| (it.number, it.parent)).collect();
+        let other_branches = stored
+            .messages
+            .iter()
+            .filter(|it| !kept.contains(&it.number) && !removed.contains_key(&it.number));
+        for message in other_branches {
             let mut parent = message.parent;
-            while let Some(next) = parent.and_then(|parent| gone.get(&parent)) {
+            while let Some(next) = parent.and_then(|parent| removed.get(&parent)) {
                 parent = *next;
             }
             if parent != message.parent {
@@ -99,23 +103,23 @@ impl<'a> Edits<'a> {
         }
     }
 
-    /// Whether no message changes.
+    /// Whether no message is changed, removed or appended.
     pub(in crate::store) fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.removed.is_empty() && self.appended.is_empty()
     }
 
-    /// The numbers of the current branch afterwards.
+    /// The numbers of the messages on the current branch after the edits.
     pub(in crate::store) fn line(&self, next_number: u64) -> Vec<u64> {
         let appended = (0..self.appended.len() as u64).map(|place| next_number + place);
         self.kept.iter().map(|kept| kept.number).chain(appended).collect()
     }
 
-    /// The current branch afterwards; none when there is no other.
+    /// The current branch after the edits; `None` when there is no other branch.
     pub(in crate::store) fn branch(&self, stored: &StoredConversation, line: &[u64]) -> Option<Branch> {
-        let gone: HashSet<u64> = self.removed.iter().map(|removed| removed.number).collect();
+        let removed: HashSet<u64> = self.removed.iter().map(|removed| removed.number).collect();
         let on_it: HashSet<u64> = line.iter().copied().collect();
         let left =
-            stored.messages.iter().map(|message| message.number).filter(|number| !gone.contains(number));
+            stored.messages.iter().map(|message| message.number).filter(|number| !removed.contains(number));
         let mut all: Vec<u64> =
             left.chain(line.iter().copied().filter(|n| *n >= stored.item.next_number)).collect();
         all.sort_unstable();
@@ -123,12 +127,12 @@ impl<'a> Edits<'a> {
         has_others.then(|| Branch::of(all.iter().map(|number| (*number, on_it.contains(number)))))
     }
 
-    /// The last message of the current branch afterwards.
+    /// The last message of the current branch after the edits.
     pub(in crate::store) fn last_message(&self) -> Option<&Message> {
         self.last
     }
 
-    /// How the counters change.
+    /// How the edits change the counters.
     pub(in crate::store) fn change(&self, stored: &StoredConversation, new: &Conversation) -> Tally {
         let mut change = Tally::default();
         change.count_conversation(&stored.item.summary(), -1);
@@ -140,12 +144,12 @@ impl<'a> Edits<'a> {
         change
     }
 
-    /// Whether one transaction takes them.
+    /// Whether one transaction can make the edits.
     pub(in crate::store) fn fit(&self, stored: &StoredConversation, new: &Conversation) -> bool {
         let written: Vec<Message> =
             self.changed.iter().map(|changed| &changed.message).chain(self.appended).cloned().collect();
         let change = self.change(stored, new);
-        // Of each message removed, the item and a reference go.
+        // A removed message takes two writes: its item and its reference.
         let writes = (written.len() + self.removed.len()) * 2 + self.moved.len() + 2;
         Store::count_fits(&change, writes) && fits_one_transaction(&written, &Tally::default())
     }
@@ -169,7 +173,8 @@ mod tests {
         }
     }
 
-    /// Messages in a line; those behind a `|` hang on its second message, on another branch.
+    /// A conversation whose messages follow each other. Messages after a `|` follow the second message, on another
+    /// branch.
     fn stored(ids: &str) -> StoredConversation {
         let (line, others) = ids.split_once('|').unwrap_or((ids, ""));
         let summary = Summary {
@@ -198,7 +203,8 @@ mod tests {
         StoredConversation { messages: messages.collect(), item }
     }
 
-    /// (changed, moved, removed, appended), or nothing when the conversation must be written anew.
+    /// The ids of the messages that are changed, moved, removed and appended. `None` when the conversation must be
+    /// written anew.
     fn edits(old: &str, fresh: &str) -> Option<[String; 4]> {
         let old = stored(old);
         let content = |id: char| if id.is_uppercase() { "new" } else { "old" };
@@ -224,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn another_order_or_one_between_needs_a_new_revision() {
+    fn a_new_order_or_an_inserted_message_needs_a_new_revision() {
         assert_eq!(edits("abc", "bac"), None);
         assert_eq!(edits("abc", "axbc"), None);
         assert_eq!(edits("abc|x", "abx"), None, "from another branch");
     }
 
     #[test]
-    fn what_hangs_on_a_message_that_goes_hangs_on_the_one_before() {
+    fn replies_to_a_removed_message_move_to_its_parent() {
         let some = |parts: [&str; 4]| Some(parts.map(str::to_owned));
         assert_eq!(edits("abc|xy", "abd"), some(["", "", "c", "d"]));
         assert_eq!(edits("abc|xy", "a"), some(["", "3:Some(0)4:Some(0)", "bc", ""]));

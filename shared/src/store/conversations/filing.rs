@@ -1,18 +1,18 @@
-//! Where a user keeps a conversation, in the conversation's own item.
+//! How a user has filed a conversation, in the conversation's own item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::{Filing, Folder, Tags};
 use crate::store::dynamo::{Expression, text};
 
-/// What a conversation's own item says of `filing`, for an update of it.
+/// Adds the changes that store `filing` to an update of a conversation's own item.
 pub(in crate::store) fn filing_expression(expression: Expression, filing: &Filing) -> Expression {
     let expression = set_flag(expression, "pinned", filing.pinned);
     let expression = set_flag(expression, "archived", filing.archived);
     set_folder(set_tags(expression, &filing.tags), filing.folder.as_ref())
 }
 
-/// A flag that is absent while it is not set, which is cheaper in the index.
+/// Sets a flag. A false flag is removed, which makes the item in the index smaller.
 pub(in crate::store) fn set_flag(expression: Expression, name: &str, flag: bool) -> Expression {
     expression.set_or_remove(name, flag.then_some(AttributeValue::Bool(true)))
 }

@@ -1,4 +1,4 @@
-//! A conversation and its messages as they stand in the table, apart from their keys, and how they become domain values.
+//! A conversation's own item, and its conversion to and from domain values.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,11 @@ use crate::error::Result;
 use crate::store::dynamo::{Expression, Item, item_at, number, text};
 use crate::store::key;
 
-/// A guess, for messages that no model has read yet.
+/// The assumed number of tokens of a message that no model has read yet.
 const TOKENS_OF_A_MESSAGE: u64 = 200;
 
-/// Which of the messages under a conversation's key are its own. It is random, so that nothing that was left behind
-/// by somebody else can be taken for a part of it.
+/// The name of one set of messages of a conversation. Messages of other revisions in the same partition are not part of
+/// the conversation. The name is random, so items that an interrupted operation left behind never match it by accident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::store) struct Revision(String);
 
@@ -31,7 +31,7 @@ impl Revision {
     }
 }
 
-/// A conversation as stored. `owner` and `updated` place it in the index; an item without them is in no list.
+/// The item of a conversation. `owner` and `updated` are the keys of the index; an item without them is in no list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::store) struct ConversationItem {
     pub(in crate::store) id: ConversationId,
@@ -51,39 +51,41 @@ pub(in crate::store) struct ConversationItem {
     pub(in crate::store) tags: Tags,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) folder: Option<Folder>,
-    /// The number of the next message.
+    /// The number that the next message gets.
     pub(in crate::store) next_number: u64,
     /// The number of the last message of the current branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) leaf: Option<u64>,
-    /// The current branch; none while there is only one.
+    /// The current branch; absent while there is only one branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) branch: Option<Branch>,
     /// How many messages the current branch has.
     pub(in crate::store) message_count: u64,
-    /// How the last message begins.
+    /// The beginning of the last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) preview: Option<String>,
-    /// Messages of other revisions are not part of the conversation.
+    /// The current revision.
     pub(in crate::store) revision: Revision,
-    /// Goes up with every change.
+    /// A number that increases with every change.
     pub(in crate::store) version: u64,
-    /// How many tokens the last reply read and wrote: about what the next one reads.
+    /// The input and output tokens of the last reply: an estimate of what the next reply has to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) past_tokens: Option<u64>,
-    /// The number of the reply that is being made.
+    /// The message number of the reply that is being made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) running: Option<u64>,
-    /// Whether somebody has replaced it who cannot have seen its oldest messages, and may not know of them still.
+    /// Whether a client that cannot have seen the oldest messages has replaced the conversation. Such a client may
+    /// still not know those messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::store) shown_in_part: bool,
-    /// While somebody writes another revision: until when he is believed to live, in seconds.
+    /// Until when the process that creates the conversation may be running, in seconds since the epoch. Only a shell
+    /// has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) writing_until: Option<u64>,
 }
 
 impl ConversationItem {
-    /// Without messages.
+    /// Creates the item of a conversation without messages.
     pub(in crate::store) fn new(user: UserId, summary: &Summary) -> Self {
         let Filing { pinned, archived, tags, folder } = summary.filing.clone();
         Self {
@@ -113,7 +115,7 @@ impl ConversationItem {
         }
     }
 
-    /// The same with these messages in a line, numbered from 0.
+    /// This item with messages that follow each other, numbered from 0.
     pub(in crate::store) fn with_messages(mut self, messages: &[Message]) -> Self {
         self.next_number = messages.len() as u64;
         self.message_count = self.next_number;
@@ -122,8 +124,8 @@ impl ConversationItem {
         self
     }
 
-    /// About how many tokens the next question has before what the user says now.
-    pub(in crate::store) fn past(&self) -> u64 {
+    /// An estimate of the tokens that the next prompt has before the user's new message.
+    pub(in crate::store) fn estimated_past_tokens(&self) -> u64 {
         self.past_tokens.unwrap_or(self.message_count * TOKENS_OF_A_MESSAGE)
     }
 
@@ -144,31 +146,31 @@ impl ConversationItem {
         }
     }
 
-    /// What it is now.
+    /// The version of the conversation.
     pub(in crate::store) fn version(&self) -> Version {
         Version::new(self.version, self.revision.as_str())
     }
 
-    /// Whether a message is a part of the conversation, on whatever branch.
+    /// Whether a message belongs to the conversation, on any branch.
     pub(in crate::store) fn owns(&self, message: &StoredMessage) -> bool {
         message.revision == self.revision && message.number < self.next_number
     }
 
-    /// Whether the current branch has the message with this number.
+    /// Whether the message with this number is on the current branch.
     pub(in crate::store) fn shows(&self, number: u64) -> bool {
         self.branch.as_ref().is_none_or(|branch| branch.has(number))
     }
 
-    /// The current branch when `count` messages, numbered from `first`, follow the message `parent`; none while there
-    /// is only one branch.
+    /// The current branch after `count` messages, numbered from `first`, were added after message `parent`; `None`
+    /// while there is only one branch.
     pub(in crate::store) fn branch_with(
         &self,
         parent: Option<u64>,
         first: u64,
         count: u64,
     ) -> Option<Branch> {
-        let grows = parent == self.leaf;
-        if grows && self.branch.is_none() {
+        let extends_branch = parent == self.leaf;
+        if extends_branch && self.branch.is_none() {
             return None;
         }
         let trunk = match (&self.branch, parent) {
@@ -181,9 +183,9 @@ impl ConversationItem {
 }
 
 impl ConversationItem {
-    /// What the conversation's own item says when `count` messages more stand in a line behind `parent`, which is the
-    /// last of `up_to` messages. Their numbers must be free still: who writes another revision reserves some without
-    /// making another version.
+    /// The update of a conversation's own item that adds `count` messages after `parent`, which is message number
+    /// `up_to` of its branch. The update requires that the numbers are still free: a request that stages another
+    /// revision reserves numbers without changing the version.
     pub(in crate::store) fn grown(&self, parent: Option<u64>, up_to: u64, count: u64) -> Expression {
         let first = self.next_number;
         let branch = self.branch_with(parent, first, count);
@@ -196,7 +198,7 @@ impl ConversationItem {
     }
 }
 
-/// The item of a conversation at its key.
+/// The attributes of a conversation's own item, with its key.
 pub(in crate::store) fn conversation_item(user: UserId, item: &ConversationItem) -> Result<Item> {
     item_at(key::conversation(user, &item.id), "conversation", item)
 }

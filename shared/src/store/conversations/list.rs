@@ -1,4 +1,5 @@
-//! The list of a user's conversations, the last changed first.
+//! The list of a user's conversations, the most recently changed first. It is read from an index, so it may lag behind
+//! a change by a moment.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::store::dynamo::{failed, from_item, text};
 use crate::store::{Store, key};
 
-/// A place in a user's list of conversations.
+/// A position in a user's list of conversations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPlace(String);
 
@@ -26,7 +27,7 @@ impl FromStr for ListPlace {
             id.parse::<ConversationId>().ok().filter(|_| well_formed)?;
             Some(Self(text.to_owned()))
         };
-        parse().ok_or_else(|| RuleBroken("must be a place in the list".to_owned()))
+        parse().ok_or_else(|| RuleBroken("must be a position in the list".to_owned()))
     }
 }
 
@@ -36,48 +37,48 @@ impl fmt::Display for ListPlace {
     }
 }
 
-/// Which conversations are wanted: those that fulfil all that is given.
+/// Selects conversations. All conditions that are set must hold.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Put away, or not.
+pub struct ListFilter {
+    /// Whether the conversation must be archived.
     pub archived: Option<bool>,
-    /// Kept at the top, or not.
+    /// Whether the conversation must be pinned.
     pub pinned: Option<bool>,
-    /// With this tag.
+    /// A tag that the conversation must have.
     pub tag: Option<Tag>,
-    /// In this folder.
+    /// The folder in which the conversation must be.
     pub folder: Option<Folder>,
 }
 
-/// A conversation as the list knows it, and where the list goes on behind it.
+/// A conversation in the list.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Listed {
+pub struct ListItem {
     /// Its id.
     pub id: ConversationId,
-    /// What it is called.
+    /// The title.
     pub title: Title,
-    /// When it began.
+    /// When it was created.
     pub created_at: Millis,
-    /// When it last changed.
+    /// When it was last changed.
     pub updated_at: Millis,
-    /// The AI model that answers in it.
+    /// The AI model that replies in it.
     pub model: ModelName,
-    /// How many messages it has.
+    /// How many messages its current branch has.
     pub message_count: u64,
-    /// How the last of them begins.
+    /// The beginning of the last message.
     pub preview: Option<String>,
-    /// Kept at the top.
+    /// Whether it is pinned to the top.
     #[serde(default)]
     pub pinned: bool,
-    /// Put away.
+    /// Whether it is archived.
     #[serde(default)]
     pub archived: bool,
-    /// What it is filed under.
+    /// Its tags.
     #[serde(default)]
     pub tags: Tags,
-    /// What it is kept in.
+    /// Its folder, if it is in one.
     pub folder: Option<Folder>,
-    /// The place just behind it.
+    /// Its position in the list. The next page begins after it.
     #[serde(rename = "updated", deserialize_with = "place")]
     pub place: ListPlace,
 }
@@ -86,14 +87,14 @@ fn place<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ListPlace,
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
-impl Filter {
-    /// Whether all conversations are wanted.
+impl ListFilter {
+    /// Whether all conversations are selected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.archived.is_none() && self.pinned.is_none() && self.tag.is_none() && self.folder.is_none()
     }
 
-    fn admits(&self, listed: &Listed) -> bool {
+    fn selects(&self, listed: &ListItem) -> bool {
         self.archived.is_none_or(|archived| archived == listed.archived)
             && self.pinned.is_none_or(|pinned| pinned == listed.pinned)
             && self.tag.as_ref().is_none_or(|tag| listed.tags.as_slice().contains(tag))
@@ -104,39 +105,39 @@ impl Filter {
 /// A page of the list.
 #[derive(Clone, Debug, Default)]
 pub struct ListPage {
-    /// Those that are wanted.
-    pub conversations: Vec<Listed>,
-    /// Where the list goes on; none at its end.
+    /// The selected conversations.
+    pub conversations: Vec<ListItem>,
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<ListPlace>,
 }
 
 impl Store {
-    /// The conversations of `user`, the last changed first: at most `limit` of those behind `after`. The list may
-    /// lag behind a change by a moment.
+    /// Lists at most `limit` conversations of `user` after the position `after`, the most recently changed first.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_conversations(
         &self,
         user: UserId,
         after: Option<&ListPlace>,
         limit: i32,
-    ) -> Result<Vec<Listed>> {
+    ) -> Result<Vec<ListItem>> {
         Ok(self.list_page(user, after, limit).await?.0)
     }
 
-    /// The same for those that `filter` admits. At most about `looked_at` conversations are looked at, in two requests,
-    /// however many there are, so a page may have fewer than `limit`, or none, though the list goes on.
+    /// Lists the conversations that `filter` selects, `limit` at most. Two requests read at most about `examined`
+    /// conversations, however many there are. So a page may have fewer than `limit` conversations, or none, although
+    /// the list continues.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn list_filtered(
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn list_filtered_conversations(
         &self,
         user: UserId,
-        filter: &Filter,
+        filter: &ListFilter,
         after: Option<&ListPlace>,
         limit: usize,
-        looked_at: usize,
+        examined: usize,
     ) -> Result<ListPage> {
         let mut page = self.list_some(user, filter, after, limit, limit).await?;
         if filter.is_empty() || page.conversations.len() == limit {
@@ -144,43 +145,43 @@ impl Store {
         }
         if let Some(next) = &page.next {
             let wanted = limit - page.conversations.len();
-            let more = self.list_some(user, filter, Some(next), wanted, looked_at).await?;
+            let more = self.list_some(user, filter, Some(next), wanted, examined).await?;
             page.conversations.extend(more.conversations);
             page.next = more.next;
         }
         Ok(page)
     }
 
-    /// One request's worth of it.
+    /// Lists the selected ones of `most` conversations with one request.
     async fn list_some(
         &self,
         user: UserId,
-        filter: &Filter,
+        filter: &ListFilter,
         after: Option<&ListPlace>,
         limit: usize,
         most: usize,
     ) -> Result<ListPage> {
-        // One more tells whether there is one.
-        let asked = i32::try_from(most + 1).unwrap_or(i32::MAX);
-        let (mut seen, cut) = self.list_page(user, after, asked).await?;
-        let goes_on = cut || seen.len() > most;
-        seen.truncate(most);
-        let mut next = seen.last().filter(|_| goes_on).map(|last| last.place.clone());
-        let mut wanted = seen.into_iter().filter(|listed| filter.admits(listed));
-        let conversations: Vec<Listed> = wanted.by_ref().take(limit).collect();
+        // One more than needed shows whether the list continues.
+        let requested = i32::try_from(most + 1).unwrap_or(i32::MAX);
+        let (mut listed, has_more) = self.list_page(user, after, requested).await?;
+        let continues = has_more || listed.len() > most;
+        listed.truncate(most);
+        let mut next = listed.last().filter(|_| continues).map(|last| last.place.clone());
+        let mut wanted = listed.into_iter().filter(|listed| filter.selects(listed));
+        let conversations: Vec<ListItem> = wanted.by_ref().take(limit).collect();
         if wanted.next().is_some() {
             next = conversations.last().map(|last| last.place.clone());
         }
         Ok(ListPage { conversations, next })
     }
 
-    /// A page, and whether the index goes on behind it; a page ends after a megabyte too.
+    /// One page of the index, and whether the index continues after it. A page also ends after one megabyte.
     async fn list_page(
         &self,
         user: UserId,
         after: Option<&ListPlace>,
         limit: i32,
-    ) -> Result<(Vec<Listed>, bool)> {
+    ) -> Result<(Vec<ListItem>, bool)> {
         let owner = text(key::user_partition(user));
         let request = self
             .client
@@ -196,10 +197,10 @@ impl Store {
             .set_exclusive_start_key(after.and_then(|after| start(user, owner, after)));
         let answer = request.send().await.map_err(failed)?;
         Box::pin(self.account_read(answer.consumed_capacity.as_ref())).await?;
-        let cut = answer.last_evaluated_key.is_some();
-        let listed: Result<Vec<Listed>> =
+        let has_more = answer.last_evaluated_key.is_some();
+        let listed: Result<Vec<ListItem>> =
             answer.items.unwrap_or_default().into_iter().map(from_item).collect();
-        Ok((listed?, cut))
+        Ok((listed?, has_more))
     }
 }
 
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_that_is_none_is_refused() {
+    fn a_malformed_position_is_refused() {
         assert!("001795300000000#conv_1".parse::<ListPlace>().is_ok());
         for forged in ["", "#", "1#x", "00179530000000x#x", "001795300000000#", "001795300000000"] {
             assert!(forged.parse::<ListPlace>().is_err(), "{forged}");

@@ -1,4 +1,4 @@
-//! A message as it stands in the table, apart from its key.
+//! The item of a message in the table, and its conversion to and from domain values.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::store::dynamo::{Item, Packed, Write, from_item, sort_key, to_item};
 use crate::store::key;
 
-/// A message as stored. Its number is in its key. Attribute names are short, since each item carries them, and it
-/// has no `kind`, which its sort key tells.
+/// The item of a message. The key contains its number. The names of the attributes are short because each message
+/// repeats them, and there is no `kind`, because the sort key identifies a message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::store) struct MessageItem {
     id: MessageId,
@@ -25,28 +25,28 @@ pub(in crate::store) struct MessageItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<ReplyStatus>,
     rev: Revision,
-    /// The number of the message it follows, which is lower than its own.
+    /// The number of the parent: the message that it follows. Always lower than its own number.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<u64>,
 }
 
-/// A message with its place in the table.
+/// A message with its position in the table.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct StoredMessage {
     pub(in crate::store) number: u64,
     pub(in crate::store) revision: Revision,
-    /// The number of the message it follows.
+    /// The number of the parent: the message that it follows.
     pub(in crate::store) parent: Option<u64>,
     pub(in crate::store) message: Message,
 }
 
 impl StoredMessage {
-    /// The write that stores it, whatever is in its place.
+    /// The write that stores the message and overwrites an existing one.
     pub(in crate::store) fn put(&self, table: &str, user: UserId, id: &ConversationId) -> Result<Write> {
         Ok(Write::put(table, self.item(user, id)?))
     }
 
-    /// The write that stores it where nothing must be.
+    /// The write that stores the message, which must not exist yet.
     pub(in crate::store) fn create(&self, table: &str, user: UserId, id: &ConversationId) -> Result<Write> {
         Ok(Write::create(table, self.item(user, id)?))
     }
@@ -69,7 +69,7 @@ impl StoredMessage {
     }
 }
 
-/// The message of an item, when it is one.
+/// The message in an item; `None` when the item is not a message.
 pub(in crate::store) fn stored_message(item: Item) -> Result<Option<StoredMessage>> {
     let Some(number) = key::message_number(sort_key(&item)) else { return Ok(None) };
     let item: MessageItem = from_item(item)?;
@@ -85,7 +85,7 @@ pub(in crate::store) fn stored_message(item: Item) -> Result<Option<StoredMessag
     Ok(Some(StoredMessage { number, revision: item.rev, parent: item.after, message }))
 }
 
-/// Leads from the id that a client chose to the number of the message.
+/// The item that leads from a message id that a client chose to the number of the message.
 #[derive(Serialize, Deserialize)]
 pub(in crate::store) struct ReferenceItem {
     pub(in crate::store) number: u64,

@@ -1,4 +1,4 @@
-//! Conversations: their items, and each operation on them.
+//! Conversations: their items, and the operations on whole conversations.
 
 pub(super) mod cleanup;
 pub(super) mod create;

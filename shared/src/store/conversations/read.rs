@@ -1,4 +1,4 @@
-//! Reading conversations: whole, or as much of one as an answer holds, from either end.
+//! Reading conversations: the whole, or a part that fits an answer, from either end; and the history of a reply.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -18,14 +18,14 @@ use crate::retry;
 use crate::store::dynamo::{Item, KeyRange, Page, sort_key};
 use crate::store::{Store, key};
 
-/// Messages that are asked for at once.
+/// How many messages are requested at the same time.
 const AT_ONCE: usize = 25;
-/// What a message takes beside its text, in an answer too.
+/// The bytes of a message besides its text, as parts and histories are measured.
 const BYTES_OF_A_MESSAGE: usize = 60;
-/// As much as a model is told of what was said before.
+/// The most bytes of history that a model is sent.
 const MOST_HISTORY_BYTES: usize = 1_000_000;
 
-/// The place of a message in a conversation. It means nothing once the conversation was rewritten.
+/// The position of a message in a conversation. It becomes invalid when the conversation is rewritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagePlace {
     revision: String,
@@ -40,7 +40,7 @@ impl FromStr for MessagePlace {
             let (revision, number) = text.split_once('.')?;
             Some(Self { revision: revision.to_owned(), number: number.parse().ok()? })
         };
-        parse().ok_or_else(|| RuleBroken("must be a place in a conversation".to_owned()))
+        parse().ok_or_else(|| RuleBroken("must be a position in a conversation".to_owned()))
     }
 }
 
@@ -50,72 +50,74 @@ impl fmt::Display for MessagePlace {
     }
 }
 
-/// Which messages are wanted.
+/// Which messages of a conversation to read.
 #[derive(Clone, Debug)]
 pub struct PartRequest {
-    /// Whether the newest come first into the part; it is in the order of the conversation all the same.
+    /// Whether to read from the newest message backwards. The part is in the order of the conversation in any case.
     pub newest: bool,
-    /// Those behind this one, seen from that end.
+    /// Only messages after this one, in the direction of reading.
     pub after: Option<MessagePlace>,
-    /// Those of all branches, not of the current one alone.
+    /// Whether to read the messages of all branches, not only those of the current one.
     pub all_branches: bool,
-    /// At most so many.
+    /// The most messages to read.
     pub most: usize,
-    /// At most so much text; one message at least.
+    /// The most bytes to read. At least one message is always read.
     pub most_bytes: usize,
 }
 
 impl PartRequest {
-    /// The newest messages of the current branch: as many as these bytes hold.
+    /// Requests the newest messages of the current branch, as many as fit `most_bytes`.
     #[must_use]
     pub fn whole(most_bytes: usize) -> Self {
         Self { newest: true, after: None, all_branches: false, most: usize::MAX, most_bytes }
     }
 }
 
-/// A message with its place.
+/// A message with its position.
 #[derive(Clone, Debug)]
 pub struct PlacedMessage {
     /// The message.
     pub message: Message,
-    /// Where it stands.
+    /// Its position.
     pub place: MessagePlace,
-    /// The id of the message it follows, as far as it was read or is asked for with [`Store::find_parents`].
+    /// The id of the message that it follows, if that message is in the part, or after [`Store::fill_parent_ids`].
     pub parent_id: Option<MessageId>,
     parent: Option<u64>,
 }
 
-/// A conversation with a part of its messages.
+/// A conversation with some of its messages.
 #[derive(Clone, Debug)]
 pub struct ConversationPart {
-    /// All but the messages.
+    /// Everything but the messages.
     pub summary: Summary,
-    /// What it was when it was read.
+    /// The version that was read.
     pub version: Version,
-    /// How many messages its current branch has.
+    /// How many messages the current branch has.
     pub message_count: u64,
-    /// The id of the last message of the current branch, when it is asked for with [`Store::find_parents`].
+    /// The id of the last message of the current branch; set by [`Store::fill_parent_ids`].
     pub leaf_id: Option<MessageId>,
-    /// In the order of the conversation.
+    /// The messages, in the order of the conversation.
     pub messages: Vec<PlacedMessage>,
-    /// Whether there are more behind those.
+    /// Whether there are more messages in the direction of reading.
     pub more: bool,
 }
 
 impl Store {
-    /// What a conversation is now: one request.
+    /// Gets the current version of a conversation with one request.
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn get_version(&self, user: UserId, id: &ConversationId) -> Result<Version> {
+    pub async fn get_conversation_version(&self, user: UserId, id: &ConversationId) -> Result<Version> {
         Ok(self.get_conversation_item(user, id).await?.version())
     }
 
-    /// A part of a conversation, read consistently, after a reply that nobody is making any more was ended.
+    /// Gets a part of a conversation, read consistently. If the conversation has a running reply whose worker has died,
+    /// that reply is ended first.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::Conflict`] when it was rewritten since `wanted.after` was given, or kept changing.
-    pub async fn get_part(
+    /// [`Code::NotFound`]; [`Code::Conflict`] when the conversation was rewritten since `wanted.after` was read, or
+    /// changed on all attempts.
+    pub async fn get_conversation_part(
         &self,
         user: UserId,
         id: &ConversationId,
@@ -141,20 +143,22 @@ impl Store {
         let mut before = None;
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
-            let Some((item, taken, pages)) = self.try_part(user, id, wanted).await? else { return Ok(None) };
+            let Some((item, builder, pages)) = self.try_part(user, id, wanted).await? else {
+                return Ok(None);
+            };
             let whole = wanted.after.is_none() && wanted.newest && !wanted.all_branches;
-            let mut coherent = !whole || taken.is_coherent(&item);
+            let mut coherent = !whole || builder.is_coherent(&item);
             if pages > 1 && coherent {
-                let now = self.standing(user, id).await?.conversation();
-                coherent = now.is_some_and(|now| now.version() == item.version());
+                let current = self.find_slot(user, id).await?.conversation();
+                coherent = current.is_some_and(|current| current.version() == item.version());
             }
-            // What is twice the same is no half of a change.
+            // A Query may see half of a transaction. If two attempts see the same version, it is not half of a change.
             if coherent || before.as_ref() == Some(&item.version()) {
-                if taken.strange {
-                    // Unless somebody is just writing them, they were left behind, and every reading pays for them.
+                if builder.has_leftovers {
+                    // The leftovers of interrupted operations make every read more expensive, so they are deleted.
                     self.run_pending_cleanups(user).await;
                 }
-                let part = taken.part(&item, wanted);
+                let part = builder.part(&item, wanted);
                 return Ok(Some((item, part)));
             }
             before = Some(item.version());
@@ -167,63 +171,65 @@ impl Store {
         user: UserId,
         id: &ConversationId,
         wanted: &PartRequest,
-    ) -> Result<Option<(ConversationItem, Taken, usize)>> {
+    ) -> Result<Option<(ConversationItem, PartBuilder, usize)>> {
         let partition = key::conversation_partition(user, id);
         let whole = wanted.newest && wanted.after.is_none() && wanted.most == usize::MAX;
         let first = if whole { key::CONVERSATION } else { key::MESSAGE };
-        let stretch = KeyRange::new(&self.studio, partition, first, key::AFTER_MESSAGES);
-        let stretch = if wanted.newest { stretch.backwards() } else { stretch };
+        let range = KeyRange::new(&self.studio, partition, first, key::AFTER_MESSAGES);
+        let range = if wanted.newest { range.backwards() } else { range };
         let limit = wanted.most.checked_add(1);
         let after = wanted.after.as_ref().map(|after| key::message(user, id, after.number).sk);
-        let (standing, page) = if whole {
-            self.with_standing(user, id, self.query_page(&stretch, None, None).await?).await?
+        let (slot, page) = if whole {
+            self.with_slot(user, id, self.query_page(&range, None, None).await?).await?
         } else {
-            tokio::try_join!(self.standing(user, id), self.query_page(&stretch, after, limit))?
+            tokio::try_join!(self.find_slot(user, id), self.query_page(&range, after, limit))?
         };
-        if matches!(standing, ConversationSlot::Shell(_)) {
+        if matches!(slot, ConversationSlot::Shell(_)) {
             self.run_pending_cleanups(user).await;
         }
-        let Some(item) = standing.conversation() else { return Ok(None) };
+        let Some(item) = slot.conversation() else { return Ok(None) };
         if wanted.after.as_ref().is_some_and(|after| after.revision != item.revision.as_str()) {
-            let detail = "The conversation was rewritten since this page was linked to; please read it anew";
+            let detail =
+                "The conversation was rewritten since this page was linked. Read it again from the beginning";
             return Err(Error::new(Code::Conflict, detail));
         }
-        let (mut taken, mut pages) = (Taken::default(), 1);
-        taken.take(page.items, &item, wanted)?;
+        let (mut builder, mut pages) = (PartBuilder::default(), 1);
+        builder.take(page.items, &item, wanted)?;
         let mut next = page.next;
-        while let Some(after) = next.filter(|_| !taken.more) {
-            let page = self.query_page(&stretch, Some(after), limit).await?;
-            taken.take(page.items, &item, wanted)?;
+        while let Some(after) = next.filter(|_| !builder.more) {
+            let page = self.query_page(&range, Some(after), limit).await?;
+            builder.take(page.items, &item, wanted)?;
             (next, pages) = (page.next, pages + 1);
         }
-        Ok(Some((item, taken, pages)))
+        Ok(Some((item, builder, pages)))
     }
 
-    /// What stands in the conversation's place, which a page from its end has when it is short enough.
-    async fn with_standing(
+    /// Takes the conversation's own item from a page that was read backwards, or reads it if the page does not reach
+    /// it.
+    async fn with_slot(
         &self,
         user: UserId,
         id: &ConversationId,
         mut page: Page,
     ) -> Result<(ConversationSlot, Page)> {
         let is_place = |item: &Item| sort_key(item) == key::CONVERSATION;
-        let standing = match page.items.pop_if(|item| is_place(item)) {
-            None if page.next.is_some() => self.standing(user, id).await?,
+        let slot = match page.items.pop_if(|item| is_place(item)) {
+            None if page.next.is_some() => self.find_slot(user, id).await?,
             item => ConversationSlot::of(item)?,
         };
-        Ok((standing, page))
+        Ok((slot, page))
     }
 
-    /// Tells every message of `part` the id of the message it follows, for those that the part does not have, and the part
-    /// the id of the last one of the current branch.
+    /// Sets the parent ids of the messages in `part` whose parents are not in the part, and the id of the last message
+    /// of the current branch.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn find_parents(&self, user: UserId, part: &mut ConversationPart) -> Result<()> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn fill_parent_ids(&self, user: UserId, part: &mut ConversationPart) -> Result<()> {
         let item = self.get_conversation_item(user, &part.summary.id).await?;
         part.leaf_id = self.id_of(user, &item, item.leaf).await?;
-        let strangers = part.messages.iter().filter(|placed| placed.parent_id.is_none());
-        let parents: HashSet<u64> = strangers.filter_map(|placed| placed.parent).collect();
+        let without_parent_id = part.messages.iter().filter(|placed| placed.parent_id.is_none());
+        let parents: HashSet<u64> = without_parent_id.filter_map(|placed| placed.parent).collect();
         let ids = futures_util::stream::iter(parents)
             .map(async |number| self.id_of(user, &item, Some(number)).await.map(|id| (number, id)));
         let ids: Result<HashMap<u64, Option<MessageId>>> = ids.buffer_unordered(AT_ONCE).try_collect().await;
@@ -234,19 +240,20 @@ impl Store {
         Ok(())
     }
 
-    /// What was said before a reply, oldest first, and the conversation it was said in: the messages that lead to it,
-    /// whatever branch is the current one; of a very long conversation the last megabyte. None when it is gone.
+    /// Finds the messages that lead to a reply, oldest first, and the summary of their conversation. The current branch
+    /// does not matter. Of a very long conversation only the last megabyte is read. `None` when the conversation or the
+    /// reply is gone.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_history(&self, place: &ReplyPlace) -> Result<Option<(Summary, Vec<Message>)>> {
         let Some((id, number)) = &place.within else { return Ok(None) };
         let partition = key::conversation_partition(place.user, id);
         let last = key::message(place.user, id, *number).sk;
-        let stretch = KeyRange::new(&self.studio, partition, key::CONVERSATION, &last).backwards();
-        let page = self.query_page(&stretch, None, None).await?;
-        let (standing, mut page) = self.with_standing(place.user, id, page).await?;
-        let Some(item) = standing.conversation() else { return Ok(None) };
+        let range = KeyRange::new(&self.studio, partition, key::CONVERSATION, &last).backwards();
+        let page = self.query_page(&range, None, None).await?;
+        let (slot, mut page) = self.with_slot(place.user, id, page).await?;
+        let Some(item) = slot.conversation() else { return Ok(None) };
         let (mut history, mut wanted, mut bytes) = (Vec::new(), Some(*number), 0);
         loop {
             for message in page.items {
@@ -262,30 +269,30 @@ impl Store {
             let Some(next) = page.next.filter(|_| wanted.is_some() && bytes < MOST_HISTORY_BYTES) else {
                 break;
             };
-            page = self.query_page(&stretch, Some(next), None).await?;
+            page = self.query_page(&range, Some(next), None).await?;
         }
-        // The first of them is the reply itself.
+        // The newest message is the reply itself.
         history.reverse();
         Ok(history.pop().map(|_| (item.summary(), history)))
     }
 }
 
-/// Messages as they come, until there are enough.
+/// Collects messages until a part is complete.
 #[derive(Default)]
-struct Taken {
+struct PartBuilder {
     messages: Vec<StoredMessage>,
     bytes: usize,
     more: bool,
-    /// Whether there were messages that are no part of the conversation.
-    strange: bool,
+    /// Whether the pages contained messages of other revisions, which interrupted operations left behind.
+    has_leftovers: bool,
 }
 
-impl Taken {
+impl PartBuilder {
     fn take(&mut self, items: Vec<Item>, item: &ConversationItem, wanted: &PartRequest) -> Result<()> {
         for message in items {
             let Some(stored) = stored_message(message)? else { continue };
             if !item.owns(&stored) {
-                self.strange = true;
+                self.has_leftovers = true;
                 continue;
             }
             if self.more || !(wanted.all_branches || item.shows(stored.number)) {
@@ -303,8 +310,8 @@ impl Taken {
         Ok(())
     }
 
-    /// Whether these are the newest messages of the conversation as `item` tells of it. A Query may see a half of a
-    /// transaction.
+    /// Whether the messages are the newest ones of the conversation as `item` describes it. They are not if the Query
+    /// saw only half of a transaction.
     fn is_coherent(&self, item: &ConversationItem) -> bool {
         let has_leaf = self.messages.first().map(|stored| stored.number) == item.leaf;
         has_leaf && (self.more || self.messages.len() as u64 == item.message_count)

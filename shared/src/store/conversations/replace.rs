@@ -1,4 +1,5 @@
-//! Replacing a whole conversation, writing only what differs.
+//! Replacing the current branch of a conversation. Only the differences are written if one transaction can hold them;
+//! otherwise a new revision is staged.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,31 +19,33 @@ use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
-/// What is to stand in the place of a stored conversation.
+/// The new content of a stored conversation.
 #[derive(Clone, Debug)]
 pub struct Replacement {
-    /// The conversation, with something made up where the client left something out that stays as it is stored.
+    /// The new conversation. Fields that the client omitted and that keep their stored values have placeholders.
     pub conversation: Conversation,
-    /// Whether the time at which it began stays.
+    /// Whether the stored creation time is kept.
     pub keeps_created_at: bool,
-    /// Whether the AI model stays.
+    /// Whether the stored AI model is kept.
     pub keeps_model: bool,
-    /// The messages whose times stay.
+    /// The messages whose stored times are kept.
     pub keeps_timestamps: HashSet<MessageId>,
 }
 
 impl Store {
-    /// Replaces a conversation's current branch by `new`, all or nothing to readers; where the user keeps it, and other
-    /// branches, stay. A message keeps its place when its id does; a reply that is being made is not touched, and stands
-    /// before what is new. Gives back what is stored.
+    /// Replaces the current branch of a conversation, all or nothing to readers. Other branches and the filing are
+    /// kept. A message whose id stays keeps its number. A running reply is not changed; new messages come after it.
+    /// Returns what is stored.
     ///
-    /// An answer shows the newest messages of a conversation, up to `shown_bytes`. When the stored conversation is longer, its
-    /// messages before the oldest one that `new` contains stay: the client may never have seen them.
+    /// An answer contains the newest messages of a conversation, up to `shown_bytes`. If the stored conversation is
+    /// longer, its messages before the oldest one that the replacement contains are kept, because the client may never
+    /// have seen them.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the stored conversation is longer than that and `new` has none of its messages;
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] when the messages are in another order
-    /// while a reply is made; [`crate::error::Code::Conflict`] when the conversation kept changing.
+    /// [`crate::error::Code::Invalid`] when the stored conversation is longer than `shown_bytes` and the replacement
+    /// contains none of its messages; [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`];
+    /// [`crate::error::Code::ReplyRunning`] when the order of messages changes while a reply is being made;
+    /// [`crate::error::Code::Conflict`] when the conversation was changed on all attempts.
     ///
     /// [`crate::error::Code::Invalid`]: crate::error::Code::Invalid
     /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
@@ -68,26 +71,20 @@ impl Store {
             {
                 continue;
             }
-            let mut new = replacement.keeping(&stored);
-            let unseen = unseen(&stored, &new.messages, shown_bytes)?;
-            stored.item.shown_in_part |= !unseen.is_empty();
-            new.messages.splice(..0, unseen);
-            let running = stored
-                .messages
-                .iter()
-                .find(|stored_message| stored.item.running == Some(stored_message.number));
-            new.messages.retain(|message| running.is_none_or(|running| running.message.id != message.id));
+            let mut new = replacement.applied_to(&mut stored, shown_bytes)?;
+            let running = stored.running_reply();
             if let Some((version, appended)) = self.try_replace(user, &stored, &new, running).await? {
                 let place = new.messages.len() - appended;
-                let running = running.filter(|running| stored.item.shows(running.number));
-                new.messages.splice(place..place, running.map(|running| running.message.clone()));
+                let shown = running.filter(|running| stored.item.shows(running.number));
+                new.messages.splice(place..place, shown.map(|running| running.message.clone()));
                 return Ok((new, version));
             }
         }
         Err(kept_changing())
     }
 
-    /// What it is then, and how many messages were appended; none when the conversation changed meanwhile.
+    /// Tries to write the replacement once. Returns the new version and how many messages were appended; `None` when
+    /// the conversation was changed meanwhile.
     async fn try_replace(
         &self,
         user: UserId,
@@ -100,7 +97,7 @@ impl Store {
                 return Err(reply_running());
             }
             let (draft, change) = rewritten(stored, new);
-            // Those of other branches are written anew, too.
+            // The messages of other branches are written again, too.
             self.account_messages(draft.messages.len() as u64).await?;
             let version = self.replace_revision(user, stored, &new.summary, draft, &change).await?;
             return Ok(version.map(|version| (version, 0)));
@@ -120,21 +117,10 @@ impl Store {
         new: &Conversation,
         edits: &Edits<'_>,
     ) -> Result<Option<Version>> {
-        let (id, seen) = (&stored.item.id, &stored.item);
+        let (id, old) = (&stored.item.id, &stored.item);
         let change = edits.change(stored, new);
-        let line = edits.line(seen.next_number);
-        let branch = seen.branch.as_ref().and_then(|_| edits.branch(stored, &line));
-        let last = edits.last_message();
-        let conversation = summary_expression(user, &new.summary);
-        let conversation = set_flag(conversation, "shown_in_part", seen.shown_in_part)
-            .set("message_count", number(line.len()))
-            .set("next_number", number(seen.next_number + edits.appended.len() as u64))
-            .set_or_remove("leaf", line.last().map(number))
-            .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
-            .set_or_remove("preview", last.map(|last| text(preview(last))))
-            .add("version", 1)
-            .when_equal("version", number(seen.version))
-            .when_equal("next_number", number(seen.next_number));
+        let line = edits.line(old.next_number);
+        let conversation = edited_conversation(user, stored, new, edits, &line);
         let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), conversation)];
         for changed in &edits.changed {
             writes.push(changed.put(&self.studio, user, id)?);
@@ -148,38 +134,61 @@ impl Store {
         }
         let parent =
             line.len().checked_sub(edits.appended.len() + 1).and_then(|last| line.get(last)).copied();
-        writes.extend(self.new_messages(user, seen, edits.appended, seen.next_number, parent)?);
+        writes.extend(self.new_messages(user, old, edits.appended, old.next_number, parent)?);
         writes.extend(self.count(user, &change));
         if !self.transact(writes).await?.is_committed() {
             return Ok(None);
         }
         self.count_far_days(user, &change).await?;
-        Ok(Some(Version::new(seen.version + 1, seen.revision.as_str())))
+        Ok(Some(Version::new(old.version + 1, old.revision.as_str())))
     }
 
-    /// The writes that delete a message and what leads to it.
+    /// The writes that delete a message and the reference to it.
     pub(in crate::store) fn message_deletion(
         &self,
         user: UserId,
         id: &ConversationId,
         message: &StoredMessage,
     ) -> [Write; 2] {
-        let there = Expression::default();
+        let any = Expression::default();
         let reference = key::reference(user, id, message.revision.as_str(), &message.message.id);
         [
             Write::delete(
                 &self.studio,
                 key::message(user, id, message.number),
-                there.clone().when_exists("pk"),
+                any.clone().when_exists("pk"),
             ),
-            Write::delete(&self.studio, reference, there),
+            Write::delete(&self.studio, reference, any),
         ]
     }
 }
 
-/// The messages on the current branch that stay because whoever sends `new` may not have seen them. Once that was so, the
-/// next one to send something may be the same client, however short the conversation has become.
-fn unseen(stored: &StoredConversation, new: &[Message], shown_bytes: usize) -> Result<Vec<Message>> {
+/// The update of the conversation's own item that makes `edits`. `line` are the numbers of the current branch after
+/// them.
+fn edited_conversation(
+    user: UserId,
+    stored: &StoredConversation,
+    new: &Conversation,
+    edits: &Edits<'_>,
+    line: &[u64],
+) -> Expression {
+    let old = &stored.item;
+    let branch = old.branch.as_ref().and_then(|_| edits.branch(stored, line));
+    set_flag(summary_expression(user, &new.summary), "shown_in_part", old.shown_in_part)
+        .set("message_count", number(line.len()))
+        .set("next_number", number(old.next_number + edits.appended.len() as u64))
+        .set_or_remove("leaf", line.last().map(number))
+        .set_or_remove("branch", branch.map(|branch| text(branch.to_string())))
+        .set_or_remove("preview", edits.last_message().map(|last| text(preview(last))))
+        .add("version", 1)
+        .when_equal("version", number(old.version))
+        .when_equal("next_number", number(old.next_number))
+}
+
+/// The messages at the beginning of the current branch that are kept because the client that sends `new` may not have
+/// seen them. Once messages were kept for this reason, this also applies to later replacements, however short the
+/// conversation has become: they may come from the same client.
+fn unseen_messages(stored: &StoredConversation, new: &[Message], shown_bytes: usize) -> Result<Vec<Message>> {
     let line: Vec<&Message> = stored.on_branch().map(|stored| &stored.message).collect();
     let sent: HashSet<&MessageId> = new.iter().map(|message| &message.id).collect();
     let oldest = line.iter().position(|message| sent.contains(&message.id));
@@ -192,13 +201,14 @@ fn unseen(stored: &StoredConversation, new: &[Message], shown_bytes: usize) -> R
     if !stored.item.shown_in_part && bytes <= shown_bytes {
         return Ok(Vec::new());
     }
-    let rule = "must have one of the stored messages: this conversation is too long to be read in one answer. To be \
-        rid of all of it, delete the conversation";
+    let rule = "must contain one of the stored messages: this conversation is too long to be read in one answer. To \
+        remove all messages, delete the conversation";
     oldest.map(first).ok_or_else(|| Error::invalid_field("messages", rule))
 }
 
-/// The whole conversation anew: `new` is the current branch, what hangs on it stays, and what else was on the branch
-/// goes; and how the counters change.
+/// The draft of a new revision in which `new` is the current branch, and the change of the counters. Messages of other
+/// branches are kept. Removed messages are left out, and messages that followed a removed one follow its nearest kept
+/// ancestor.
 fn rewritten(stored: &StoredConversation, new: &Conversation) -> (Draft, Tally) {
     let mut places: HashMap<&MessageId, usize> =
         new.messages.iter().enumerate().map(|(place, message)| (&message.id, place)).collect();
@@ -216,8 +226,8 @@ fn rewritten(stored: &StoredConversation, new: &Conversation) -> (Draft, Tally) 
             continue;
         }
         let mut parent = message.parent.and_then(|parent| by_number.get(&parent));
-        while let Some(gone) = parent.filter(|parent| !places.contains_key(&parent.message.id)) {
-            parent = gone.parent.and_then(|parent| by_number.get(&parent));
+        while let Some(removed) = parent.filter(|parent| !places.contains_key(&parent.message.id)) {
+            parent = removed.parent.and_then(|parent| by_number.get(&parent));
         }
         let parent = parent.and_then(|parent| places.get(&parent.message.id)).copied();
         places.insert(&message.message.id, new.messages.len() + others.len());
@@ -227,8 +237,21 @@ fn rewritten(stored: &StoredConversation, new: &Conversation) -> (Draft, Tally) 
 }
 
 impl Replacement {
-    /// The conversation with what stays of the stored one. How a reply ended is ours to say: messages that stay keep it, whatever
-    /// the client sends.
+    /// The conversation to store, without the running reply. If messages that the client may not have seen are kept,
+    /// this is recorded in `stored`.
+    fn applied_to(&self, stored: &mut StoredConversation, shown_bytes: usize) -> Result<Conversation> {
+        let mut new = self.keeping(stored);
+        let kept = unseen_messages(stored, &new.messages, shown_bytes)?;
+        stored.item.shown_in_part |= !kept.is_empty();
+        new.messages.splice(..0, kept);
+        if let Some(running) = stored.running_reply() {
+            new.messages.retain(|message| message.id != running.message.id);
+        }
+        Ok(new)
+    }
+
+    /// The new conversation with the values of the stored one that are kept. The status of a stored reply is always
+    /// kept, whatever the client sends.
     fn keeping(&self, stored: &StoredConversation) -> Conversation {
         let mut new = self.conversation.clone();
         let before = stored.item.summary();

@@ -1,4 +1,5 @@
-//! What can be in the place of a conversation: the conversation, a shell while a large one is created, or a tombstone.
+//! What can be in the place of a conversation: the conversation, a shell while a large one is being created, a
+//! tombstone, or nothing.
 
 use std::collections::HashMap;
 
@@ -10,30 +11,31 @@ use crate::error::Result;
 use crate::store::dynamo::{Item, from_item, sort_key};
 use crate::store::key;
 
-/// What stands in a conversation's place.
+/// What is in the place of a conversation.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum ConversationSlot {
-    /// Nothing does.
+    /// Nothing.
     Absent,
-    /// A large conversation is being created; until when whoever does it is believed to live, in seconds.
+    /// A large conversation is being created. Contains until when the process that creates it may be running, in
+    /// seconds since the epoch. Readers see no conversation.
     Shell(Option<u64>),
-    /// It is there.
+    /// The conversation.
     Conversation(Box<ConversationItem>),
-    /// It was deleted.
+    /// The conversation was deleted.
     Tombstone(Tombstone),
 }
 
-/// What a tombstone says of the conversation that was in its place, so that what is left of it is told from what may
-/// come into its place again.
+/// The item that replaces a deleted conversation. It says which items of the partition belonged to that conversation,
+/// so that cleanup does not delete items of a conversation that is imported under the same id later.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::store) struct Tombstone {
-    /// Its messages, and its replies, have lower numbers.
+    /// A number greater than those of all messages and replies of the conversation.
     pub(in crate::store) next_number: u64,
     pub(in crate::store) revision: Option<Revision>,
-    /// The number of the reply that was being made.
+    /// The message number of the reply that was being made, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) running: Option<u64>,
-    /// Set once nothing is left of it.
+    /// The TTL, set when all items of the conversation have been deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) expires_at: Option<u64>,
 }
@@ -48,10 +50,10 @@ impl Tombstone {
         }
     }
 
-    /// Whether something that stands behind the tombstone is left of that conversation.
+    /// Whether an item of the partition belonged to the deleted conversation.
     pub(in crate::store) fn owns(&self, item: &Item) -> bool {
-        let sort_key = sort_key(item);
-        match (key::number_of(sort_key), key::revision_of_reference(sort_key)) {
+        let key = sort_key(item);
+        match (key::number_of(key), key::revision_of_reference(key)) {
             (Some(number), _) => number < self.next_number,
             (None, Some(revision)) => self.revision.as_ref().is_some_and(|own| own.as_str() == revision),
             (None, None) => false,
@@ -80,11 +82,11 @@ impl ConversationSlot {
     }
 }
 
-/// A conversation with all its messages, those of other branches too, and what writes need to know of it.
+/// A conversation's own item with all its messages, including those of other branches.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct StoredConversation {
     pub(in crate::store) item: ConversationItem,
-    /// By number.
+    /// All messages in the order of their numbers.
     pub(in crate::store) messages: Vec<StoredMessage>,
 }
 
@@ -94,7 +96,12 @@ impl StoredConversation {
         self.messages.iter().filter(|stored| self.item.shows(stored.number))
     }
 
-    /// The messages from the beginning to `leaf`, `leaf` included.
+    /// The reply that is being made, if there is one.
+    pub(in crate::store) fn running_reply(&self) -> Option<&StoredMessage> {
+        self.messages.iter().find(|stored| self.item.running == Some(stored.number))
+    }
+
+    /// The messages that lead to `leaf`, from the beginning to `leaf` itself.
     pub(in crate::store) fn line_to<'a>(&'a self, leaf: &'a StoredMessage) -> Vec<&'a StoredMessage> {
         let by_number: HashMap<u64, &StoredMessage> =
             self.messages.iter().map(|stored| (stored.number, stored)).collect();

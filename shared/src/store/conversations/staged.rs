@@ -1,6 +1,7 @@
-//! Conversations too large for one transaction. Their messages are written first, under a revision of their own that
-//! no reader follows; then one transaction makes that revision the current one, with all counters. So they are all or
-//! nothing to readers.
+//! Staged writes, for conversations that are too large for one transaction. The messages are written first, under a new
+//! revision that readers ignore. Then one transaction makes that revision the current one and updates all counters, so
+//! readers see the whole change or nothing. If the process dies before that transaction, a cleanup intent names the new
+//! revision, and a later request of the user deletes its items.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -19,23 +20,24 @@ use crate::store::dynamo::{Expression, Item, Write, integer, number, text};
 use crate::store::idempotency::Creation;
 use crate::store::{Store, key};
 
-/// As many messages as DynamoDB surely takes in one partition before the HTTP API gives up waiting: a thousand writes a
-/// second, two for each.
+/// The most messages that can be staged before the HTTP API times out: a partition accepts a thousand writes a second,
+/// and each message takes two.
 const MOST_MESSAGES: usize = 10_000;
 
-/// A revision that is written before anybody follows it.
+/// A new revision of a conversation that readers do not see yet.
 pub(in crate::store) struct Draft {
     revision: Revision,
-    /// The number of its first message.
+    /// The number of the first message.
     first: u64,
     pub(in crate::store) messages: Vec<StoredMessage>,
-    /// How many of them, the first ones, are the current branch.
+    /// How many messages, from the first, are on the current branch.
     shown: u64,
 }
 
 impl Draft {
-    /// `line` in a line, and behind them `others` on other branches, with the place of the message they follow
-    /// among all of them, which is before their own.
+    /// Creates a draft with the current branch `line`, followed by `others` on other branches. Each of `others` comes
+    /// with the position, in the list of all messages, of the message that it follows; that position must be lower than
+    /// its own.
     pub(in crate::store) fn new(line: &[Message], others: Vec<(Message, Option<usize>)>) -> Self {
         let revision = Revision::random();
         let places = line.iter().enumerate().map(|(place, message)| (message.clone(), place.checked_sub(1)));
@@ -49,7 +51,7 @@ impl Draft {
         Self { revision, first: 0, messages, shown: line.len() as u64 }
     }
 
-    /// Refuses, with this rule, what cannot be written in time.
+    /// Refuses a draft that is too large to be written in time. `rule` is the text of the error.
     fn check(&self, rule: String) -> Result<()> {
         if self.messages.len() > MOST_MESSAGES {
             return Err(Error::invalid_field("messages", rule));
@@ -57,7 +59,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The same with numbers from `first`.
+    /// This draft with the numbers of its messages beginning at `first`.
     fn numbered_from(mut self, first: u64) -> Self {
         self.first = first;
         for stored in &mut self.messages {
@@ -67,7 +69,7 @@ impl Draft {
         self
     }
 
-    /// How the conversation's own item changes when this becomes its current revision.
+    /// The update of the conversation's own item that makes this draft the current revision.
     fn current(&self, expression: Expression) -> Expression {
         let last = self.shown.checked_sub(1).and_then(|last| usize::try_from(last).ok());
         let leaf = last.and_then(|last| self.messages.get(last));
@@ -84,7 +86,8 @@ impl Draft {
             .add("version", 1)
     }
 
-    /// The items of all messages, made one by one: together they take many times the memory of what they say.
+    /// The items of all messages and references, built one by one, because all items together take many times the
+    /// memory of the texts.
     fn items(&self, user: UserId, id: &ConversationId) -> impl Iterator<Item = Result<Item>> {
         self.messages.iter().flat_map(move |stored| {
             let reference = reference_item(user, id, &self.revision, &stored.message.id, stored.number);
@@ -94,7 +97,8 @@ impl Draft {
 }
 
 impl Store {
-    /// See [`Store::create_conversation`]. Counts `change`.
+    /// Creates a conversation that is too large for one transaction. `change` is how the counters change. See
+    /// [`Store::create_conversation`].
     pub(in crate::store) async fn create_large_conversation(
         &self,
         user: UserId,
@@ -103,11 +107,11 @@ impl Store {
         once: Option<&Once>,
     ) -> Result<Creation<Version>> {
         let draft = Draft::new(&conversation.messages, Vec::new());
-        draft.check(format!("must be at most {MOST_MESSAGES}; append the others, or import them"))?;
+        draft.check(format!("must have at most {MOST_MESSAGES} messages; append or import the others"))?;
         self.create_draft(user, &conversation.summary, draft, change, once).await
     }
 
-    /// Stores a conversation that must not be there, with the messages of `draft`. Counts `change`.
+    /// Creates a conversation with the messages of `draft`. `change` is how the counters change.
     pub(in crate::store) async fn create_draft(
         &self,
         user: UserId,
@@ -117,15 +121,16 @@ impl Store {
         once: Option<&Once>,
     ) -> Result<Creation<Version>> {
         self.check_quota(user, change).await?;
-        let note = CleanupIntent::new(&summary.id, vec![draft.revision.clone()], clock::now());
-        // The shell holds the place and hands out numbers, so that two at once do not write over each other.
+        let intent = CleanupIntent::new(&summary.id, vec![draft.revision.clone()], clock::now());
+        // The shell reserves the place and hands out message numbers, so that two requests that create the same
+        // conversation do not overwrite each other's messages.
         let shell = Expression::default()
             .set("kind", text("shell"))
-            .set("writing_until", number(note.until()))
+            .set("writing_until", number(intent.until()))
             .when_absent_or_equal("kind", text("shell"));
-        self.note(user, &note).await?;
-        let mut made = None;
-        if let Some(draft) = self.write_draft(user, &note, draft, shell).await? {
+        self.put_cleanup_intent(user, &intent).await?;
+        let mut version = None;
+        if let Some(draft) = self.write_draft(user, &intent, draft, shell).await? {
             let current = filing_expression(summary_expression(user, summary), &summary.filing);
             let current = draft.current(current).when_equal("kind", text("shell"));
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, &summary.id), current)];
@@ -136,21 +141,21 @@ impl Store {
             }
             if self.transact(writes).await?.is_committed() {
                 self.count_far_days(user, change).await?;
-                made = Some(Version::new(1, draft.revision.as_str()));
+                version = Some(Version::new(1, draft.revision.as_str()));
             } else {
-                // Unless another one has taken it over.
-                self.delete_shell(user, &summary.id, note.until()).await?;
+                // Another request may have taken the shell over; then this does nothing.
+                self.delete_shell(user, &summary.id, intent.until()).await?;
             }
         }
-        self.run_cleanup(user, &note).await;
-        match made {
-            Some(version) => Ok(Creation::Now(version)),
-            None => self.created_before(user, once, &self.standing(user, &summary.id).await?).await,
+        self.run_cleanup(user, &intent).await;
+        match version {
+            Some(version) => Ok(Creation::New(version)),
+            None => self.earlier_or_refusal(user, once, &self.find_slot(user, &summary.id).await?).await,
         }
     }
 
-    /// Makes `draft` the current revision of `stored`, with `summary`, and counts `change`. None when the conversation
-    /// changed meanwhile.
+    /// Makes `draft` the current revision of `stored`, with `summary`. `change` is how the counters change. `None` when
+    /// the conversation was changed meanwhile.
     pub(in crate::store) async fn replace_revision(
         &self,
         user: UserId,
@@ -160,45 +165,46 @@ impl Store {
         change: &Tally,
     ) -> Result<Option<Version>> {
         draft.check(format!(
-            "of a conversation of more than {MOST_MESSAGES}, at most 40 can be appended, changed or removed at once"
+            "in a conversation of more than {MOST_MESSAGES} messages, at most 40 can be appended, changed or removed at once"
         ))?;
         self.check_quota(user, change).await?;
-        let (id, seen) = (&stored.item.id, &stored.item);
-        let unchanged = || Expression::default().when_equal("version", number(seen.version));
-        let note = CleanupIntent::new(id, vec![draft.revision.clone(), seen.revision.clone()], clock::now());
-        self.note(user, &note).await?;
-        let mut made = None;
-        if let Some(draft) = self.write_draft(user, &note, draft, unchanged()).await? {
+        let (id, old) = (&stored.item.id, &stored.item);
+        let unchanged = || Expression::default().when_equal("version", number(old.version));
+        let intent = CleanupIntent::new(id, vec![draft.revision.clone(), old.revision.clone()], clock::now());
+        self.put_cleanup_intent(user, &intent).await?;
+        let mut version = None;
+        if let Some(draft) = self.write_draft(user, &intent, draft, unchanged()).await? {
             let current = draft.current(summary_expression(user, summary));
-            let current = set_flag(current, "shown_in_part", seen.shown_in_part);
-            let current = current.when_equal("version", number(seen.version));
+            let current = set_flag(current, "shown_in_part", old.shown_in_part);
+            let current = current.when_equal("version", number(old.version));
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), current)];
             writes.extend(self.count(user, change));
             if self.transact(writes).await?.is_committed() {
                 self.count_far_days(user, change).await?;
-                made = Some(Version::new(seen.version + 1, draft.revision.as_str()));
+                version = Some(Version::new(old.version + 1, draft.revision.as_str()));
             }
         }
-        self.run_cleanup(user, &note).await;
-        Ok(made)
+        self.run_cleanup(user, &intent).await;
+        Ok(version)
     }
 
-    /// Writes a draft under numbers that the conversation hands out, if the conditions of `expression` hold.
+    /// Reserves message numbers for a draft, if the conditions of `expression` hold, and writes its items. `None` when
+    /// a condition failed.
     async fn write_draft(
         &self,
         user: UserId,
-        note: &CleanupIntent,
+        intent: &CleanupIntent,
         draft: Draft,
         expression: Expression,
     ) -> Result<Option<Draft>> {
-        let id = note.conversation();
+        let id = intent.conversation();
         let count = i64::try_from(draft.messages.len()).unwrap_or(i64::MAX);
         let expression = expression.add("next_number", count);
         let updated = self.update(key::conversation(user, id), &expression, ReturnValue::UpdatedNew).await?;
-        let first = updated.and_then(|now| u64::try_from(integer(&now, "next_number") - count).ok());
+        let first = updated.and_then(|item| u64::try_from(integer(&item, "next_number") - count).ok());
         let Some(first) = first else { return Ok(None) };
         let draft = draft.numbered_from(first);
-        self.put_batches(draft.items(user, id), note.written_by()).await?;
+        self.put_batches(draft.items(user, id), intent.written_by()).await?;
         Ok(Some(draft))
     }
 }

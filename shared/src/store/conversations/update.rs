@@ -1,4 +1,4 @@
-//! Changes of a conversation's summary: what it is called, who answers, where the user keeps it.
+//! Changes of a conversation's summary: title, system prompt, model and filing.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -15,27 +15,27 @@ use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, Write, from_item, number, text};
 use crate::store::{Store, key};
 
-/// What is to change of a conversation; the rest stays.
+/// The changes of a conversation's summary. `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct ConversationUpdate {
-    /// What it is called.
+    /// The title.
     pub title: Option<Title>,
-    /// Instructions before all messages; `Some(None)` takes them away.
+    /// The system prompt; `Some(None)` removes it.
     pub system_prompt: Option<Option<SystemPrompt>>,
-    /// The AI model that answers in it.
+    /// The AI model that replies in it.
     pub model: Option<ModelName>,
-    /// Kept at the top.
+    /// Whether it is pinned to the top.
     pub pinned: Option<bool>,
-    /// Put away.
+    /// Whether it is archived.
     pub archived: Option<bool>,
-    /// What it is filed under.
+    /// The tags.
     pub tags: Option<Tags>,
-    /// What it is kept in; `Some(None)` takes it out.
+    /// The folder; `Some(None)` takes the conversation out of its folder.
     pub folder: Option<Option<Folder>>,
 }
 
 impl ConversationUpdate {
-    /// Whether nothing is to change.
+    /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self { title, system_prompt, model, pinned, archived, tags, folder } = self;
@@ -48,9 +48,29 @@ impl ConversationUpdate {
             && folder.is_none()
     }
 
-    /// Whether the conversation itself changes, rather than where it is kept. Then it is the last changed one.
+    /// Whether the conversation itself changes, not only its filing. Only then does it move to the top of the list.
     fn is_content(&self) -> bool {
         self.title.is_some() || self.system_prompt.is_some() || self.model.is_some()
+    }
+
+    fn changes_counters(&self) -> bool {
+        self.model.is_some() || self.system_prompt.is_some()
+    }
+
+    /// How the counters change when this update is applied to `conversation`.
+    fn counter_changes(&self, conversation: &ConversationItem) -> Tally {
+        let mut counts = Tally::default();
+        if let Some(model) = &self.model {
+            *counts.models.entry(conversation.model.clone()).or_default() -= 1;
+            *counts.models.entry(model.clone()).or_default() += 1;
+        }
+        if let Some(prompt) = &self.system_prompt {
+            let mut summary = conversation.summary();
+            counts.count_conversation_size(&summary, -1);
+            summary.system_prompt = prompt.clone();
+            counts.count_conversation_size(&summary, 1);
+        }
+        counts
     }
 
     fn expression(&self, id: &ConversationId, now: Millis) -> Expression {
@@ -65,6 +85,9 @@ impl ConversationUpdate {
         if let Some(prompt) = &self.system_prompt {
             change =
                 change.set_or_remove("system_prompt", prompt.as_ref().map(|prompt| text(prompt.as_str())));
+        }
+        if let Some(model) = &self.model {
+            change = change.set("model", text(model.as_str()));
         }
         if let Some(pinned) = self.pinned {
             change = set_flag(change, "pinned", pinned);
@@ -83,10 +106,12 @@ impl ConversationUpdate {
 }
 
 impl Store {
-    /// Changes the summary of a conversation. Changes of different fields at the same time all stand.
+    /// Changes the summary of a conversation. Returns the new summary, the number of messages and the version.
+    /// Concurrent changes of different fields all take effect.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Conflict`] when it kept changing.
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Conflict`]
+    /// when it was changed on all attempts.
     ///
     /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
     /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
@@ -100,40 +125,29 @@ impl Store {
         now: Millis,
     ) -> Result<(Summary, u64, Version)> {
         if revised.is_empty() {
-            let seen = self.get_conversation_item(user, id).await?;
-            return Ok((seen.summary(), seen.message_count, seen.version()));
+            return Ok(summarized(&self.get_conversation_item(user, id).await?));
+        }
+        let change = revised.expression(id, now);
+        if !revised.changes_counters() && *expected == Expected::Anything {
+            let updated = self.update(key::conversation(user, id), &change, ReturnValue::AllNew).await?;
+            return Ok(summarized(&from_item(updated.ok_or_else(Error::no_conversation)?)?));
         }
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
-            let change = revised.expression(id, now);
-            let counts_nothing = revised.model.is_none() && revised.system_prompt.is_none();
-            if counts_nothing && *expected == Expected::Anything {
-                let updated = self.update(key::conversation(user, id), &change, ReturnValue::AllNew).await?;
-                let item: ConversationItem = from_item(updated.ok_or_else(Error::no_conversation)?)?;
-                return Ok((item.summary(), item.message_count, item.version()));
-            }
-            let seen = self.get_conversation_item(user, id).await?;
-            check_version(expected, &seen.version())?;
-            let mut change = change.when_equal("version", number(seen.version));
-            let mut counts = Tally::default();
-            if let Some(model) = &revised.model {
-                change = change.set("model", text(model.as_str()));
-                *counts.models.entry(seen.model.clone()).or_default() -= 1;
-                *counts.models.entry(model.clone()).or_default() += 1;
-            }
-            if let Some(prompt) = &revised.system_prompt {
-                let mut summary = seen.summary();
-                counts.count_conversation_size(&summary, -1);
-                summary.system_prompt = prompt.clone();
-                counts.count_conversation_size(&summary, 1);
-            }
+            let conversation = self.get_conversation_item(user, id).await?;
+            check_version(expected, &conversation.version())?;
+            let change = change.clone().when_equal("version", number(conversation.version));
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), change)];
-            writes.extend(self.count(user, &counts));
+            writes.extend(self.count(user, &revised.counter_changes(&conversation)));
             if self.transact(writes).await?.is_committed() {
-                let item = self.get_conversation_item(user, id).await?;
-                return Ok((item.summary(), item.message_count, item.version()));
+                return Ok(summarized(&self.get_conversation_item(user, id).await?));
             }
         }
         Err(kept_changing())
     }
+}
+
+/// The summary, the number of messages and the version of a conversation.
+fn summarized(item: &ConversationItem) -> (Summary, u64, Version) {
+    (item.summary(), item.message_count, item.version())
 }

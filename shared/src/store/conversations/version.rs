@@ -3,7 +3,7 @@
 use crate::domain::{Expected, Version};
 use crate::error::{Code, Error, Result};
 
-/// Refuses a change when the conversation has another version than its client expects.
+/// Checks that the conversation has a version that the client expects.
 ///
 /// # Errors
 /// [`Code::PreconditionFailed`].

@@ -1,5 +1,6 @@
-//! Whole conversations in memory, for those changes that look at all of one. There is no end to what a conversation may grow to,
-//! but to the memory of a function, so what is larger is refused; most changes look at a part alone, or at an outline.
+//! Reading whole conversations into memory, for operations that need all messages. A conversation may grow without
+//! limit, but the memory of a function is limited, so conversations that are too large are refused. Most operations
+//! read only a part, or only the beginnings of the texts.
 
 use super::create::kept_changing;
 use super::message_item::{StoredMessage, stored_message};
@@ -11,25 +12,26 @@ use crate::retry;
 use crate::store::dynamo::{Item, KeyRange, sort_key};
 use crate::store::{Store, key};
 
-/// What all messages together may take in memory, once: some changes make a copy.
+/// The most bytes of all messages together. Some operations make a copy of them.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// What a message takes beside its text.
+/// The bytes of a message in memory besides its text.
 const BYTES_OF_A_MESSAGE: usize = 256;
 
-/// What is read of the texts.
+/// How much of the texts to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum TextsRead {
-    /// All of them.
+    /// The whole texts.
     Whole,
-    /// Their beginnings: who asks how messages follow each other needs no more.
+    /// Only the beginnings of the texts, for operations that only need the tree of messages.
     Beginnings,
 }
 
 impl Store {
-    /// The conversation with all its messages, those of other branches too, read consistently: one request a megabyte.
+    /// Finds a conversation with all its messages, including those of other branches, read consistently with one
+    /// request a megabyte.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when it is too large.
+    /// [`crate::error::Code::Invalid`] when the conversation is too large.
     pub(in crate::store) async fn find_stored_conversation(
         &self,
         user: UserId,
@@ -37,16 +39,16 @@ impl Store {
         texts: TextsRead,
     ) -> Result<Option<StoredConversation>> {
         let partition = key::conversation_partition(user, id);
-        let stretch = KeyRange::new(&self.studio, partition, key::CONVERSATION, key::AFTER_MESSAGES);
-        let page = self.query_page(&stretch, None, None).await?;
+        let range = KeyRange::new(&self.studio, partition, key::CONVERSATION, key::AFTER_MESSAGES);
+        let page = self.query_page(&range, None, None).await?;
         let (mut items, mut next) = (page.items.into_iter(), page.next);
-        let Some(item) = items.next().filter(is_its_place) else { return Ok(None) };
+        let Some(item) = items.next().filter(is_own_item) else { return Ok(None) };
         let Some(item) = ConversationSlot::of(Some(item))?.conversation() else { return Ok(None) };
         let (mut messages, mut bytes) = (Vec::new(), 0);
         loop {
             for message in items {
                 let stored = stored_message(message)?.filter(|stored| item.owns(stored));
-                let Some(stored) = stored.map(|stored| read(stored, texts)) else { continue };
+                let Some(stored) = stored.map(|stored| reduce(stored, texts)) else { continue };
                 bytes += stored.message.content.as_str().len() + BYTES_OF_A_MESSAGE;
                 if bytes > MOST_BYTES {
                     return Err(too_large());
@@ -54,16 +56,17 @@ impl Store {
                 messages.push(stored);
             }
             let Some(after) = next else { return Ok(Some(StoredConversation { item, messages })) };
-            let page = self.query_page(&stretch, Some(after), None).await?;
+            let page = self.query_page(&range, Some(after), None).await?;
             (items, next) = (page.items.into_iter(), page.next);
         }
     }
 
-    /// A whole conversation as it was at one moment: reading takes several requests, and others may write between them.
+    /// Gets a whole conversation as it was at one moment. Reading takes several requests, so it is repeated if another
+    /// request changed the conversation meanwhile.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when it kept changing; [`crate::error::Code::Invalid`]
-    /// when it is too large.
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when the conversation was changed on all
+    /// attempts; [`crate::error::Code::Invalid`] when it is too large.
     pub(in crate::store) async fn get_stable_conversation(
         &self,
         user: UserId,
@@ -82,13 +85,13 @@ impl Store {
     }
 }
 
-/// Whether an item stands in the place of a conversation, rather than being the first of what was left of one.
-fn is_its_place(item: &Item) -> bool {
+/// Whether an item is in the place of the conversation, not one of the items left in its partition.
+fn is_own_item(item: &Item) -> bool {
     sort_key(item) == key::CONVERSATION
 }
 
-/// As much of a message as is wanted.
-pub(in crate::store) fn read(mut stored: StoredMessage, texts: TextsRead) -> StoredMessage {
+/// The message with as much of its text as `texts` says.
+pub(in crate::store) fn reduce(mut stored: StoredMessage, texts: TextsRead) -> StoredMessage {
     if texts == TextsRead::Beginnings {
         stored.message.content = Content::of_reply(&preview(&stored.message));
     }
@@ -97,7 +100,7 @@ pub(in crate::store) fn read(mut stored: StoredMessage, texts: TextsRead) -> Sto
 
 fn too_large() -> Error {
     Error::invalid(
-        "This conversation is too large to be replaced, branched or copied as a whole. Please append to it, change its \
-        messages one by one, or begin another one",
+        "This conversation is too large to be replaced, branched or copied as a whole. Append to it, change its \
+        messages one by one, or start another conversation",
     )
 }

@@ -1,4 +1,5 @@
-//! Many writes that nobody sees yet, or any more: batches, several at once, without a transaction's price.
+//! Batches of writes without a transaction, which would cost twice as much. They are for items that readers do not see
+//! yet or no longer see.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,18 +17,20 @@ use crate::error::{Code, Error, Result};
 use crate::retry;
 use crate::store::Store;
 
-/// DynamoDB takes no more writes in one batch, and 16 MB.
+/// The most writes that DynamoDB accepts in one batch.
 const MOST_WRITES: usize = 25;
-/// As much of it is in one batch at most, but for a single item: a batch that is on its way is in memory several times over.
+/// The most bytes in one batch, unless a single item is larger. A batch is in memory several times while it is sent.
 const MOST_BYTES: usize = 512 * 1024;
-/// Batches that are on their way at once.
+/// How many batches are sent at the same time.
 const AT_ONCE: usize = 8;
 
 impl Store {
-    /// Puts all of these items, whatever is in their place, each made when its batch is. Half of it may be done when this fails.
+    /// Puts all of these items and overwrites existing ones. Items are built when their batch is. When this fails, some
+    /// items may have been written.
     ///
     /// # Errors
-    /// Those of making an item; when DynamoDB is out of reach, or did not take all of them until `deadline`.
+    /// The errors of building an item; [`Code::Unavailable`] when DynamoDB is unavailable or did not accept all items
+    /// by `deadline`.
     pub(in crate::store) async fn put_batches(
         &self,
         items: impl Iterator<Item = Result<Item>>,
@@ -48,7 +51,7 @@ impl Store {
         batches.buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
-    /// Deletes the items at all of these keys, those that are not there too.
+    /// Deletes the items at these keys. Keys without an item are ignored.
     ///
     /// # Errors
     /// As [`Self::put_batches`].
@@ -66,42 +69,42 @@ impl Store {
         batches.buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
-    /// Writes a batch, and what DynamoDB leaves over of it, as often as it takes: a partition takes a thousand writes a
-    /// second, so of many some wait their turn. To write the same again is harmless.
+    /// Writes a batch and repeats the writes that DynamoDB did not process, until all are done or `deadline` is over. A
+    /// partition accepts a thousand writes a second, so large jobs are throttled. Repeating a write is harmless.
     async fn write_batch(&self, batch: Vec<WriteRequest>, deadline: Millis) -> Result<()> {
-        let mut left = HashMap::from([(self.studio.clone(), batch)]);
+        let mut unprocessed = HashMap::from([(self.studio.clone(), batch)]);
         let mut attempts = retry::BATCH.attempts();
         while attempts.next().await {
-            let request = self.client.batch_write_item().set_request_items(Some(left.clone()));
-            let request = request.customize().config_override(patient());
-            // The SDK's futures are large, and eight are under way.
+            let request = self.client.batch_write_item().set_request_items(Some(unprocessed.clone()));
+            let request = request.customize().config_override(longer_timeouts());
+            // The futures of the SDK are large, and eight run at the same time.
             match Box::pin(request.send()).await.map_err(failed) {
-                Ok(answer) => left = answer.unprocessed_items.unwrap_or_default(),
+                Ok(answer) => unprocessed = answer.unprocessed_items.unwrap_or_default(),
                 Err(error) if error.code() == Code::Unavailable && clock::now() < deadline => {}
                 Err(error) => return Err(error),
             }
-            if left.is_empty() {
+            if unprocessed.is_empty() {
                 return Ok(());
             }
             if clock::now() >= deadline {
                 break;
             }
         }
-        Err(Error::unavailable("DynamoDB left writes of a batch undone until the deadline"))
+        Err(Error::unavailable("DynamoDB did not process all writes of a batch before the deadline"))
     }
 }
 
-/// The next items that go into one batch.
+/// Takes the items of the next batch from `items`.
 fn next_batch(
     items: &mut std::iter::Peekable<impl Iterator<Item = Result<Item>>>,
 ) -> Option<Result<Vec<Item>>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while let Some(next) = items.peek() {
-        let weight = next.as_ref().map_or(0, weight);
-        if batch.len() == MOST_WRITES || (bytes + weight > MOST_BYTES && !batch.is_empty()) {
+        let size = next.as_ref().map_or(0, approximate_size);
+        if batch.len() == MOST_WRITES || (bytes + size > MOST_BYTES && !batch.is_empty()) {
             break;
         }
-        bytes += weight;
+        bytes += size;
         match items.next()? {
             Ok(item) => batch.push(item),
             Err(error) => return Some(Err(error)),
@@ -110,8 +113,8 @@ fn next_batch(
     (!batch.is_empty()).then_some(Ok(batch))
 }
 
-/// About how many bytes an item has: those of its texts.
-fn weight(item: &Item) -> usize {
+/// The approximate size of an item in bytes: the sum of its texts.
+fn approximate_size(item: &Item) -> usize {
     let bytes = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::B(bytes) => bytes.as_ref().len(),
@@ -120,9 +123,9 @@ fn weight(item: &Item) -> usize {
     item.values().map(bytes).sum()
 }
 
-/// A batch is as much work as 25 other requests, and under load it waits as long as they do: asking again meanwhile
-/// would only make it more.
-fn patient() -> aws_sdk_dynamodb::config::Builder {
+/// Longer timeouts than for other requests. A batch is as much work as 25 requests, and under load it takes as long;
+/// sending it again meanwhile would only add load.
+fn longer_timeouts() -> aws_sdk_dynamodb::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(10))
         .operation_timeout(Duration::from_secs(15));

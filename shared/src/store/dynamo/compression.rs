@@ -1,5 +1,5 @@
-//! The text of a message in the table: compressed where that makes it smaller. Reads are billed by the size of items,
-//! and a conversation is mostly text.
+//! Compressed texts. A conversation is mostly text, and DynamoDB bills reads by the size of items, so a text is stored
+//! compressed where that makes it smaller.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -15,16 +15,16 @@ use serde::{Serialize, Serializer};
 use super::expression::text;
 use crate::domain::Content;
 
-/// Below this, it is not worth the while.
+/// Shorter texts are not compressed.
 const LEAST_BYTES: usize = 100;
-/// The largest text there is: 65,536 characters of four bytes.
-const MOST_BYTES: u64 = 4 * 65_536;
+/// The most bytes of a decompressed text, which is the most that [`Content`] allows.
+const MOST_BYTES: u64 = 256 * 1024;
 
-/// A text, stored as a string (S) or, deflated, as bytes (B).
+/// A text that is stored as a string (S), or compressed as bytes (B).
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Packed(pub(in crate::store) Content);
 
-/// The text as an attribute of a message.
+/// The attribute that stores a text.
 pub(in crate::store) fn packed(content: &Content) -> AttributeValue {
     match deflated(content.as_str()) {
         Some(bytes) => AttributeValue::B(Blob::new(bytes)),
@@ -32,7 +32,7 @@ pub(in crate::store) fn packed(content: &Content) -> AttributeValue {
     }
 }
 
-/// The text in fewer bytes; none when it has as many.
+/// The compressed text; `None` when compression does not make it smaller.
 fn deflated(text: &str) -> Option<Vec<u8>> {
     if text.len() < LEAST_BYTES {
         return None;
@@ -48,7 +48,7 @@ fn inflated(bytes: &[u8]) -> Option<Content> {
     text.parse().ok()
 }
 
-/// The same text in the place of its bytes.
+/// The attribute with a compressed text replaced by the text itself; other attributes are returned unchanged.
 pub(in crate::store) fn unpacked(value: AttributeValue) -> AttributeValue {
     match &value {
         AttributeValue::B(bytes) => inflated(bytes.as_ref()).map_or(value, |content| text(content.as_str())),
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Packed {
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Packed, E> {
-                inflated(bytes).map(Packed).ok_or_else(|| E::custom("a text that cannot be unpacked"))
+                inflated(bytes).map(Packed).ok_or_else(|| E::custom("a text that cannot be decompressed"))
             }
 
             fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Packed, E> {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_comes_back_whatever_it_holds() {
+    fn every_text_survives_being_stored_and_read() {
         let noise: String = (0..400_u32).map(|n| char::from(33 + (n * n * 7919 % 89) as u8)).collect();
         for text in ["", "short", &"long ".repeat(100), &"🎉".repeat(65_536), &noise] {
             let packed = Packed(text.parse().unwrap());
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_becomes_smaller_is_packed() {
+    fn a_text_is_compressed_only_if_that_makes_it_smaller() {
         assert!(deflated(&"x".repeat(LEAST_BYTES - 1)).is_none());
         assert!(deflated(&"x".repeat(LEAST_BYTES)).is_some_and(|bytes| bytes.len() < 20));
     }

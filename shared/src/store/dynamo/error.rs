@@ -1,10 +1,11 @@
-//! What the failures of DynamoDB mean.
+//! Translation of DynamoDB errors.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use crate::error::Error;
 
-/// Translates what no operation expects: overload and loss of contact are [`Error::unavailable`].
+/// Translates an error that the operation does not handle itself: overload, timeouts and connection failures become
+/// [`Error::unavailable`], all others [`Error::internal`].
 pub(in crate::store) fn failed<E>(error: SdkError<E>) -> Error
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -31,7 +32,7 @@ fn is_overload(code: &str) -> bool {
     )
 }
 
-/// Whether a conditional write failed its condition.
+/// Whether the condition of a write failed.
 pub(in crate::store) fn condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     has_code(error, "ConditionalCheckFailedException")
 }

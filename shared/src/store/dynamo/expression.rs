@@ -1,26 +1,28 @@
-//! Writes and their expressions, with placeholders made along the way.
+//! Update and condition expressions of writes, built together with their placeholders.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// A string attribute.
+/// A string attribute (S).
 pub(in crate::store) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// A number attribute.
+/// A number attribute (N).
 pub(in crate::store) fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// A set of texts.
+/// A string set (SS).
 pub(in crate::store) fn ids(members: impl IntoIterator<Item = String>) -> AttributeValue {
     AttributeValue::Ss(members.into_iter().collect())
 }
 
-/// The condition and the changes of one write. Attribute names are always written through placeholders, since
-/// many good names are reserved words.
+/// The changes and the condition of one write. Attribute names always go through placeholders, because many of them are
+/// reserved words of DynamoDB.
+///
+/// Methods that begin with `when_` add a condition; all conditions must hold. The other methods add a change.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct Expression {
     names: HashMap<String, String>,
@@ -87,7 +89,7 @@ impl Expression {
         self
     }
 
-    /// Adds to a set, which begins with the first that is added.
+    /// Adds members to a set, which is created if it does not exist.
     pub(in crate::store) fn add_to_set(mut self, attribute: &str, members: AttributeValue) -> Self {
         let clause = format!("{} {}", self.name(attribute), self.value(members));
         self.add.push(clause);
@@ -100,7 +102,7 @@ impl Expression {
         self
     }
 
-    /// That a set, or a text, contains this.
+    /// Requires that a set contains the member, or that a string contains the substring.
     pub(in crate::store) fn when_contains(mut self, attribute: &str, member: AttributeValue) -> Self {
         let clause = format!("contains({}, {})", self.name(attribute), self.value(member));
         self.conditions.push(clause);
@@ -146,7 +148,7 @@ impl Expression {
         self
     }
 
-    /// That the first attribute is absent, or the other one at most this.
+    /// Requires that the attribute `first` is absent, or that `other` is at most `value`.
     pub(in crate::store) fn when_absent_or_other_at_most(
         mut self,
         first: &str,
@@ -159,7 +161,7 @@ impl Expression {
         self
     }
 
-    /// That the first attribute is absent, or less than a bound while the second is greater than another.
+    /// Requires that `first` is absent, or that it is less than `less` and `second` is greater than `greater`.
     pub(in crate::store) fn when_absent_or_less_while_greater(
         mut self,
         first: &str,
@@ -182,7 +184,7 @@ impl Expression {
         self
     }
 
-    /// That a set has fewer members.
+    /// Requires that a set is absent or has fewer than `count` members.
     pub(in crate::store) fn when_absent_or_fewer(mut self, attribute: &str, count: AttributeValue) -> Self {
         let name = self.name(attribute);
         let clause = format!("(attribute_not_exists({name}) OR size({name}) < {})", self.value(count));
@@ -228,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_names_its_parts_once_and_joins_them() {
+    fn an_expression_joins_its_clauses_and_uses_one_placeholder_a_name() {
         let expression = Expression::default()
             .set("name", text("x"))
             .add("count", 2)

@@ -14,27 +14,28 @@ use crate::retry;
 use crate::store::Store;
 
 impl Store {
-    /// The item at `key` in a table, read consistently.
+    /// Reads the item at `key` of a table, consistently. `None` when there is no item.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn get_item(&self, table: &str, key: Key) -> Result<Option<Item>> {
         let request = self.client.get_item().table_name(table).set_key(Some(key.attributes()));
         Ok(request.consistent_read(true).send().await.map_err(failed)?.item)
     }
 
-    /// The value stored at `key` in the studio table, read consistently.
+    /// Finds the value stored at `key` of the studio table, read consistently.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach, or when the item is not such a value.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable; [`crate::error::Code::Internal`] when the item
+    /// cannot be deserialized as `T`.
     pub(in crate::store) async fn find_item<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>> {
         self.get_item(&self.studio, key).await?.map(from_item).transpose()
     }
 
-    /// The items at `keys` in the studio table, in the order of the keys, read consistently by one request.
+    /// Finds the items at `keys` of the studio table with one consistent request. The result has the order of `keys`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn find_items(&self, keys: Vec<Key>) -> Result<Vec<Option<Item>>> {
         let mut found = vec![None; keys.len()];
         let wanted = keys.iter().map(|key| key.clone().attributes());
@@ -56,6 +57,6 @@ impl Store {
                 return Ok(found);
             }
         }
-        Err(Error::unavailable("DynamoDB left items of a BatchGetItem unread on all attempts"))
+        Err(Error::unavailable("DynamoDB did not return all items of a BatchGetItem on any attempt"))
     }
 }

@@ -1,4 +1,4 @@
-//! Items of a table: made of Rust values and back, and single attributes of them.
+//! Conversion between items and Rust values, and access to single attributes.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::expression::text;
 use super::key::Key;
 use crate::error::{Error, Result};
 
-/// The item at `key` with the attributes of `value`.
+/// The item with the attributes of `value`, the key `key` and the attribute `kind`.
 pub(in crate::store) fn item_at(
     key: Key,
     kind: &str,
@@ -22,17 +22,17 @@ pub(in crate::store) fn item_at(
     Ok(item)
 }
 
-/// An item made of a Rust value.
+/// Serializes a value to the attributes of an item.
 pub(in crate::store) fn to_item(value: &impl Serialize) -> Result<HashMap<String, AttributeValue>> {
     serde_dynamo::to_item(value).map_err(Error::internal)
 }
 
-/// A Rust value made of an item.
+/// Deserializes a value from the attributes of an item.
 pub(in crate::store) fn from_item<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Result<T> {
     serde_dynamo::from_item(item).map_err(Error::internal)
 }
 
-/// A number of an item, 0 where it has none.
+/// The integer attribute `name` of an item, or 0 when it has none.
 pub(in crate::store) fn integer(item: &HashMap<String, AttributeValue>, name: &str) -> i64 {
     item.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or_default()
 }

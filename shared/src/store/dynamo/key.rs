@@ -16,13 +16,13 @@ impl Key {
         Self { pk: pk.into(), sk: sk.into() }
     }
 
-    /// Whether it is the key of this item.
+    /// Whether this is the key of `item`.
     pub(in crate::store) fn is_of(&self, item: &HashMap<String, AttributeValue>) -> bool {
-        let is = |name, part: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(part));
-        is("pk", &self.pk) && is("sk", &self.sk)
+        let has = |name, part: &String| item.get(name).is_some_and(|value| value.as_s() == Ok(part));
+        has("pk", &self.pk) && has("sk", &self.sk)
     }
 
-    /// As DynamoDB wants it.
+    /// The key as a map of attributes.
     pub(in crate::store) fn attributes(self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             ("pk".to_owned(), AttributeValue::S(self.pk)),

@@ -1,4 +1,5 @@
-//! The plumbing of DynamoDB: keys, items, expressions, transactions and queries. No resource is named here.
+//! The technical layer over DynamoDB: keys, items, expressions, transactions and queries. It knows no resource of the
+//! product.
 
 mod batch;
 mod compression;

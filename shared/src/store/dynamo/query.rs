@@ -1,4 +1,4 @@
-//! Reads stretches of one partition. Every consistent Query of the store goes through here.
+//! Consistent queries for a range of sort keys of one partition.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::store::Store;
 /// The attributes of an item.
 pub(in crate::store) type Item = HashMap<String, AttributeValue>;
 
-/// The items of one partition whose sort keys lie between two, both included.
+/// A range of sort keys of one partition, including both ends.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct KeyRange<'a> {
     table: &'a str,
@@ -29,47 +29,49 @@ impl<'a> KeyRange<'a> {
         Self { table, partition, from: from.to_owned(), to: to.to_owned(), backwards: false }
     }
 
-    /// The same from its end to its beginning.
+    /// This range, read from its end to its beginning.
     pub(in crate::store) fn backwards(self) -> Self {
         Self { backwards: true, ..self }
     }
 }
 
-/// What one request found.
+/// The result of one Query request.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Page {
     pub(in crate::store) items: Vec<Item>,
-    /// Where the next request goes on; none when this was the last.
+    /// The sort key after which the next request continues; `None` when this was the last page.
     pub(in crate::store) next: Option<String>,
 }
 
 impl Store {
-    /// All items of a stretch that a limit keeps short, read consistently, a request a megabyte.
+    /// All items of a range, read consistently with one request a megabyte. For ranges whose number of items is
+    /// limited.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub(in crate::store) async fn query(&self, stretch: &KeyRange<'_>) -> Result<Vec<Item>> {
-        let mut page = self.query_page(stretch, None, None).await?;
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub(in crate::store) async fn query(&self, range: &KeyRange<'_>) -> Result<Vec<Item>> {
+        let mut page = self.query_page(range, None, None).await?;
         let mut items = page.items;
         while let Some(next) = page.next {
-            page = self.query_page(stretch, Some(next), None).await?;
+            page = self.query_page(range, Some(next), None).await?;
             items.append(&mut page.items);
         }
         Ok(items)
     }
 
-    /// Hands over each item of a stretch, read consistently, a request a megabyte: together they may be more than memory holds.
+    /// Calls `each` with every item of a range, read consistently with one request a megabyte. For ranges that may be
+    /// larger than memory.
     ///
     /// # Errors
-    /// Those of `each`; when DynamoDB is out of reach.
+    /// The errors of `each`; [`crate::error::Code::Unavailable`].
     pub(in crate::store) async fn query_each(
         &self,
-        stretch: &KeyRange<'_>,
+        range: &KeyRange<'_>,
         mut each: impl FnMut(Item) -> Result<()>,
     ) -> Result<()> {
         let mut after = None;
         loop {
-            let page = self.query_page(stretch, after, None).await?;
+            let page = self.query_page(range, after, None).await?;
             page.items.into_iter().try_for_each(&mut each)?;
             match page.next {
                 Some(next) => after = Some(next),
@@ -78,17 +80,18 @@ impl Store {
         }
     }
 
-    /// One page of a stretch, read consistently: at most a megabyte, and `limit` items, behind `after`.
+    /// One page of a range after the sort key `after`, read consistently: at most one megabyte, and at most `limit`
+    /// items.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn query_page(
         &self,
-        stretch: &KeyRange<'_>,
+        range: &KeyRange<'_>,
         after: Option<String>,
         limit: Option<usize>,
     ) -> Result<Page> {
-        let KeyRange { table, partition, from, to, backwards } = stretch;
+        let KeyRange { table, partition, from, to, backwards } = range;
         let start = after.map(|sk| Key { pk: partition.clone(), sk }.attributes());
         let request = self
             .client
@@ -103,7 +106,7 @@ impl Store {
             .expression_attribute_values(":to", text(to.clone()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_exclusive_start_key(start);
-        // The SDK's futures are large, and those of many callers hold several of them.
+        // The futures of the SDK are large, and the futures of many callers contain several of them.
         let answer = Box::pin(request.send()).await.map_err(failed)?;
         Box::pin(self.account_read(answer.consumed_capacity.as_ref())).await?;
         let next = answer.last_evaluated_key.map(|key| sort_key(&key).to_owned());

@@ -1,5 +1,4 @@
-//! Writes: transactions, all or nothing, safe to send again and patient with conflicts; updates of one item; and what
-//! their failures mean.
+//! Transactions and updates of single items, with retries after conflicts.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -17,19 +16,20 @@ use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::Store;
 
-/// DynamoDB takes no more writes in one transaction.
+/// The most writes that DynamoDB accepts in one transaction.
 pub(in crate::store) const MOST_WRITES: usize = 100;
-/// What became of a transaction that could be tried.
+
+/// The outcome of a transaction.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum Outcome {
-    /// All was written.
+    /// Everything was written.
     Committed,
-    /// Nothing was written: the conditions of the writes at these positions failed.
+    /// Nothing was written, because the conditions of the writes at these positions failed.
     Refused(Vec<usize>),
 }
 
 impl Outcome {
-    /// The positions of failed conditions; none when all was written.
+    /// The positions of the writes whose conditions failed; empty when the transaction was committed.
     pub(in crate::store) fn refused(&self) -> &[usize] {
         match self {
             Self::Committed => &[],
@@ -42,23 +42,25 @@ impl Outcome {
     }
 }
 
-/// What became of an update of one item.
+/// The outcome of an update of one item.
 #[derive(Debug)]
 pub(in crate::store) enum Updated {
-    /// It was made; the attributes that were asked for.
+    /// The update was made. Contains the attributes that the request asked for.
     Done(Item),
-    /// A condition failed, because there is no item, or because of what this item holds.
+    /// The condition failed. Contains the existing item, if there is one.
     Refused(Option<Item>),
 }
 
 impl Store {
     /// Writes all of `writes` or none of them.
     ///
-    /// The SDK sends a transaction again when its answer was lost, which is safe, since each try carries the same
-    /// token. It does not when the transaction met another one on some item: this does, with jitter.
+    /// The SDK repeats a transaction whose answer was lost, which is safe because all attempts carry the same token.
+    /// The SDK does not repeat a transaction that conflicted with another one; this function does, as
+    /// [`retry::TRANSACTION`] allows.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach, or others stood in the way ten times.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable, or when the transaction conflicted on all
+    /// attempts; [`crate::error::Code::QuotaExceeded`] when only the condition on the user's quota failed.
     pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
         let items: Result<Vec<_>, _> = writes.into_iter().map(Write::into_item).collect();
         let request = self
@@ -70,7 +72,7 @@ impl Store {
         while attempts.next().await {
             let Err(error) = request.clone().send().await else { return Ok(Outcome::Committed) };
             match cancelled(&error) {
-                Some(positions) if positions.len() == 1 && returns_item(&error) => {
+                Some(positions) if positions.len() == 1 && is_quota_exceeded(&error) => {
                     return Err(Error::quota_exceeded());
                 }
                 Some(positions) if !positions.is_empty() => return Ok(Outcome::Refused(positions)),
@@ -78,26 +80,27 @@ impl Store {
                 None => return Err(failed(error)),
             }
         }
-        Err(Error::unavailable("a transaction conflicted with others on all attempts"))
+        Err(Error::unavailable("a transaction conflicted with other transactions on all attempts"))
     }
 }
 
 impl Store {
-    /// Puts one item, whatever is in its place.
+    /// Puts one item and overwrites an existing one.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn put(&self, table: &str, item: Item) -> Result<()> {
         let request = self.client.put_item().table_name(table).set_item(Some(item));
         request.send().await.map_err(failed)?;
         Ok(())
     }
 
-    /// Updates one item of the studio table; none when a condition failed. An update that meets a transaction is sent
-    /// again, with jitter, as the SDK does not.
+    /// Updates one item of the studio table and returns the attributes that `answer_with` selects; `None` when the
+    /// condition failed. An update that conflicted with a transaction is repeated as [`retry::TRANSACTION`] allows,
+    /// which the SDK does not do.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach, or transactions stood in the way ten times.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable, or when the update conflicted on all attempts.
     pub(in crate::store) async fn update(
         &self,
         key: Key,
@@ -111,7 +114,7 @@ impl Store {
         })
     }
 
-    /// The same, and says what is there when a condition failed.
+    /// Like [`Self::update`], but returns the existing item when the condition failed.
     ///
     /// # Errors
     /// As [`Self::update`].
@@ -122,12 +125,11 @@ impl Store {
         answer_with: ReturnValue,
     ) -> Result<Updated> {
         let request = self.update_request(&self.studio, key, expression).return_values(answer_with);
-        let seen = ReturnValuesOnConditionCheckFailure::AllOld;
-        self.send_update(request.return_values_on_condition_check_failure(seen)).await
+        let returned = ReturnValuesOnConditionCheckFailure::AllOld;
+        self.send_update(request.return_values_on_condition_check_failure(returned)).await
     }
 
-    /// Updates one item of the table of connections, in the same way, and gives what it is then; none when a condition
-    /// failed.
+    /// Updates one item of the connections table and returns the whole updated item; `None` when the condition failed.
     ///
     /// # Errors
     /// As [`Self::update`].
@@ -167,7 +169,7 @@ impl Store {
     }
 }
 
-/// What a failed update means, other than having met a transaction.
+/// The outcome of a failed update that did not conflict with a transaction.
 fn refused(error: SdkError<UpdateItemError>) -> Result<Updated> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
@@ -177,7 +179,8 @@ fn refused(error: SdkError<UpdateItemError>) -> Result<Updated> {
     }
 }
 
-/// For a transaction that was cancelled: the positions of failed conditions, none when it only met others.
+/// The positions of the failed conditions of a cancelled transaction; empty when it only conflicted with other
+/// transactions or was throttled. `None` for any other error.
 fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<usize>> {
     match error.as_service_error()? {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
@@ -197,9 +200,10 @@ fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<usize>> {
     }
 }
 
-/// Whether a failed condition told of the item that is there. Only the user's counters do: they are there, so what they are
-/// conditioned on besides is what failed, which is the quota.
-fn returns_item(error: &SdkError<TransactWriteItemsError>) -> bool {
+/// Whether the quota was the reason for a failed condition. Only the write of a user's counters returns the existing
+/// item when its condition fails. If that item exists, the account exists, so the condition on the quota is what
+/// failed.
+fn is_quota_exceeded(error: &SdkError<TransactWriteItemsError>) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
     else {
         return false;
@@ -211,7 +215,7 @@ fn positions_of(codes: &[&str], wanted: &str) -> Vec<usize> {
     codes.iter().enumerate().filter(|(_, code)| **code == wanted).map(|(position, _)| position).collect()
 }
 
-/// A number below `bound`, good enough to spread load.
+/// A random number below `bound`, good enough to spread load.
 pub(in crate::store) fn random_below(bound: u64) -> u64 {
     (clock::new_ulid().random() % u128::from(bound.max(1))) as u64
 }

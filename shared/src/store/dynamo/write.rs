@@ -1,4 +1,4 @@
-//! One write of a transaction.
+//! The writes of a transaction.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ pub(in crate::store) struct Write {
     table: String,
     action: Action,
     expression: Expression,
-    /// Whether the item is told of when the condition fails.
-    tells: bool,
+    /// Whether DynamoDB returns the existing item when the condition fails.
+    returns_item: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -30,25 +30,25 @@ enum Action {
 
 impl Write {
     fn new(table: &str, action: Action, expression: Expression) -> Self {
-        Self { table: table.to_owned(), action, expression, tells: false }
+        Self { table: table.to_owned(), action, expression, returns_item: false }
     }
 
-    /// This update, which returns the stored item when its condition fails.
-    pub(in crate::store) fn telling(self) -> Self {
-        Self { tells: true, ..self }
+    /// This update, with the existing item returned when its condition fails.
+    pub(in crate::store) fn returning_item(self) -> Self {
+        Self { returns_item: true, ..self }
     }
 
-    /// Puts an item, whatever is there.
+    /// Puts an item and overwrites an existing one.
     pub(in crate::store) fn put(table: &str, item: HashMap<String, AttributeValue>) -> Self {
         Self::new(table, Action::Put(item), Expression::default())
     }
 
-    /// Puts an item that must not be there.
+    /// Puts an item that must not exist yet.
     pub(in crate::store) fn create(table: &str, item: HashMap<String, AttributeValue>) -> Self {
         Self { expression: Expression::default().when_absent("pk"), ..Self::put(table, item) }
     }
 
-    /// Puts an item in the place of one that fulfils the conditions of `expression`.
+    /// Puts an item if the existing one satisfies the conditions of `expression`.
     pub(in crate::store) fn replace(
         table: &str,
         item: HashMap<String, AttributeValue>,
@@ -69,12 +69,12 @@ impl Write {
         Self::new(table, Action::Check(key), expression)
     }
 
-    /// As the SDK wants it.
+    /// The write as the SDK represents it.
     pub(in crate::store) fn into_item(
         self,
     ) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
-        let Self { table, action, expression, tells } = self;
-        let seen = tells.then_some(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Self { table, action, expression, returns_item } = self;
+        let returned = returns_item.then_some(ReturnValuesOnConditionCheckFailure::AllOld);
         let (condition, names, values) = (expression.condition(), expression.names(), expression.values());
         let item = TransactWriteItem::builder();
         Ok(match action {
@@ -92,7 +92,7 @@ impl Write {
                     .table_name(table)
                     .set_key(Some(key.attributes()))
                     .set_update_expression(expression.update())
-                    .set_return_values_on_condition_check_failure(seen)
+                    .set_return_values_on_condition_check_failure(returned)
                     .set_condition_expression(condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)

@@ -1,5 +1,5 @@
-//! What one request costs DynamoDB beyond what its being counted pays for: what it reads, and what it writes. The task that
-//! handles the request carries an account of it, which every operation of the store that can be large adds to.
+//! Limits on what one request may cost: the read units it consumes and the items it writes. The task that handles a
+//! request carries a [`Costs`] account (a task local), and every operation of the store that can be large adds to it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,30 +12,30 @@ use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{failed, integer};
 use crate::store::{Store, key};
 
-/// What a conversation counts among the items that are written: it changes all counters with it.
+/// As how many written items a new conversation counts, because it also changes all counters.
 const ITEMS_OF_A_CONVERSATION: u64 = 10;
-/// Items that are written before another look at the user's counter.
+/// How many items a request may write before the user's counter is updated and checked again.
 const STEP: u64 = 100;
 
-/// What requests may cost. Without one of them there is no such limit.
+/// The limits on the costs of requests. `None` means that there is no such limit.
 #[derive(Clone, Copy, Debug)]
 pub struct CostLimits {
-    /// How many requests a user may make in a window.
+    /// The rate limit of a user.
     pub rate: Rate,
-    /// So many read units are free in a request; as many more count as a request each.
+    /// How many read units of a request are free. Each further block of this size counts as one more request.
     pub read_units: Option<u64>,
-    /// Items that one request may write.
+    /// How many items one request may write.
     pub items_of_a_request: Option<u64>,
-    /// Items that a user may write in a window.
+    /// How many items a user may write in a window.
     pub items: Option<u64>,
 }
 
-/// The account of one request.
+/// The costs of one request so far.
 #[derive(Debug)]
 pub struct Costs {
     limits: CostLimits,
     user: OnceLock<UserId>,
-    /// In tenths.
+    /// Read units consumed, in tenths.
     read: AtomicU64,
     is_checked: AtomicBool,
     written: AtomicU64,
@@ -47,7 +47,7 @@ tokio::task_local! {
 }
 
 impl Costs {
-    /// Nothing so far.
+    /// Creates an account without costs.
     #[must_use]
     pub fn new(limits: CostLimits) -> Arc<Self> {
         Arc::new(Self {
@@ -60,18 +60,18 @@ impl Costs {
         })
     }
 
-    /// Does some work whose costs are added to this account.
+    /// Runs `work` and adds its costs to this account.
     pub async fn account<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         COSTS.scope(Arc::clone(self), work).await
     }
 
-    /// Says whose request is being handled, if its costs matter.
+    /// Tells the current account, if there is one, whose request is handled.
     pub fn are_of(user: UserId) {
-        // A request has one caller; where nobody accounts, there is nothing to say.
+        // Both failures are harmless: a request has only one caller, and tasks without an account have no limits.
         COSTS.try_with(|costs| costs.user.set(user).ok()).ok();
     }
 
-    /// As how many requests what was read counts, and whose; nothing while it is free.
+    /// The user, and as how many requests the consumed read units count. `None` while they are free.
     #[must_use]
     pub fn requests_read(&self) -> Option<(UserId, u64)> {
         let (free, read) = (self.limits.read_units?, self.read.load(Ordering::Relaxed).div_ceil(10));
@@ -84,22 +84,22 @@ impl Costs {
         Some((costs, user))
     }
 
-    /// Adds to what was read. Says when that stops being free.
+    /// Adds read units. True once, when the units exceed what is free.
     fn reads(&self, units: f64) -> bool {
-        // DynamoDB counts in halves.
+        // DynamoDB reports multiples of one half.
         let tenths = (units * 10.0).round() as u64;
         let read = self.read.fetch_add(tenths, Ordering::Relaxed).saturating_add(tenths);
         self.limits.read_units.is_some_and(|free| read > free.saturating_mul(10))
             && !self.is_checked.swap(true, Ordering::Relaxed)
     }
 
-    /// Adds to what is written. Says how much of it is to be counted now.
+    /// Adds written items. Returns how many of them must be added to the user's counter now.
     fn writes(&self, items: u64) -> Result<u64> {
         let written = self.written.fetch_add(items, Ordering::Relaxed).saturating_add(items);
         if let Some(most) = self.limits.items_of_a_request.filter(|most| written > *most) {
             let detail = format!(
-                "One request may write {most} messages at most, of which a conversation counts as \
-                {ITEMS_OF_A_CONVERSATION}. Please send the rest in another one"
+                "One request may write at most {most} messages; a new conversation counts as \
+                {ITEMS_OF_A_CONVERSATION} messages. Send the rest in another request"
             );
             return Err(Error::new(Code::RateLimited, detail).after(Some(1)));
         }
@@ -110,11 +110,11 @@ impl Costs {
 }
 
 impl Store {
-    /// What a user has left of the requests of this window, if one more is made. Nothing is counted.
+    /// What a user would have left in this window after one more request. Nothing is counted.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn allowance_of(&self, user: UserId, rate: Rate) -> Result<Allowance> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn get_allowance(&self, user: UserId, rate: Rate) -> Result<Allowance> {
         let now = clock::now();
         let key = key::requests(&Requester::User(user), rate.window_at(now)).attributes();
         let request = self.client.get_item().table_name(&self.studio).set_key(Some(key));
@@ -123,17 +123,18 @@ impl Store {
         Ok(rate.after(requests.saturating_add(1), now))
     }
 
-    /// Counts what a request cost as so many requests of its user. Says what is left, and the number of the window.
+    /// Counts `requests` requests of a user for the costs of one. Returns what is left, and the number of the window.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_cost(&self, user: UserId, requests: u64, rate: Rate) -> Result<(Allowance, u64)> {
         let now = clock::now();
         let counted = self.count_requests(&Requester::User(user), requests, rate, now).await?;
         Ok((rate.after(counted, now), rate.window_at(now)))
     }
 
-    /// Accounts for what was read. A request that has read more than is free looks whether its user may, once.
+    /// Adds the consumed read units to the account of the request. When they exceed what is free, the user's rate limit
+    /// is checked once.
     ///
     /// # Errors
     /// [`Code::RateLimited`].
@@ -143,10 +144,10 @@ impl Store {
         if !costs.reads(units) {
             return Ok(());
         }
-        check(&self.allowance_of(user, costs.limits.rate).await?)
+        check(&self.get_allowance(user, costs.limits.rate).await?)
     }
 
-    /// Accounts for a conversation with so many messages that is about to be created.
+    /// Adds a conversation with `messages` messages, which is about to be created, to the account of the request.
     ///
     /// # Errors
     /// [`Code::RateLimited`].
@@ -154,7 +155,7 @@ impl Store {
         self.account_messages(ITEMS_OF_A_CONVERSATION + messages as u64).await
     }
 
-    /// Accounts for so many messages that are about to be written.
+    /// Adds `messages` messages, which are about to be written, to the account of the request.
     ///
     /// # Errors
     /// [`Code::RateLimited`].

@@ -1,4 +1,5 @@
-//! Guesses at passwords, counted before they are judged, so that a thousand at once are a thousand.
+//! Counters of failed guesses at passwords. Each guess is counted as a failure before it is verified, so concurrent
+//! guesses are all counted. After a correct guess the counter is reset.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::Deserialize;
@@ -9,16 +10,17 @@ use crate::retry;
 use crate::store::dynamo::{Expression, Item, Key, Updated, from_item, number};
 use crate::store::{Store, key};
 
-/// What guesses are counted for.
+/// A counter of failed guesses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailureCounter {
-    /// A user, in the user's own item.
+    /// Guesses at the password of a user, counted in the user's own item.
     OfUser(UserId),
-    /// A name that nobody has, in canonical form.
+    /// Guesses at a name that no user has, in canonical form.
     OfName(String),
-    /// Those who guess, by where they come from.
+    /// Guesses from a network.
     From(Network),
-    /// A user who is logged in and confirms something: guessers outside must not keep the user from it.
+    /// Wrong passwords of a user who is logged in and confirms an action. Counted apart, so that strangers who guess
+    /// the password cannot lock the user out of the session.
     Confirming(UserId),
 }
 
@@ -40,30 +42,31 @@ impl FailureCounter {
         }
     }
 
-    /// For how many seconds a failure counts. Many people may share a network, so it is forgiven sooner.
+    /// For how many seconds a failure counts. Many people may share a network, so its failures are forgotten sooner.
     fn remembered_seconds(&self) -> u64 {
         if matches!(self, Self::From(_)) { 3600 } else { 86_400 }
     }
 
-    /// `failures` as far as they are not forgotten at `now`.
+    /// `failures`, or none if they are so old that they no longer count at `now`.
     pub(in crate::store) fn remembered(&self, failures: Failures, now: Millis) -> Failures {
         failures.remembered_at(now, self.remembered_seconds())
     }
 
-    /// When the last failure was, at the latest, for those at `now` not to count any more.
+    /// The time before which the last failure must have been for the failures not to count at `now`.
     fn forgotten_at(&self, now: Millis) -> Millis {
         Millis::saturating(now.get().saturating_sub(self.remembered_seconds() * 1000))
     }
 
-    /// An update that puts these failures in the place of those that were `seen`, if they are still there.
-    fn replaced(&self, seen: Failures, by: Failures) -> Expression {
+    /// The update that replaces the failures `known` by `by`, on condition that they have not changed.
+    fn replaced(&self, known: Failures, by: Failures) -> Expression {
         self.changed(by.last_at)
             .set("failures", number(by.count))
-            .when_equal("failures", number(seen.count))
-            .when_equal("failed_at", number(seen.last_at.get()))
+            .when_equal("failures", number(known.count))
+            .when_equal("failed_at", number(known.last_at.get()))
     }
 
-    /// An update of the item that counts, which is there or, unless it is a user's own, begins with it.
+    /// The update that sets the time of the last failure. A user's own item must exist; all other counters are created
+    /// if necessary.
     fn changed(&self, now: Millis) -> Expression {
         let changed = Expression::default().set("failed_at", number(now.get()));
         match self {
@@ -73,19 +76,19 @@ impl FailureCounter {
     }
 }
 
-/// A guess that was counted as a failure before it is judged, or refused.
+/// The outcome of counting a guess: it was counted and may be verified, or it must wait.
 pub(in crate::store) struct TriedAttempt {
-    /// The item that counts, as it was before; none when there was none.
+    /// The item of the counter as it was before; `None` when it did not exist.
     pub(in crate::store) before: Option<Item>,
-    /// How many seconds to wait, for a guess that was not counted.
+    /// The seconds to wait, if the guess was not counted.
     pub(in crate::store) wait: Option<u64>,
 }
 
 impl Store {
-    /// Counts a guess at `now` as a failure, before it is judged: of many at once, no more pass than may.
+    /// Counts a guess at `now` as a failure before it is verified. Concurrent guesses cannot exceed the limit.
     ///
     /// # Errors
-    /// [`Code::TooManyAttempts`], with the seconds to wait.
+    /// [`Code::TooManyAttempts`], with the seconds to wait, when another guess is not allowed yet.
     pub async fn reserve_attempt(&self, attempts: &FailureCounter, now: Millis) -> Result<()> {
         match self.try_attempt(attempts, now).await?.wait {
             Some(seconds) => Err(Error::retry_after(Code::TooManyAttempts, seconds)),
@@ -93,20 +96,20 @@ impl Store {
         }
     }
 
-    /// The same, with the item that counts: one request, as long as failures are free.
+    /// Like [`Self::reserve_attempt`], but returns the counter's item. Takes one request while failures are free.
     pub(in crate::store) async fn try_attempt(
         &self,
         attempts: &FailureCounter,
         now: Millis,
     ) -> Result<TriedAttempt> {
-        let (mut before, mut seen) = (None, Failures::default());
+        let (mut before, mut known) = (None, Failures::default());
         let mut retries = retry::HOT_ITEM.attempts();
         while retries.next().await {
-            let counting = attempts.remembered(seen, now);
+            let counting = attempts.remembered(known, now);
             if let Some(seconds) = counting.wait_at(now) {
                 return Ok(TriedAttempt { before, wait: Some(seconds) });
             }
-            let reserved = if seen == counting && seen.is_free() {
+            let reserved = if known == counting && known.is_free() {
                 attempts.changed(now).add("failures", 1).when_absent_or_less_while_greater(
                     "failures",
                     number(FREE_FAILURES),
@@ -114,28 +117,28 @@ impl Store {
                     number(attempts.forgotten_at(now).get()),
                 )
             } else {
-                attempts.replaced(seen, counting.and_another(now))
+                attempts.replaced(known, counting.plus_one(now))
             };
             match self.try_update(attempts.key(), &reserved, ReturnValue::AllOld).await? {
                 Updated::Done(old) => {
                     return Ok(TriedAttempt { before: (!old.is_empty()).then_some(old), wait: None });
                 }
-                // A user that is gone.
+                // The account of the user was deleted.
                 Updated::Refused(None) => return Ok(TriedAttempt { before: None, wait: None }),
                 Updated::Refused(Some(item)) => {
-                    seen = failures(&item)?;
+                    known = failures(&item)?;
                     before = Some(item);
                 }
             }
         }
-        // So many at once are guesses, whoever makes them.
+        // So many concurrent requests for one counter can only be an attack.
         Ok(TriedAttempt { before, wait: Some(1) })
     }
 
-    /// Takes back what [`Self::reserve_attempt`] counted.
+    /// Takes back a guess that [`Self::reserve_attempt`] counted.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn release_attempt(&self, attempts: &FailureCounter) -> Result<()> {
         let released = Expression::default().add("failures", -1).when_greater("failures", number(0));
         self.update(attempts.key(), &released, ReturnValue::None).await?;
@@ -145,7 +148,7 @@ impl Store {
     /// Counts a failure at `now` that was not reserved.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_failure(&self, attempts: &FailureCounter, now: Millis) -> Result<()> {
         let forgotten = number(attempts.forgotten_at(now).get());
         let another = attempts.changed(now).add("failures", 1).when_absent_or_greater("failed_at", forgotten);
@@ -153,21 +156,21 @@ impl Store {
         while retries.next().await {
             let refused = self.try_update(attempts.key(), &another, ReturnValue::None).await?;
             let Updated::Refused(Some(item)) = refused else { return Ok(()) };
-            // Those before are so old that they are forgotten.
-            let anew = attempts.replaced(failures(&item)?, Failures::default().and_another(now));
+            // The stored failures are so old that they no longer count.
+            let anew = attempts.replaced(failures(&item)?, Failures::default().plus_one(now));
             if self.update(attempts.key(), &anew, ReturnValue::None).await?.is_some() {
                 return Ok(());
             }
         }
         Err(Error::unavailable(
-            "a failed login could not be counted: other requests changed the counter on all attempts",
+            "cannot count a failed login: other requests changed the counter on all attempts",
         ))
     }
 
-    /// Forgets all failures, after a guess that was right.
+    /// Resets the counter after a correct guess.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn forget_failures(&self, attempts: &FailureCounter) -> Result<()> {
         let forgotten = Expression::default().remove("failures").remove("failed_at").when_exists("failures");
         self.update(attempts.key(), &forgotten, ReturnValue::None).await?;
@@ -175,7 +178,7 @@ impl Store {
     }
 }
 
-/// The failures that an item counts.
+/// The failures that the item of a counter contains.
 pub(in crate::store) fn failures(item: &Item) -> Result<Failures> {
     let item: FailuresItem = from_item(item.clone())?;
     Ok(Failures { count: item.failures, last_at: item.failed_at })

@@ -1,4 +1,4 @@
-//! What is counted to limit callers: requests, wrong guesses, and the costs of requests.
+//! Counters that limit callers: requests, failed guesses, and the costs of requests.
 
 pub(super) mod costs;
 pub(super) mod login_attempts;

@@ -1,4 +1,5 @@
-//! Connections that have not authenticated: how many frames they sent, and whether an `auth` frame is being handled.
+//! Connections that have not authenticated yet: how many frames they have sent, and whether an `auth` frame is being
+//! handled.
 
 use serde::Deserialize;
 
@@ -10,21 +11,22 @@ use crate::store::{Store, key};
 /// A connection that has not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct UnauthenticatedConnection {
-    /// How many frames it has sent, `auth` frames not counted.
+    /// How many frames it has sent, not counting `auth` frames.
     #[serde(default)]
     pub frames: u64,
-    /// When the handling of its last `auth` frame began.
+    /// When a function began to handle its last `auth` frame.
     pub auth_began: Option<Millis>,
-    /// Whose it has become since.
+    /// The owner, if the connection has authenticated since.
     #[serde(flatten)]
     pub owner: Option<Owner>,
 }
 
 impl Store {
-    /// Counts a frame of a connection that nobody owns. None when somebody owns it, or it is forgotten.
+    /// Counts a frame of a connection that has not authenticated. `None` when it has authenticated, or is no longer
+    /// stored.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_unauthenticated_frame(
         &self,
         id: &ConnectionId,
@@ -32,20 +34,25 @@ impl Store {
         self.update_unauthenticated(id, Expression::default().add("frames", 1)).await
     }
 
-    /// Notes on a connection that nobody owns that an `auth` frame of it is being handled, for frames that overtake it.
+    /// Records, on a connection that has not authenticated, that an `auth` frame is being handled. Functions that
+    /// handle frames which overtook the `auth` frame then wait for it.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn note_auth_frame(&self, id: &ConnectionId, now: Millis) -> Result<()> {
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn record_auth_frame(&self, id: &ConnectionId, now: Millis) -> Result<()> {
         self.update_unauthenticated(id, Expression::default().set("auth_began", number(now.get()))).await?;
         Ok(())
     }
 
-    /// Looks at a connection that had not authenticated, consistently. None when it is forgotten.
+    /// Finds a connection that had not authenticated when it was read last, consistently. `None` when it is no longer
+    /// stored.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn find_unauthenticated(&self, id: &ConnectionId) -> Result<Option<UnauthenticatedConnection>> {
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn find_unauthenticated_connection(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<Option<UnauthenticatedConnection>> {
         self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 

@@ -1,4 +1,4 @@
-//! Messages appended one by one, and found by their id.
+//! Appending messages one by one, and finding where a new message goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,24 +20,24 @@ use crate::store::dynamo::{KeyRange, Write, number, text};
 use crate::store::idempotency::Creation;
 use crate::store::{Store, key};
 
-/// A message that is to be stored.
+/// A message to append.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// The client's; without one, it is made.
+    /// The id that the client chose; without one, an id is made from `fresh`.
     pub id: Option<MessageId>,
-    /// What an id is made of.
+    /// The ULID from which an id is made.
     pub fresh: Ulid,
-    /// Who speaks.
+    /// The author.
     pub role: Role,
-    /// What is said.
+    /// The text.
     pub content: Content,
-    /// When.
+    /// When it was written.
     pub timestamp: Millis,
-    /// The AI model, of a reply.
+    /// The AI model that wrote it, if it is a reply.
     pub model: Option<ModelName>,
-    /// How many tokens it took.
+    /// How many tokens it has.
     pub tokens: Option<TokenCount>,
-    /// Where it goes.
+    /// Which message it follows.
     pub follows: Follows,
 }
 
@@ -53,14 +53,23 @@ impl NewMessage {
             status: None,
         }
     }
+
+    /// The parent's id as far as it is known without a request; see [`ShownMessage::parent_id`].
+    fn known_parent_id(&self, conversation: &ConversationItem) -> Option<Option<MessageId>> {
+        match &self.follows {
+            Follows::Message(parent) => Some(parent.clone()),
+            Follows::Leaf => conversation.leaf.is_none().then_some(None),
+        }
+    }
 }
 
-/// A message as it stands, and the id of the one it follows.
+/// A stored message, and the id of the message that it follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownMessage {
     /// The message.
     pub message: Message,
-    /// The message it follows; nothing where that is known only by its number, which spares a request.
+    /// The id of the parent: the message that it follows. `None` when only the number of the parent is known, because
+    /// finding the id would take another request; `Some(None)` when there is no parent.
     pub parent_id: Option<Option<MessageId>>,
 }
 
@@ -73,15 +82,17 @@ pub(in crate::store) fn message_exists() -> Error {
 }
 
 pub(in crate::store) fn no_parent() -> Error {
-    Error::invalid_field("parentId", "must be a message of this conversation")
+    Error::invalid_field("parentId", "must be the id of a message of this conversation")
 }
 
 impl Store {
-    /// Appends a message. The same message again (by its id, or by its `once`) is the one that is there.
+    /// Appends a message. A message that the conversation already has (by its id, or by `once`) is not appended again
+    /// but returned.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::MessageExists`] when another message has its id;
-    /// [`Code::Invalid`] when the message that it follows is not there; [`Code::Conflict`].
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::MessageExists`] when another message has the id;
+    /// [`Code::Invalid`] when the message that it follows does not exist; [`Code::Conflict`] when the conversation was
+    /// changed on all attempts.
     pub async fn append_message(
         &self,
         user: UserId,
@@ -93,105 +104,130 @@ impl Store {
     ) -> Result<Creation<(ShownMessage, Version)>> {
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
-            let seen = self.get_conversation_item(user, id).await?;
-            if let Some(there) = self.message_there(user, &seen, message, attempts.is_repeated()).await? {
-                return Ok(Creation::Now((there, seen.version())));
+            let conversation = self.get_conversation_item(user, id).await?;
+            let is_repeated = attempts.is_repeated();
+            if let Some(existing) = self.find_existing(user, &conversation, message, is_repeated).await? {
+                return Ok(Creation::New((existing, conversation.version())));
             }
-            check_version(expected, &seen.version())?;
-            let parent = match self.parent_of_new(user, &seen, &message.follows).await {
+            check_version(expected, &conversation.version())?;
+            let parent = match self.parent_of_new(user, &conversation, &message.follows).await {
                 Ok(parent) => parent,
-                Err(refused) => {
-                    // What it follows may have gone since the same request came before, or have another place.
-                    if let Some(made) = self.find_made(user, once).await? {
-                        return Ok(Creation::Before(made));
-                    }
-                    if let Some(there) = self.message_there(user, &seen, message, true).await? {
-                        return Ok(Creation::Now((there, seen.version())));
-                    }
-                    if self.get_conversation_item(user, id).await?.revision == seen.revision {
-                        return Err(refused);
-                    }
-                    continue;
-                }
+                Err(refused) => match self.appended_before(user, &conversation, message, once).await? {
+                    Some(appended) => return Ok(appended),
+                    None if self.has_revision(user, &conversation).await? => return Err(refused),
+                    None => continue,
+                },
             };
             let stored = StoredMessage {
-                number: seen.next_number,
-                revision: seen.revision.clone(),
+                number: conversation.next_number,
+                revision: conversation.revision.clone(),
                 parent,
-                message: message.message(seen.next_number),
+                message: message.message(conversation.next_number),
             };
-            let mut writes = self.append_writes(user, &seen, &stored, false, now).await?;
-            if let Some(once) = once {
-                writes.push(self.remember(user, once, stored.message.id.as_str())?);
+            if self.try_append(user, &conversation, &stored, once, now).await? {
+                let parent_id = message.known_parent_id(&conversation);
+                let version = Version::new(conversation.version + 1, conversation.revision.as_str());
+                return Ok(Creation::New((ShownMessage { message: stored.message, parent_id }, version)));
             }
-            let mut change = Tally::default();
-            change.count_message(&stored.message, 1);
-            writes.extend(self.count(user, &change));
-            if self.transact(writes).await?.is_committed() {
-                let parent_id = match &message.follows {
-                    Follows::Message(parent) => Some(parent.clone()),
-                    Follows::Leaf => seen.leaf.is_none().then_some(None),
-                };
-                let version = Version::new(seen.version + 1, seen.revision.as_str());
-                return Ok(Creation::Now((ShownMessage { message: stored.message, parent_id }, version)));
-            }
-            if let Some(made) = self.find_made(user, once).await? {
-                return Ok(Creation::Before(made));
+            if let Some(earlier) = self.find_earlier_result(user, once).await? {
+                return Ok(Creation::Repeated(earlier));
             }
         }
         Err(kept_changing())
     }
 
-    /// The writes that append a message; `is_reply` says that it is being made.
+    /// Appends a message once; false when the conversation was changed, or the message stored, meanwhile.
+    async fn try_append(
+        &self,
+        user: UserId,
+        conversation: &ConversationItem,
+        stored: &StoredMessage,
+        once: Option<&Once>,
+        now: Millis,
+    ) -> Result<bool> {
+        let mut writes = self.append_writes(user, conversation, stored, false, now).await?;
+        if let Some(once) = once {
+            writes.push(self.remember(user, once, stored.message.id.as_str())?);
+        }
+        let mut change = Tally::default();
+        change.count_message(&stored.message, 1);
+        writes.extend(self.count(user, &change));
+        Ok(self.transact(writes).await?.is_committed())
+    }
+
+    /// The outcome of an earlier request that appended the same message, whose parent may have been deleted or moved
+    /// since.
+    async fn appended_before(
+        &self,
+        user: UserId,
+        conversation: &ConversationItem,
+        message: &NewMessage,
+        once: Option<&Once>,
+    ) -> Result<Option<Creation<(ShownMessage, Version)>>> {
+        if let Some(earlier) = self.find_earlier_result(user, once).await? {
+            return Ok(Some(Creation::Repeated(earlier)));
+        }
+        let existing = self.find_existing(user, conversation, message, true).await?;
+        Ok(existing.map(|existing| Creation::New((existing, conversation.version()))))
+    }
+
+    /// Whether the conversation still has the revision with which it was read.
+    async fn has_revision(&self, user: UserId, conversation: &ConversationItem) -> Result<bool> {
+        let current = self.get_conversation_item(user, &conversation.id).await?;
+        Ok(current.revision == conversation.revision)
+    }
+
+    /// The writes that append a message. `is_reply` says that the message is a reply that is about to be made.
     pub(in crate::store) async fn append_writes(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         stored: &StoredMessage,
         is_reply: bool,
         now: Millis,
     ) -> Result<Vec<Write>> {
-        let seen = &self.on_branch_of(user, seen, stored.parent).await?;
-        let up_to = self.count_up_to(user, seen, stored.parent).await?;
-        let appended = seen
+        let conversation = &self.on_branch_of(user, conversation, stored.parent).await?;
+        let up_to = self.count_up_to(user, conversation, stored.parent).await?;
+        let appended = conversation
             .grown(stored.parent, up_to, 1)
             .set("preview", text(preview(&stored.message)))
             .set("updated_at", number(now.get()))
-            .set("updated", text(key::place_in_list(now, &seen.id)))
+            .set("updated", text(key::place_in_list(now, &conversation.id)))
             .add("version", 1)
-            .when_equal("version", number(seen.version))
+            .when_equal("version", number(conversation.version))
             .when_equal("kind", text("conversation"));
         let appended = if is_reply { appended.set("running", number(stored.number)) } else { appended };
         let mut writes = vec![
-            Write::update(&self.studio, key::conversation(user, &seen.id), appended),
-            stored.create(&self.studio, user, &seen.id)?,
+            Write::update(&self.studio, key::conversation(user, &conversation.id), appended),
+            stored.create(&self.studio, user, &conversation.id)?,
         ];
         let (id, revision) = (&stored.message.id, &stored.revision);
-        writes.extend(self.reference(user, &seen.id, revision, id, stored.number)?);
+        writes.extend(self.reference(user, &conversation.id, revision, id, stored.number)?);
         Ok(writes)
     }
 
-    /// The message that is there under the id of a new one, which is then no new one. Before the first try it is only
-    /// looked for where its reference would not keep it from being stored twice.
-    async fn message_there(
+    /// Finds the message that already has the id of a new one. On the first attempt this is necessary only if the id
+    /// contains a number: otherwise the reference keeps the message from being stored twice. `tried` says that this is
+    /// a further attempt.
+    async fn find_existing(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         message: &NewMessage,
         tried: bool,
     ) -> Result<Option<ShownMessage>> {
         let Some(id) = message.id.as_ref().filter(|id| tried || id.number().is_some()) else {
             return Ok(None);
         };
-        let Some(there) = self.find_message(user, seen, id).await? else { return Ok(None) };
-        if there.message.role != message.role || there.message.content != message.content {
+        let Some(existing) = self.find_message(user, conversation, id).await? else { return Ok(None) };
+        if existing.message.role != message.role || existing.message.content != message.content {
             return Err(message_exists());
         }
-        let parent_id = Some(self.id_of(user, seen, there.parent).await?);
-        Ok(Some(ShownMessage { message: there.message, parent_id }))
+        let parent_id = Some(self.id_of(user, conversation, existing.parent).await?);
+        Ok(Some(ShownMessage { message: existing.message, parent_id }))
     }
 
-    /// The message with this id as it stands.
+    /// Gets the message with this id.
     ///
     /// # Errors
     /// [`Code::NotFound`].
@@ -201,54 +237,55 @@ impl Store {
         id: &ConversationId,
         message: &MessageId,
     ) -> Result<(ShownMessage, Version)> {
-        let (seen, there) = self.find_message_in_latest(user, id, message).await?;
-        let there = there.ok_or_else(no_message)?;
-        let parent_id = Some(self.id_of(user, &seen, there.parent).await?);
-        Ok((ShownMessage { message: there.message, parent_id }, seen.version()))
+        let (conversation, existing) = self.find_message_in_latest(user, id, message).await?;
+        let existing = existing.ok_or_else(no_message)?;
+        let parent_id = Some(self.id_of(user, &conversation, existing.parent).await?);
+        Ok((ShownMessage { message: existing.message, parent_id }, conversation.version()))
     }
 
-    /// The number of the message that a new one follows. With [`Self::count_up_to`] and [`ConversationItem::grown`] it is all
-    /// that a new message needs, a turn too: one with a `parentId` puts its two messages behind
-    /// [`Follows::Message`], and a reply that is made again goes, alone, behind the message that the old reply follows. So
-    /// both become siblings of what was there, on a branch that is the current one from then on; nothing is lost.
+    /// The number of the parent of a new message. Together with [`Self::count_up_to`] and [`ConversationItem::grown`]
+    /// this is all that is needed to append messages, also those of a turn. A turn with a `parentId` appends its two
+    /// messages after [`Follows::Message`]; a regenerated reply is appended after the message that the old reply
+    /// follows. So they become siblings of existing messages, on a new branch that becomes the current one, and nothing
+    /// is lost.
     pub(in crate::store) async fn parent_of_new(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         follows: &Follows,
     ) -> Result<Option<u64>> {
         match follows {
-            Follows::Leaf => Ok(seen.leaf),
+            Follows::Leaf => Ok(conversation.leaf),
             Follows::Message(None) => Ok(None),
-            Follows::Message(Some(parent)) => match self.find_message(user, seen, parent).await? {
+            Follows::Message(Some(parent)) => match self.find_message(user, conversation, parent).await? {
                 Some(parent) => Ok(Some(parent.number)),
                 None => Err(no_parent()),
             },
         }
     }
 
-    /// The conversation as if the branch of the message with this number, up to that, were the current one. As a rule it is
-    /// on the current branch, and this costs nothing.
+    /// The conversation as if the branch that ends with message `last` were the current one. If the message is on the
+    /// current branch, which is the usual case, this takes no request.
     pub(in crate::store) async fn on_branch_of(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         last: Option<u64>,
     ) -> Result<ConversationItem> {
-        let mut selected = seen.clone();
-        let Some(last) = last.filter(|last| !seen.shows(*last)) else { return Ok(selected) };
-        let partition = key::conversation_partition(user, &seen.id);
-        let to = key::message(user, &seen.id, last).sk;
+        let mut selected = conversation.clone();
+        let Some(last) = last.filter(|last| !conversation.shows(*last)) else { return Ok(selected) };
+        let partition = key::conversation_partition(user, &conversation.id);
+        let to = key::message(user, &conversation.id, last).sk;
         let mut parents = BTreeMap::new();
-        let stretch = KeyRange::new(&self.studio, partition, key::MESSAGE, &to);
-        self.query_each(&stretch, |message| {
-            let stored = stored_message(message)?.filter(|stored| seen.owns(stored));
+        let range = KeyRange::new(&self.studio, partition, key::MESSAGE, &to);
+        self.query_each(&range, |message| {
+            let stored = stored_message(message)?.filter(|stored| conversation.owns(stored));
             parents.extend(stored.map(|stored| (stored.number, stored.parent)));
             Ok(())
         })
         .await?;
         let (mut line, mut at) = (BTreeSet::new(), Some(last));
-        // A message follows one with a lower number, so this comes to an end.
+        // Parents have lower numbers, so this loop ends.
         while let Some(number) = at.filter(|number| line.insert(*number)) {
             at = parents.get(&number).copied().flatten();
         }
@@ -258,22 +295,23 @@ impl Store {
         Ok(selected)
     }
 
-    /// How many messages lead to the one with this number, itself among them, which is on the current branch.
+    /// How many messages lead to message `last`, which is on the current branch, including itself.
     pub(in crate::store) async fn count_up_to(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         last: Option<u64>,
     ) -> Result<u64> {
         let Some(last) = last else { return Ok(0) };
-        if Some(last) == seen.leaf {
-            return Ok(seen.message_count);
+        if Some(last) == conversation.leaf {
+            return Ok(conversation.message_count);
         }
-        let partition = key::conversation_partition(user, &seen.id);
-        let first = key::message(user, &seen.id, last + 1).sk;
+        let partition = key::conversation_partition(user, &conversation.id);
+        let first = key::message(user, &conversation.id, last + 1).sk;
         let beyond = KeyRange::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
-        let mut count = seen.message_count;
-        let is_beyond = |stored: &StoredMessage| seen.owns(stored) && seen.shows(stored.number);
+        let mut count = conversation.message_count;
+        let is_beyond =
+            |stored: &StoredMessage| conversation.owns(stored) && conversation.shows(stored.number);
         self.query_each(&beyond, |message| {
             if stored_message(message)?.is_some_and(|stored| is_beyond(&stored)) {
                 count = count.saturating_sub(1);
@@ -287,10 +325,10 @@ impl Store {
     pub(in crate::store) async fn id_of(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         number: Option<u64>,
     ) -> Result<Option<MessageId>> {
         let Some(number) = number else { return Ok(None) };
-        Ok(self.find_message_at(user, seen, number).await?.map(|stored| stored.message.id))
+        Ok(self.find_message_at(user, conversation, number).await?.map(|stored| stored.message.id))
     }
 }

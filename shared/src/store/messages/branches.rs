@@ -1,4 +1,4 @@
-//! Branches of a conversation: which one is current, and a copy of one.
+//! Branches of a conversation: selecting the current one, and copying one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,11 +17,13 @@ use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
 impl Store {
-    /// Makes the branch of a message the current one: what leads to it, itself, and of what follows always the newest.
+    /// Makes the branch of a message the current one: the messages that lead to it, the message itself, and after it
+    /// always the newest of the messages that follow.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`] when the message is not there;
-    /// [`crate::error::Code::Conflict`].
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`]
+    /// when the message does not exist; [`crate::error::Code::Conflict`] when the conversation was changed on all
+    /// attempts.
     pub async fn select_branch(
         &self,
         user: UserId,
@@ -35,7 +37,7 @@ impl Store {
             check_version(expected, &stored.item.version())?;
             let selected = stored.messages.iter().find(|stored| stored.message.id == *message);
             let selected = selected.ok_or_else(|| {
-                Error::invalid_field("currentMessageId", "must be a message of this conversation")
+                Error::invalid_field("currentMessageId", "must be the id of a message of this conversation")
             })?;
             let leaf = newest_below(&stored, selected);
             let line = stored.line_to(leaf);
@@ -58,12 +60,13 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// The conversation `id` as a new one, up to this message: what leads to it, and itself.
+    /// Gets a copy, under the id `copy`, of the conversation `id` up to a message: the messages that lead to it, and
+    /// the message itself. Nothing is stored.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Invalid`] when the message is not there; [`crate::error::Code::ReplyRunning`] when it is, or follows,
-    /// a reply that is being made.
-    pub async fn copy_up_to(
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Invalid`] when the message does not exist;
+    /// [`crate::error::Code::ReplyRunning`] when the message is, or follows, a reply that is being made.
+    pub async fn get_copy_up_to(
         &self,
         user: UserId,
         id: &ConversationId,
@@ -73,8 +76,9 @@ impl Store {
     ) -> Result<Conversation> {
         let stored = self.get_stable_conversation(user, id, TextsRead::Whole).await?;
         let last = stored.messages.iter().find(|stored| stored.message.id == *message);
-        let last =
-            last.ok_or_else(|| Error::invalid_field("messageId", "must be a message of this conversation"))?;
+        let last = last.ok_or_else(|| {
+            Error::invalid_field("messageId", "must be the id of a message of this conversation")
+        })?;
         let messages: Vec<Message> =
             stored.line_to(last).into_iter().map(|stored| stored.message.clone()).collect();
         if messages.iter().any(|message| message.status.is_some_and(|status: ReplyStatus| !status.is_end())) {
@@ -87,11 +91,11 @@ impl Store {
     }
 }
 
-/// The newest message that one can come to by always taking the newest of those that follow.
+/// The last message of the branch that is reached from `from` by always taking the newest of the messages that follow.
 fn newest_below<'a>(stored: &'a StoredConversation, from: &'a StoredMessage) -> &'a StoredMessage {
     let mut newest: HashMap<u64, &StoredMessage> = HashMap::new();
     for message in &stored.messages {
-        // In the order of their numbers, so the last one stays.
+        // Messages are in the order of their numbers, so the newest one overwrites the others.
         newest.extend(message.parent.map(|parent| (parent, message)));
     }
     let mut leaf = from;

@@ -1,4 +1,4 @@
-//! Single messages of a conversation, and its branches.
+//! Operations on single messages of a conversation, and on its branches.
 
 pub(super) mod append;
 pub(super) mod branches;

@@ -1,10 +1,10 @@
-//! Single messages: another text for one, one less.
+//! Changing and deleting single messages.
 
 use super::append::{ShownMessage, no_message};
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Expected, MessageId, Millis, ModelName, Role, TokenCount, UserId, Version,
+    Content, ConversationId, Expected, Message, MessageId, Millis, ModelName, TokenCount, UserId, Version,
 };
 use crate::error::{Error, Result};
 use crate::retry;
@@ -15,32 +15,47 @@ use crate::store::conversations::version::check_version;
 use crate::store::dynamo::{Expression, KeyRange, Write, number, packed, text};
 use crate::store::{Store, key};
 
-/// One transaction moves so many messages that hang on one that goes.
+/// The most replies of a deleted message that one transaction can move to its parent.
 const MOST_CHILDREN: usize = 80;
 
-/// What is to change of a message; the rest stays.
+/// The changes of a message. `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct MessageUpdate {
-    /// What is said.
+    /// The text.
     pub content: Option<Content>,
-    /// How many tokens it took; `Some(None)` takes it away.
+    /// How many tokens it has; `Some(None)` removes the number.
     pub tokens: Option<Option<TokenCount>>,
-    /// The AI model, of a reply; `Some(None)` takes it away.
+    /// The AI model that wrote it; `Some(None)` removes it.
     pub model: Option<Option<ModelName>>,
 }
 
+impl MessageUpdate {
+    /// The message after this update.
+    fn applied_to(&self, message: &Message) -> Result<Message> {
+        let mut new = message.clone();
+        if let Some(content) = self.content.clone() {
+            let written = content.written_by(message.role);
+            new.content = written.map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
+        }
+        new.tokens = self.tokens.unwrap_or(new.tokens);
+        new.model = self.model.clone().unwrap_or(new.model);
+        Ok(new)
+    }
+}
+
 impl Store {
-    /// Changes a message in its place.
+    /// Changes a message. Its number and its branch stay.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::ReplyRunning`] for a reply that is being made;
-    /// [`crate::error::Code::Conflict`].
+    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`]
+    /// when the text is too long; [`crate::error::Code::ReplyRunning`] for a reply that is being made;
+    /// [`crate::error::Code::Conflict`] when the conversation was changed on all attempts.
     ///
     /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
     /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
     /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
     /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
-    pub async fn revise_message(
+    pub async fn update_message(
         &self,
         user: UserId,
         id: &ConversationId,
@@ -51,16 +66,11 @@ impl Store {
     ) -> Result<(ShownMessage, Version)> {
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
-            let (seen, old) = self.message_to_change(user, id, message, expected).await?;
-            if let Some(content) = revised.content.as_ref().filter(|_| old.message.role != Role::Assistant) {
-                content.check_said().map_err(|rule| Error::invalid_field("content", rule.to_string()))?;
-            }
-            let mut new = old.message.clone();
-            new.content = revised.content.clone().unwrap_or(new.content);
-            new.tokens = revised.tokens.unwrap_or(new.tokens);
-            new.model = revised.model.clone().unwrap_or(new.model);
-            let is_last = seen.leaf == Some(old.number);
-            let changed = touched(&seen, now).set_or_keep("preview", is_last.then(|| text(preview(&new))));
+            let (conversation, old) = self.message_to_change(user, id, message, expected).await?;
+            let new = revised.applied_to(&old.message)?;
+            let is_last = conversation.leaf == Some(old.number);
+            let changed = touched_conversation(&conversation, now)
+                .set_or_keep("preview", is_last.then(|| text(preview(&new))));
             let content = Expression::default()
                 .set("text", packed(&new.content))
                 .set_or_remove("tokens", new.tokens.map(|tokens| number(tokens.get())))
@@ -76,17 +86,17 @@ impl Store {
             writes.extend(self.count(user, &change));
             if self.transact(writes).await?.is_committed() {
                 let parent_id = old.parent.is_none().then_some(None);
-                let version = Version::new(seen.version + 1, seen.revision.as_str());
+                let version = Version::new(conversation.version + 1, conversation.revision.as_str());
                 return Ok((ShownMessage { message: new, parent_id }, version));
             }
         }
         Err(kept_changing())
     }
 
-    /// Deletes one message. What follows it follows the one before it from then on.
+    /// Deletes a message. Its replies move to its parent.
     ///
     /// # Errors
-    /// As [`Self::revise_message`]; [`crate::error::Code::Invalid`] when more than 80 messages follow it.
+    /// As [`Self::update_message`]; [`crate::error::Code::Invalid`] when more than 80 messages follow it.
     pub async fn delete_message(
         &self,
         user: UserId,
@@ -97,24 +107,13 @@ impl Store {
     ) -> Result<Version> {
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
-            let (seen, old) = self.message_to_change(user, id, message, expected).await?;
-            let children = self.children_of(user, &seen, &old).await?;
+            let (conversation, old) = self.message_to_change(user, id, message, expected).await?;
+            let children = self.children_of(user, &conversation, &old).await?;
             if children.len() > MOST_CHILDREN {
-                return Err(Error::invalid(format!("More than {MOST_CHILDREN} messages follow this one")));
+                let detail = format!("More than {MOST_CHILDREN} messages follow this message directly");
+                return Err(Error::invalid(detail));
             }
-            let mut changed = touched(&seen, now);
-            if seen.shows(old.number) {
-                changed = changed.set("message_count", number(seen.message_count.saturating_sub(1)));
-            }
-            if seen.leaf == Some(old.number) {
-                let before = match old.parent {
-                    Some(parent) => self.find_message_at(user, &seen, parent).await?,
-                    None => None,
-                };
-                changed = changed
-                    .set_or_remove("leaf", old.parent.map(number))
-                    .set_or_remove("preview", before.map(|before| text(preview(&before.message))));
-            }
+            let changed = self.conversation_without(user, &conversation, &old, now).await?;
             let mut writes = vec![Write::update(&self.studio, key::conversation(user, id), changed)];
             writes.extend(self.message_deletion(user, id, &old));
             for child in children {
@@ -126,10 +125,34 @@ impl Store {
             change.count_message(&old.message, -1);
             writes.extend(self.count(user, &change));
             if self.transact(writes).await?.is_committed() {
-                return Ok(Version::new(seen.version + 1, seen.revision.as_str()));
+                return Ok(Version::new(conversation.version + 1, conversation.revision.as_str()));
             }
         }
         Err(kept_changing())
+    }
+
+    /// The update of a conversation's own item that goes with the deletion of a message.
+    async fn conversation_without(
+        &self,
+        user: UserId,
+        conversation: &ConversationItem,
+        deleted: &StoredMessage,
+        now: Millis,
+    ) -> Result<Expression> {
+        let mut changed = touched_conversation(conversation, now);
+        if conversation.shows(deleted.number) {
+            changed = changed.set("message_count", number(conversation.message_count.saturating_sub(1)));
+        }
+        if conversation.leaf != Some(deleted.number) {
+            return Ok(changed);
+        }
+        let parent = match deleted.parent {
+            Some(parent) => self.find_message_at(user, conversation, parent).await?,
+            None => None,
+        };
+        Ok(changed
+            .set_or_remove("leaf", deleted.parent.map(number))
+            .set_or_remove("preview", parent.map(|parent| text(preview(&parent.message)))))
     }
 
     async fn message_to_change(
@@ -139,32 +162,32 @@ impl Store {
         message: &MessageId,
         expected: &Expected,
     ) -> Result<(ConversationItem, StoredMessage)> {
-        let (seen, old) = self.find_message_in_latest(user, id, message).await?;
+        let (conversation, old) = self.find_message_in_latest(user, id, message).await?;
         let old = old.ok_or_else(no_message)?;
-        check_version(expected, &seen.version())?;
-        if seen.running == Some(old.number) {
+        check_version(expected, &conversation.version())?;
+        if conversation.running == Some(old.number) {
             return Err(reply_running());
         }
-        Ok((seen, old))
+        Ok((conversation, old))
     }
 
-    /// The numbers of the messages that follow this one at once.
+    /// The numbers of the messages that directly follow this one.
     async fn children_of(
         &self,
         user: UserId,
-        seen: &ConversationItem,
+        conversation: &ConversationItem,
         parent: &StoredMessage,
     ) -> Result<Vec<u64>> {
-        let partition = key::conversation_partition(user, &seen.id);
-        let first = key::message(user, &seen.id, parent.number + 1).sk;
-        let stretch = KeyRange::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
-        // Without branches, it can only be the next one.
-        let limit = seen.branch.is_none().then_some(1);
+        let partition = key::conversation_partition(user, &conversation.id);
+        let first = key::message(user, &conversation.id, parent.number + 1).sk;
+        let range = KeyRange::new(&self.studio, partition, &first, key::AFTER_MESSAGES);
+        // Without branches, only the next message can follow.
+        let limit = conversation.branch.is_none().then_some(1);
         let (mut children, mut after) = (Vec::new(), None);
         loop {
-            let page = self.query_page(&stretch, after, limit).await?;
+            let page = self.query_page(&range, after, limit).await?;
             for message in page.items {
-                let Some(stored) = stored_message(message)?.filter(|stored| seen.owns(stored)) else {
+                let Some(stored) = stored_message(message)?.filter(|stored| conversation.owns(stored)) else {
                     continue;
                 };
                 if stored.parent == Some(parent.number) {
@@ -182,12 +205,12 @@ impl Store {
     }
 }
 
-/// How the conversation's own item changes with one of its messages.
-fn touched(seen: &ConversationItem, now: Millis) -> Expression {
+/// The update of a conversation's own item that every change of one of its messages makes.
+fn touched_conversation(conversation: &ConversationItem, now: Millis) -> Expression {
     Expression::default()
         .set("updated_at", number(now.get()))
-        .set("updated", text(key::place_in_list(now, &seen.id)))
+        .set("updated", text(key::place_in_list(now, &conversation.id)))
         .add("version", 1)
-        .when_equal("version", number(seen.version))
+        .when_equal("version", number(conversation.version))
         .when_equal("kind", text("conversation"))
 }

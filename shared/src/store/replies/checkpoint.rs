@@ -1,7 +1,9 @@
-//! Checkpoints of a reply: the lease renewed, the text so far kept, and what others ask of the worker brought back.
+//! Checkpoints of a running reply. Once a second its worker renews the lease and stores the text so far, the usage and
+//! the number of the last chunk. The answer to this write tells the worker what others request of it. If the worker
+//! dies, the lease expires, and the next request that sees the reply ends it with the text of the last checkpoint.
 //!
-//! A short text stands on the reply's own item. A longer one would make each renewal dearer than the one before, so each
-//! checkpoint then writes a part with what is new.
+//! A short text is stored in the reply's own item. Rewriting a long text every second would become more and more
+//! expensive, so a longer text is stored in parts: each checkpoint writes one part with the new text.
 
 use std::collections::HashMap;
 
@@ -14,17 +16,18 @@ use crate::error::{Error, Result};
 use crate::store::dynamo::{Packed, failed, from_item, integer, item_at, number, packed, text};
 use crate::store::{Store, key};
 
-/// A text up to so many bytes stands on the reply's own item.
-const SHORT: usize = 4096;
-/// How long parts outlive their reply; the end joins them, and nobody reads them after that.
+/// The most bytes of a text that is stored in the reply's own item.
+const MOST_BYTES_IN_ITEM: usize = 4096;
+/// How long parts are kept after their checkpoint. When the reply ends, its text is stored in the message, and the
+/// parts are no longer read.
 const KEPT_SECONDS: u64 = 86_400;
 
 impl Store {
-    /// Renews the lease until `until`, and keeps the text so far, the number of its last chunk, and what it has used. Says what others ask of
-    /// the worker; none when the lease is lost: the worker must push nothing more.
+    /// Renews the lease until `until` and stores the text so far, the number of the last chunk, and the usage. Returns
+    /// what others request of the worker; `None` when the lease is lost. Then the worker must not push anything more.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn checkpoint_reply(
         &self,
         lease: &mut Lease,
@@ -34,12 +37,12 @@ impl Store {
         until: Millis,
     ) -> Result<Option<WorkerFlags>> {
         let mut expression = lease
-            .held()
+            .lease_condition()
             .set("lease_until", number(until.seconds()))
             .set("charge", serde_dynamo::to_attribute_value(charge).map_err(Error::internal)?)
             .set_or_remove("seq", seq.map(number));
         let mut parts = lease.parts;
-        if content.len() <= SHORT {
+        if content.len() <= MOST_BYTES_IN_ITEM {
             expression = expression.set("content", packed(&Content::of_reply(content)));
         } else {
             let new = content.get(lease.saved..).unwrap_or_default();
@@ -64,8 +67,12 @@ impl Store {
         self.put(&self.studio, part).await
     }
 
-    /// The text of the last checkpoint.
-    pub(in crate::store) async fn kept_text(&self, place: &ReplyPlace, item: &ReplyItem) -> Result<Content> {
+    /// The text that the last checkpoint stored.
+    pub(in crate::store) async fn checkpointed_text(
+        &self,
+        place: &ReplyPlace,
+        item: &ReplyItem,
+    ) -> Result<Content> {
         if item.parts == 0 {
             return Ok(item.content.clone().map_or_else(|| Content::of_reply(""), |packed| packed.0));
         }

@@ -1,4 +1,5 @@
-//! Looking at a reply from outside: whether it is being made, how it ended, and what its worker shall do.
+//! Reading and controlling a reply from outside its worker: its state and text, and requests to stop or to send
+//! everything again.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -11,42 +12,42 @@ use crate::error::Result;
 use crate::store::dynamo::{Expression, text};
 use crate::store::{Store, key};
 
-/// A reply, as it stands.
+/// The state of a reply.
 #[derive(Clone, Debug)]
 pub enum FoundReply {
-    /// Nobody has begun it.
-    Waiting(ReplyPlace),
-    /// Somebody is making it.
-    BeingMade(ReplyPlace),
-    /// It has ended: the message, and the number of its last chunk, as long as that is known.
+    /// No worker has begun the reply.
+    Pending(ReplyPlace),
+    /// A worker is making the reply.
+    Running(ReplyPlace),
+    /// The reply has ended. Contains the message, and the number of its last chunk if that is still known.
     Ended(ReplyPlace, Message, Option<u64>),
 }
 
-/// What there is of a reply that is being made.
+/// What a running reply has so far.
 #[derive(Clone, Debug)]
 pub struct ReplySnapshot {
     /// The text of the last checkpoint.
     pub content: Content,
-    /// How many tokens it took.
+    /// How many tokens it has.
     pub tokens: u64,
-    /// The model that makes it.
+    /// The model that generates it.
     pub model: ModelName,
 }
 
 impl FoundReply {
-    /// Where it stands.
+    /// The place of the reply.
     #[must_use]
     pub fn place(&self) -> &ReplyPlace {
-        let (Self::Waiting(place) | Self::BeingMade(place) | Self::Ended(place, ..)) = self;
+        let (Self::Pending(place) | Self::Running(place) | Self::Ended(place, ..)) = self;
         place
     }
 }
 
 impl Store {
-    /// The reply with this id. One that nobody makes any more is ended first.
+    /// Finds the reply with this id. A reply whose worker has died is ended first.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_reply(
         &self,
         user: UserId,
@@ -61,14 +62,18 @@ impl Store {
             }
             (Some(conversation), None) => return self.find_ended(user, conversation, message).await,
         };
-        let there = self.find_item::<ReplyItem>(key::reply_at(&place)).await?;
-        let Some(item) = there.filter(|item| item.id == *message && !item.orphaned) else {
+        let found = self.find_item::<ReplyItem>(key::reply_at(&place)).await?;
+        let Some(item) = found.filter(|item| item.id == *message && !item.orphaned) else {
             let Some(conversation) = conversation else { return Ok(None) };
             return self.find_ended(user, conversation, message).await;
         };
         if item.is_alive(now) {
-            let waits = item.status == ReplyStatus::Pending;
-            return Ok(Some(if waits { FoundReply::Waiting(place) } else { FoundReply::BeingMade(place) }));
+            let is_pending = item.status == ReplyStatus::Pending;
+            return Ok(Some(if is_pending {
+                FoundReply::Pending(place)
+            } else {
+                FoundReply::Running(place)
+            }));
         }
         let item = self.ended_item(&place, item, now).await?;
         match conversation {
@@ -80,7 +85,7 @@ impl Store {
         }
     }
 
-    /// The item of a reply that has ended, now if not before.
+    /// The item of a reply whose worker is no longer alive. Ends the reply if that has not been done.
     async fn ended_item(
         &self,
         place: &ReplyPlace,
@@ -90,65 +95,66 @@ impl Store {
         if item.status.is_end() {
             return Ok(Some(item));
         }
-        // Refused means that somebody else has ended it.
+        // A refusal means that another request has ended it.
         self.interrupt(place, item, now).await?;
         self.find_item(key::reply_at(place)).await
     }
 
-    /// The message of a reply that has ended.
+    /// Finds the message of a reply that has ended.
     async fn find_ended(
         &self,
         user: UserId,
         conversation: &ConversationId,
         message: &MessageId,
     ) -> Result<Option<FoundReply>> {
-        let Some(seen) = self.standing(user, conversation).await?.conversation() else { return Ok(None) };
-        let Some(stored) = self.find_message(user, &seen, message).await? else { return Ok(None) };
+        let Some(item) = self.find_slot(user, conversation).await?.conversation() else { return Ok(None) };
+        let Some(stored) = self.find_message(user, &item, message).await? else { return Ok(None) };
         let place = ReplyPlace::stored(user, conversation.clone(), message.clone(), stored.number);
         let has_ended = stored.message.status.is_some_and(ReplyStatus::is_end);
         Ok(has_ended.then_some(FoundReply::Ended(place, stored.message, None)))
     }
 
-    /// What there is of a reply that is being made.
+    /// What a running reply has so far.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn find_reply_so_far(&self, place: &ReplyPlace) -> Result<Option<ReplySnapshot>> {
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn find_reply_snapshot(&self, place: &ReplyPlace) -> Result<Option<ReplySnapshot>> {
         let Some(item) = self.find_item::<ReplyItem>(key::reply_at(place)).await? else { return Ok(None) };
-        let content = self.kept_text(place, &item).await?;
+        let content = self.checkpointed_text(place, &item).await?;
         let tokens = item.charge.map_or(0, |charge| charge.usage.output);
         Ok(Some(ReplySnapshot { content, tokens, model: item.model }))
     }
 
-    /// Asks the worker of a reply to stop. False when nobody makes it any more.
+    /// Requests that the worker of a reply stop. False when the reply is not running.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn ask_to_stop(&self, place: &ReplyPlace) -> Result<bool> {
-        self.raise(place, "stop").await
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn request_stop(&self, place: &ReplyPlace) -> Result<bool> {
+        self.increment_flag(place, "stop").await
     }
 
-    /// Asks the worker of a reply to look for windows anew, and to send them all there is. False when nobody makes it any
-    /// more.
+    /// Requests that the worker of a reply read the user's connections again and send the whole text to all of them.
+    /// False when the reply is not running.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn ask_to_resync(&self, place: &ReplyPlace) -> Result<bool> {
-        self.raise(place, "resync").await
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn request_resync(&self, place: &ReplyPlace) -> Result<bool> {
+        self.increment_flag(place, "resync").await
     }
 
-    /// Raises a counter that the worker's next checkpoint brings back. Once more, after a lost answer, does no harm.
-    async fn raise(&self, place: &ReplyPlace, flag: &str) -> Result<bool> {
+    /// Increments a counter that the worker's next checkpoint reads. Repeating this after a lost answer is harmless.
+    async fn increment_flag(&self, place: &ReplyPlace, flag: &str) -> Result<bool> {
         let running = text(ReplyStatus::Running.as_str());
         let expression = Expression::default().add(flag, 1).when_equal("status", running);
         Ok(self.update(key::reply_at(place), &expression, ReturnValue::None).await?.is_some())
     }
 
-    /// How long, in seconds, nobody else may take a reply for abandoned; none when it has ended or is gone.
+    /// Finds the status of a reply, and until when its worker counts as alive, in seconds since the epoch. `None` when
+    /// the reply has ended or is gone.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn reply_alive_until(&self, place: &ReplyPlace) -> Result<Option<(ReplyStatus, u64)>> {
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn find_reply_alive_until(&self, place: &ReplyPlace) -> Result<Option<(ReplyStatus, u64)>> {
         let item =
             self.find_item::<ReplyItem>(key::reply_at(place)).await?.filter(|item| item.id == place.message);
         Ok(item.and_then(|item| Some((item.status, item.alive_until()?))))
@@ -164,7 +170,7 @@ impl FoundReply {
     }
 }
 
-/// A reply that belongs to no conversation is all there is of its message.
+/// The result of a loose reply, whose item is all that is stored of its message.
 fn ended(place: ReplyPlace, item: ReplyItem) -> FoundReply {
     let seq = item.seq;
     let message = Message {

@@ -1,5 +1,5 @@
-//! The end of a reply: its text, tokens and all counters in one transaction, by its worker or by whoever finds that nobody
-//! makes it any more.
+//! Ending a reply. One transaction stores the text, the tokens, all counters and the settlement of the reservation. The
+//! worker of the reply does so, or, if the worker has died, the next request that sees the reply.
 
 use super::item::{Lease, ReplyItem};
 use crate::domain::conversation::preview_of;
@@ -9,26 +9,27 @@ use crate::error::Result;
 use crate::store::dynamo::{Expression, Outcome, Write, number, packed, text};
 use crate::store::{Store, key};
 
-/// How long the item of an ended reply is kept; the message holds all that lasts.
+/// How long the item of an ended reply is kept. Everything lasting is in the message.
 const KEPT_SECONDS: u64 = 86_400;
 
-/// What became of a worker's wish to end its reply.
+/// The outcome of a worker's attempt to end its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishOutcome {
-    /// It has ended so.
+    /// The reply has ended.
     Ended,
-    /// A window asked for all there is in the last moment, and has to be heard first.
-    Asked,
-    /// The lease was lost, or the conversation is gone; nothing changed.
+    /// A connection requested the whole text since the last checkpoint. The worker must send it before it ends the
+    /// reply.
+    ResyncRequested,
+    /// The lease was lost, or the conversation was deleted. Nothing was changed.
     Lost,
 }
 
 impl Store {
-    /// Ends a reply: its text, its tokens, all counters and the conversation, in one transaction. `resync` is what the
-    /// worker knows of the windows' wishes.
+    /// Ends a reply: stores its text, its tokens, all counters and the state of the conversation in one transaction.
+    /// `resync` is the number of resync requests that the worker has served.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn end_reply(
         &self,
         lease: &Lease,
@@ -36,13 +37,13 @@ impl Store {
         resync: u64,
         now: Millis,
     ) -> Result<FinishOutcome> {
-        let heard = if resync == 0 {
-            lease.held().when_absent("resync")
+        let condition = if resync == 0 {
+            lease.lease_condition().when_absent("resync")
         } else {
-            lease.held().when_equal("resync", number(resync))
+            lease.lease_condition().when_equal("resync", number(resync))
         };
         let (place, asked_at, held) = (&lease.place, lease.asked_at, lease.held.as_ref());
-        let outcome = self.end(EndedReply { place, asked_at, held, ending }, heard, now).await?;
+        let outcome = self.end(EndedReply { place, asked_at, held, ending }, condition, now).await?;
         if outcome.is_committed() {
             return Ok(FinishOutcome::Ended);
         }
@@ -51,21 +52,21 @@ impl Store {
         }
         let item = self.find_item::<ReplyItem>(key::reply_at(&lease.place)).await?;
         Ok(match item {
-            // The answer to our own first try was lost.
+            // An earlier attempt succeeded, but its answer was lost.
             Some(item) if item.worker.as_deref() == Some(&lease.worker) && item.status == ending.status => {
                 FinishOutcome::Ended
             }
             Some(item) if item.worker.as_deref() == Some(&lease.worker) && !item.status.is_end() => {
-                FinishOutcome::Asked
+                FinishOutcome::ResyncRequested
             }
             _ => FinishOutcome::Lost,
         })
     }
 
-    /// Ends a reply that no worker has begun. False when one has; then nothing changed.
+    /// Ends a reply that no worker has begun. False when a worker has begun it; then nothing is changed.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn end_unstarted_reply(
         &self,
         place: &ReplyPlace,
@@ -86,8 +87,7 @@ impl Store {
         Ok(self.end(EndedReply { place, asked_at, held, ending: &ending }, waits, now).await?.is_committed())
     }
 
-    /// Ends the reply that `conversation` says is being made, if nobody is making it any more. False while somebody may
-    /// be.
+    /// Ends the running reply of `conversation` if its worker has died. False when the worker may still be alive.
     pub(in crate::store) async fn end_abandoned_reply(
         &self,
         user: UserId,
@@ -96,7 +96,8 @@ impl Store {
         now: Millis,
     ) -> Result<bool> {
         let item = self.find_item::<ReplyItem>(key::reply(user, conversation, number)).await?;
-        // Without the item, the conversation is being deleted: the next look at it will tell.
+        // The item is missing only while the conversation is being deleted. The caller reads the conversation again and
+        // sees that.
         let Some(item) = item else { return Ok(true) };
         if item.is_alive(now) {
             return Ok(false);
@@ -106,7 +107,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends a reply with what its last checkpoint kept, on condition that nobody has touched it since.
+    /// Ends a reply with the text of its last checkpoint, on condition that its item was not changed since it was read.
     pub(in crate::store) async fn interrupt(
         &self,
         place: &ReplyPlace,
@@ -118,7 +119,7 @@ impl Store {
             Some(until) => unchanged.when_equal("lease_until", number(until)),
             None => unchanged,
         };
-        let content = self.kept_text(place, &item).await?;
+        let content = self.checkpointed_text(place, &item).await?;
         let ending = Ending {
             status: ReplyStatus::Interrupted,
             content,
@@ -134,7 +135,7 @@ impl Store {
             .is_committed())
     }
 
-    /// Ends a reply that is named among those being made, if it is not; what is `held` comes back in any case.
+    /// Ends a reply of the day's set `running` if its worker has died. Its reservation is settled in any case.
     pub(in crate::store) async fn end_if_abandoned(
         &self,
         place: &ReplyPlace,
@@ -149,7 +150,7 @@ impl Store {
                 self.interrupt(&place, item, now).await?;
                 Ok(())
             }
-            // Its conversation was deleted, and its worker did not live to settle.
+            // The conversation was deleted, and the worker died before it settled the reservation.
             _ => self.settle(place.user, held, None).await,
         }
     }
@@ -160,41 +161,20 @@ impl Store {
         let Some((conversation, message_number)) = &place.within else {
             let reply = reply.set("content", text(ending.content.as_str()));
             let mut writes = vec![Write::update(&self.studio, key::reply_at(place), reply)];
-            writes.extend(self.settled_if_held(place, held, ending));
+            writes.extend(self.settlement_if_held(place, held, ending));
             return self.transact(writes).await;
         };
-        let message = Expression::default()
-            .set("status", text(ending.status.as_str()))
-            .set("text", packed(&ending.content))
-            .set("tokens", number(ending.tokens().get()))
-            .set("model", text(ending.model.as_str()))
-            .when_exists("pk");
-        // Its place in the list is that of the moment when it was asked for: to move it again would cost as much again.
-        let idle = Expression::default()
-            .remove("running")
-            .add("version", 1)
-            .when_equal("running", number(message_number));
-        let idle = match ending.past_tokens {
-            Some(tokens) => idle.set("past_tokens", number(tokens)),
-            None => idle,
-        };
-        // As a rule the reply is the last message, and the list shows how it begins.
-        let shown = idle.clone().set("preview", text(preview_of(&ending.content)));
-        let shown = shown.when_equal("leaf", number(message_number));
-        // What a model has said is stored, whatever the quota.
-        let mut counts = self.clone().with_quota(None).count(place.user, &settled(ending, asked_at));
-        counts.extend(self.settled_if_held(place, held, ending));
+        // A reply is stored even beyond the quota.
+        let mut counts = self.clone().with_quota(None).count(place.user, &counter_changes(ending, asked_at));
+        counts.extend(self.settlement_if_held(place, held, ending));
+        let message_key = key::message(place.user, conversation, *message_number);
         let mut outcome = Outcome::Refused(Vec::new());
-        for idle in [shown, idle] {
-            // The message holds the text from now on; the item that was written every second forgets it.
+        for change in idle_conversation(ending, *message_number) {
+            // The text is stored in the message now, so it is removed from the reply's item.
             let mut writes = vec![
                 Write::update(&self.studio, key::reply_at(place), reply.clone().remove("content")),
-                Write::update(
-                    &self.studio,
-                    key::message(place.user, conversation, *message_number),
-                    message.clone(),
-                ),
-                Write::update(&self.studio, key::conversation(place.user, conversation), idle),
+                Write::update(&self.studio, message_key.clone(), ended_message(ending)),
+                Write::update(&self.studio, key::conversation(place.user, conversation), change),
             ];
             writes.extend(counts.clone());
             outcome = self.transact(writes).await?;
@@ -205,12 +185,12 @@ impl Store {
         Ok(outcome)
     }
 
-    fn settled_if_held(&self, place: &ReplyPlace, held: Option<&Held>, ending: &Ending) -> Option<Write> {
-        Some(self.settled(place.user, held?, ending.charge.as_ref()))
+    fn settlement_if_held(&self, place: &ReplyPlace, held: Option<&Held>, ending: &Ending) -> Option<Write> {
+        Some(self.settlement_write(place.user, held?, ending.charge.as_ref()))
     }
 }
 
-/// A reply that ends.
+/// A reply that is being ended.
 struct EndedReply<'a> {
     place: &'a ReplyPlace,
     asked_at: Millis,
@@ -218,7 +198,7 @@ struct EndedReply<'a> {
     ending: &'a Ending,
 }
 
-/// How the reply's own item ends.
+/// The update of the reply's own item that ends it.
 fn ended_item(condition: Expression, ending: &Ending, now: Millis) -> Expression {
     let kept = now.plus_seconds(KEPT_SECONDS).seconds();
     condition
@@ -230,8 +210,31 @@ fn ended_item(condition: Expression, ending: &Ending, now: Millis) -> Expression
         .remove("parts")
 }
 
-/// What the end adds to the counters: the message itself was counted when the turn began, empty.
-fn settled(ending: &Ending, asked_at: Millis) -> Tally {
+/// The update of the message of a reply that ends.
+fn ended_message(ending: &Ending) -> Expression {
+    Expression::default()
+        .set("status", text(ending.status.as_str()))
+        .set("text", packed(&ending.content))
+        .set("tokens", number(ending.tokens().get()))
+        .set("model", text(ending.model.as_str()))
+        .when_exists("pk")
+}
+
+/// The updates of the conversation of a reply that ends, to be tried in this order. As a rule the reply is the last
+/// message of the current branch, so the first update also stores its beginning as the preview. The conversation's
+/// position in the list was set when the turn began; changing it again would double the cost in the index.
+fn idle_conversation(ending: &Ending, message_number: u64) -> [Expression; 2] {
+    let idle = Expression::default()
+        .remove("running")
+        .add("version", 1)
+        .when_equal("running", number(message_number))
+        .set_or_keep("past_tokens", ending.past_tokens.map(number));
+    let shown = idle.clone().set("preview", text(preview_of(&ending.content)));
+    [shown.when_equal("leaf", number(message_number)), idle]
+}
+
+/// How the end of a reply changes the counters. The message itself was counted, without text, when the turn began.
+fn counter_changes(ending: &Ending, asked_at: Millis) -> Tally {
     let tokens = i64::try_from(ending.tokens().get()).unwrap_or(i64::MAX);
     let length = ending.content.as_str().chars().count();
     let mut change =

@@ -1,4 +1,8 @@
-//! A reply in the store: its place, its item, and the lease by which one worker makes it.
+//! The item of a reply, and the lease with which one worker makes it.
+//!
+//! A turn creates the item with the status `pending`. A worker takes the lease (`running`) and renews it with each
+//! checkpoint. Whoever ends the reply sets a final status. Every write of a worker is conditioned on its lease, so a
+//! worker that was taken for dead cannot change anything more.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
@@ -10,59 +14,59 @@ use crate::error::Result;
 use crate::store::dynamo::{Expression, Packed, from_item, number, text};
 use crate::store::{Store, key};
 
-/// A reply that no worker has begun by then never begins.
+/// How long after a turn a worker may begin its reply. After that, the reply counts as abandoned.
 const START_WITHIN_SECONDS: u64 = 75;
 
-/// What a worker needs about a reply, and writes while it makes it. Small, since it is written every second.
+/// The item of a reply: what its worker needs, and its checkpoints. It is small because it is written every second.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::store) struct ReplyItem {
     pub(in crate::store) id: MessageId,
     pub(in crate::store) status: ReplyStatus,
-    /// When it was asked for: the time of the message, by which it is counted.
+    /// When the turn began: the time of the message, by which it is counted.
     pub(in crate::store) asked_at: Millis,
-    /// Until when a worker may begin, in seconds.
+    /// Until when a worker may begin, in seconds since the epoch.
     pub(in crate::store) start_by: u64,
     pub(in crate::store) model: ModelName,
     #[serde(flatten)]
     pub(in crate::store) params: GenerationParams,
-    /// What the user said, when there is no conversation to read it from.
+    /// The user's message, for a loose reply; otherwise the worker reads it from the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) prompt: Option<Content>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) worker: Option<String>,
-    /// Until when the worker is believed to live, in seconds.
+    /// Until when the worker counts as alive, in seconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) lease_until: Option<u64>,
-    /// The text so far, while it is short.
+    /// The text so far, while it is short enough for this item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) content: Option<Packed>,
-    /// In how many parts the text so far stands, once it is longer.
+    /// The number of parts in which a longer text is stored.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::store) parts: u64,
     /// The number of the last chunk that was pushed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) seq: Option<u64>,
-    /// How many tokens it took, once it has ended.
+    /// How many tokens the reply has, once it has ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::store) tokens: u64,
-    /// What is reserved for it.
+    /// The reservation of the reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) held: Option<Held>,
-    /// What it has used so far.
+    /// What the reply has used so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) charge: Option<Charge>,
-    /// Whether it is the first of its conversation, which gets a title of it.
+    /// Whether it is the first reply of its conversation, whose title is generated from it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::store) is_first: bool,
-    /// How often somebody asked that it stop.
+    /// How often a stop was requested.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::store) stop: u64,
-    /// How often a window asked for all that there is.
+    /// How often a connection requested the whole text.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::store) resync: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) expires_at: Option<u64>,
-    /// Its conversation was deleted while it was made.
+    /// Whether its conversation was deleted while it was being made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::store) orphaned: bool,
 }
@@ -103,7 +107,8 @@ impl ReplyItem {
         }
     }
 
-    /// Until when somebody may still be making it, in seconds; none when it has ended.
+    /// Until when a worker may be making the reply, or may begin it, in seconds since the epoch; `None` when it has
+    /// ended.
     pub(in crate::store) fn alive_until(&self) -> Option<u64> {
         match self.status {
             ReplyStatus::Pending => Some(self.start_by),
@@ -112,7 +117,7 @@ impl ReplyItem {
         }
     }
 
-    /// Whether somebody may still be making it.
+    /// Whether a worker may still be making the reply, or may still begin it.
     pub(in crate::store) fn is_alive(&self, now: Millis) -> bool {
         self.alive_until().is_some_and(|until| until > now.seconds())
     }
@@ -122,42 +127,42 @@ impl ReplyItem {
     }
 }
 
-/// What others ask of the worker of a reply.
+/// What others have requested of the worker of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerFlags {
-    /// That it stop.
+    /// Whether a stop was requested.
     pub stop: bool,
-    /// That it send all there is: how often that was asked.
+    /// How often a connection requested the whole text.
     pub resync: u64,
 }
 
-/// The right of one worker to make a reply, and what is wanted.
+/// The exclusive right of one worker to make a reply, and what the worker needs for it.
 #[derive(Clone, Debug)]
 pub struct Lease {
-    /// Where the reply stands.
+    /// The place of the reply.
     pub place: ReplyPlace,
     /// The model to ask.
     pub model: ModelName,
     /// How the reply is generated.
     pub params: GenerationParams,
-    /// What the user said, when the reply belongs to no conversation.
+    /// The user's message, for a loose reply.
     pub prompt: Option<Content>,
-    /// What was asked of the worker before it came.
+    /// What was requested of the worker before it began.
     pub flags: WorkerFlags,
-    /// Whether it is the first of its conversation.
+    /// Whether it is the first reply of its conversation.
     pub is_first: bool,
-    /// What is reserved for it.
+    /// The reservation of the reply.
     pub held: Option<Held>,
     pub(in crate::store) worker: String,
     pub(in crate::store) asked_at: Millis,
-    /// How much of the text stands in parts, in bytes, and in how many.
+    /// How many bytes of the text are stored in parts, and in how many parts.
     pub(in crate::store) saved: usize,
     pub(in crate::store) parts: u64,
 }
 
 impl Lease {
-    /// The condition that it is still held.
-    pub(in crate::store) fn held(&self) -> Expression {
+    /// The condition that the worker still has the lease.
+    pub(in crate::store) fn lease_condition(&self) -> Expression {
         Expression::default()
             .when_equal("worker", text(self.worker.clone()))
             .when_equal("status", text(ReplyStatus::Running.as_str()))
@@ -165,11 +170,11 @@ impl Lease {
 }
 
 impl Store {
-    /// Takes the lease of a reply for `worker` until `until`: only from a reply that waits, and only in its time.
-    /// None for a duplicate or late delivery.
+    /// Takes the lease of a pending reply for `worker`, until `until`. `None` when the reply has been begun or it is
+    /// too late to begin, which happens when the event that starts the worker is delivered twice or late.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn take_lease(
         &self,
         place: &ReplyPlace,
@@ -186,10 +191,10 @@ impl Store {
         let updated = self.update(key::reply_at(place), &expression, ReturnValue::AllNew).await?;
         let item = match updated {
             Some(item) => Some(from_item::<ReplyItem>(item)?),
-            // The answer to our own first try may have been lost; then the lease is ours.
+            // An earlier attempt may have succeeded with its answer lost; then the lease belongs to this worker.
             None => {
-                let seen = self.find_item::<ReplyItem>(key::reply_at(place)).await?;
-                seen.filter(|item| item.worker.as_deref() == Some(worker))
+                let current = self.find_item::<ReplyItem>(key::reply_at(place)).await?;
+                current.filter(|item| item.worker.as_deref() == Some(worker))
             }
         };
         Ok(item.map(|item| lease(place, item, worker)))

@@ -1,4 +1,4 @@
-//! A turn that comes again under the client's id.
+//! Recognising a turn that a client sends again with the same id.
 
 use super::start::{StartedTurn, StoredTurn};
 use crate::domain::{ReplyPlace, UserId};
@@ -8,29 +8,30 @@ use crate::store::messages::append::message_exists;
 use crate::store::{Store, key};
 
 impl Store {
-    /// The turn that was stored under the same client's id. With other words it is another turn, which the id does not allow.
+    /// Finds the turn that was stored with the same client id. If its text differs, the id is used for two different
+    /// turns, which is refused.
     pub(in crate::store) async fn find_known_turn(
         &self,
         user: UserId,
         turn: &StoredTurn,
     ) -> Result<Option<StartedTurn>> {
         let Some(client_id) = &turn.client_id else { return Ok(None) };
-        let Some(item) = self.standing(user, &turn.conversation).await?.conversation() else {
+        let Some(item) = self.find_slot(user, &turn.conversation).await?.conversation() else {
             return Ok(None);
         };
         let reference = key::reference(user, &turn.conversation, item.revision.as_str(), client_id);
         let Some(ReferenceItem { number }) = self.find_item(reference).await? else { return Ok(None) };
-        // The reply stands just behind the user's message.
-        let (asked, reply) = tokio::try_join!(
+        // The reply is stored directly after the user's message.
+        let (question, reply) = tokio::try_join!(
             self.find_message_at(user, &item, number),
             self.find_message_at(user, &item, number + 1)
         )?;
-        if asked.is_some_and(|asked| asked.message.content != turn.content) {
+        if question.is_some_and(|question| question.message.content != turn.content) {
             return Err(message_exists());
         }
         let Some(reply) = reply.map(|stored| stored.message).filter(|message| message.status.is_some())
         else {
-            let detail = "A message with this id is in the conversation already, without a reply";
+            let detail = "belongs to a message of the conversation that has no reply";
             return Err(Error::invalid_field("id", detail));
         };
         let place = ReplyPlace::stored(user, turn.conversation.clone(), reply.id.clone(), number + 1);

@@ -1,4 +1,4 @@
-//! Replies: from the turn that asks for one to its end.
+//! Replies, from the turn that requests one to its end.
 
 pub(super) mod checkpoint;
 pub(super) mod control;
@@ -9,3 +9,4 @@ pub(super) mod orphans;
 pub(super) mod raise;
 pub(super) mod regenerate;
 pub(super) mod start;
+mod turn_start;

@@ -1,6 +1,8 @@
-//! Replies whose conversation is deleted while they are made. Their text goes with the conversation; what they have used is
-//! settled by their workers, who find out with the next checkpoint, or else from the last one. So their items stay, without a
-//! text and until their TTL, and nobody takes them for replies that used nothing.
+//! Orphaned replies: replies whose conversation is deleted while they are being made. Deleting the conversation takes
+//! the lease from the worker and removes the text, but keeps the reply's item until its TTL. The worker notices with
+//! its next checkpoint that its lease is lost, and settles the reservation with what it has used. If the worker has
+//! died, the reservation is settled with the usage of the last checkpoint. Without the item, the reply would be taken
+//! for one that used nothing.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
@@ -11,11 +13,12 @@ use crate::store::conversations::cleanup::ORPHANED;
 use crate::store::dynamo::{Expression, from_item, number};
 use crate::store::{Store, key};
 
-/// How long the item of such a reply is kept.
+/// How long the item of an orphaned reply is kept.
 const KEPT_SECONDS: u64 = 86_400;
 
 impl Store {
-    /// Takes a reply of a deleted conversation from its worker.
+    /// Orphans a reply of a deleted conversation: takes the lease from its worker, and settles its reservation if the
+    /// worker has died.
     pub(in crate::store) async fn orphan_reply(
         &self,
         user: UserId,
@@ -26,7 +29,7 @@ impl Store {
         let kept = now.plus_seconds(KEPT_SECONDS).seconds();
         let orphaned = Expression::default()
             .set(ORPHANED, AttributeValue::Bool(true))
-            // One that nobody has begun never begins.
+            // A reply that no worker has begun must not begin any more.
             .set("start_by", number(0))
             .set("expires_at", number(kept))
             .remove("worker")
@@ -36,13 +39,13 @@ impl Store {
         let Some(item) = self.update(key, &orphaned, ReturnValue::AllNew).await? else { return Ok(()) };
         let item: ReplyItem = from_item(item)?;
         if item.is_alive(now) {
-            // Its worker settles it.
+            // The worker settles the reservation.
             return Ok(());
         }
         self.settle_orphan(user, &item).await
     }
 
-    /// Settles with what the last checkpoint says of a reply that nobody makes any more.
+    /// Settles the reservation of an orphaned reply, whose worker has died, with the usage of its last checkpoint.
     pub(in crate::store) async fn settle_orphan(&self, user: UserId, item: &ReplyItem) -> Result<()> {
         match &item.held {
             Some(held) => self.settle(user, held, item.charge.as_ref()).await,

@@ -1,4 +1,4 @@
-//! A reservation is raised when a reply is about to read more than was expected when its turn began.
+//! Raising the reservation of a reply whose prompt turned out to be larger than estimated when its turn began.
 
 use super::item::Lease;
 use crate::domain::usage::Spending;
@@ -9,19 +9,19 @@ use crate::store::dynamo::{Expression, Write, ids, number, text};
 use crate::store::stats::usage::signed;
 use crate::store::{Store, key};
 
-/// What became of raising a reservation.
+/// The outcome of raising a reservation.
 #[derive(Debug)]
 pub enum Raised {
-    /// As much is held as is wanted.
+    /// The wanted amount is reserved.
     Held,
-    /// The day's limits do not allow it.
+    /// The user's daily limits do not allow it.
     Refused(Error),
-    /// The lease was lost, or the conversation is gone; nothing changed.
+    /// The lease was lost, or the conversation was deleted. Nothing was changed.
     Lost,
 }
 
 impl Lease {
-    /// Whether as much is held for the reply; a reply for which nothing is held at all is not limited.
+    /// Whether at least `wanted` is reserved for the reply. A reply without a reservation is not limited.
     #[must_use]
     pub fn holds(&self, wanted: Spending) -> bool {
         self.held.as_ref().is_none_or(|held| held.covers(wanted))
@@ -29,10 +29,10 @@ impl Lease {
 }
 
 impl Store {
-    /// Holds as much for a reply as `wanted` says, before its model is asked.
+    /// Raises the reservation of a reply to `wanted`, before its model is asked.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn raise_reservation(
         &self,
         lease: &mut Lease,
@@ -44,26 +44,29 @@ impl Store {
         let user = lease.place.user;
         let mut attempts = retry::RESERVATION.attempts();
         while attempts.next().await {
-            let reply =
-                lease.held().set("held", serde_dynamo::to_attribute_value(&raised).map_err(Error::internal)?);
-            let day = Write::update(&self.studio, key::day_usage(user, raised.day), raising(&raised, wanted));
+            let reply = lease
+                .lease_condition()
+                .set("held", serde_dynamo::to_attribute_value(&raised).map_err(Error::internal)?);
+            let day =
+                Write::update(&self.studio, key::day_usage(user, raised.day), increase(&raised, wanted));
             let reply = Write::update(&self.studio, key::reply_at(&lease.place), reply);
             match self.transact(vec![day, reply]).await?.refused() {
                 [] => {
                     lease.held = Some(raised);
                     return Ok(Raised::Held);
                 }
-                // What died with its worker may be in the way.
-                [0] => self.free_abandoned(user, now).await?,
+                // Reservations of abandoned replies may be in the way.
+                [0] => self.end_abandoned_replies(user, now).await?,
                 _ => return Ok(Raised::Lost),
             }
         }
-        Ok(Raised::Refused(Error::over_the_day(now.left_of_day())))
+        Ok(Raised::Refused(Error::over_the_day(now.seconds_left_in_day())))
     }
 }
 
-/// Holds what is held more, on condition that the day's limits allow it, and that the reply is still being made.
-fn raising(held: &Held, wanted: &Reservation) -> Expression {
+/// The update of the day's item that adds the additional amount, on condition that the daily limits allow it and the
+/// reply is still running.
+fn increase(held: &Held, wanted: &Reservation) -> Expression {
     let Spending { tokens, micro_dollars } = held.extra();
     let mut expression = Expression::default()
         .add("held_tokens", signed(tokens))

@@ -1,11 +1,11 @@
-//! The beginning of a turn: one transaction stores what the user said and the place of the reply.
+//! Beginning a turn: one transaction stores the user's message, an empty reply, the reservation and all counters.
 
 use super::item::ReplyItem;
-use crate::domain::conversation::preview;
+use super::turn_start::{TurnPosition, TurnStart};
 use crate::domain::statistics::Tally;
 use crate::domain::{
-    Content, ConversationId, Filing, Follows, GenerationParams, Held, Message, MessageId, Millis, ModelName,
-    ReplyPlace, ReplyStatus, Reservation, Role, Summary, Title, UserId,
+    Content, ConversationId, Follows, GenerationParams, Held, Message, MessageId, Millis, ModelName,
+    ReplyPlace, Reservation, Title, UserId,
 };
 use crate::error::{Code, Error, Result};
 use crate::retry;
@@ -13,69 +13,71 @@ use crate::store::conversations::create::{conversation_deleted, kept_changing, r
 use crate::store::conversations::item::{ConversationItem, conversation_item};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::ConversationSlot;
-use crate::store::dynamo::{Expression, Write, item_at, number, text};
+use crate::store::dynamo::{Expression, Write, item_at};
 use crate::store::messages::append::no_parent;
 use crate::store::{Store, key};
 
-/// How long a reply that belongs to no conversation is kept.
+/// How long a loose reply is kept.
 const LOOSE_KEPT_SECONDS: u64 = 86_400;
 
-/// What a user says in a conversation, and what is wanted in return.
+/// A turn in a conversation: the message of the user, and how to reply.
 #[derive(Clone, Debug)]
 pub struct StoredTurn {
-    /// The conversation; it is created when there is none.
+    /// The conversation; it is created if it does not exist.
     pub conversation: ConversationId,
-    /// The id that the client made for the user's message: the same again is the same turn.
+    /// The id that the client chose for the user's message. A second turn with this id is the same turn.
     pub client_id: Option<MessageId>,
-    /// Where it goes.
+    /// Which message the user's message follows.
     pub follows: Follows,
-    /// What the user says.
+    /// The text of the user's message.
     pub content: Content,
-    /// The model to ask; without one, the conversation's.
+    /// The model to ask; without one, the model of the conversation.
     pub model: Option<ModelName>,
-    /// The model of the conversation, should it be created without one.
+    /// The model of a new conversation when the turn names none.
     pub default_model: ModelName,
-    /// The title of the conversation, should it be created.
+    /// The title of a new conversation.
     pub title: Title,
 }
 
-/// What a user says outside of any conversation.
+/// A loose turn, which belongs to no conversation.
 #[derive(Clone, Debug)]
 pub struct LooseTurn {
-    /// What the user says.
+    /// The text of the user's message.
     pub content: Content,
     /// The model to ask.
     pub model: ModelName,
 }
 
-/// What is granted to a reply.
+/// What a reply may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Granted {
-    /// What the reply may use, and what the user may use in a day.
+    /// The amount to reserve, and the user's budget.
     pub reservation: Reservation,
     /// How the reply is generated. How many tokens it may have depends on the model.
     pub params: GenerationParams,
 }
 
-/// Says what is granted to a reply: of which model, after a past of how many tokens.
+/// Decides what a reply may use, given its model and an estimate of the tokens of the conversation so far. An error
+/// refuses the turn.
 pub type Terms<'a> = dyn Fn(&ModelName, u64) -> Result<Granted> + Send + Sync + 'a;
 
-/// A turn that is stored.
+/// The outcome of starting a turn.
 #[derive(Clone, Debug)]
 pub enum StartedTurn {
-    /// It was stored just now: the reply is to be made.
+    /// The turn was stored. A worker must make the reply.
     New(ReplyPlace),
-    /// It was stored before, under the same client's id: this is its reply.
+    /// The turn was stored by an earlier request with the same client id. Contains its reply.
     Known(ReplyPlace, Message),
 }
 
 impl Store {
-    /// Stores the beginning of a turn: the user's message, the reply's place, and all counters, or nothing.
+    /// Stores a turn: the user's message, an empty reply, the reservation and all counters, all or nothing. A reply of
+    /// the conversation whose worker has died is ended first.
     ///
     /// # Errors
-    /// [`crate::error::Code::ReplyRunning`] while another reply is made in the conversation; [`crate::error::Code::ConversationDeleted`];
-    /// [`crate::error::Code::Conflict`] when the conversation kept changing; what `terms` say; [`Code::LimitReached`],
-    /// [`Code::TooManyReplies`].
+    /// [`Code::ReplyRunning`] while another reply is being made in the conversation; [`Code::ConversationDeleted`];
+    /// [`Code::Conflict`] when the conversation was changed on all attempts; the errors of `terms`;
+    /// [`Code::LimitReached`], [`Code::TooManyReplies`].
     pub async fn start_turn(
         &self,
         user: UserId,
@@ -86,46 +88,71 @@ impl Store {
     ) -> Result<StartedTurn> {
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
-            let seen = self.find_for_turn(user, &turn.conversation).await?;
-            if let Some(running) = seen.as_ref().and_then(|seen| seen.running) {
+            let conversation = self.find_for_turn(user, &turn.conversation).await?;
+            if let Some(running) = conversation.as_ref().and_then(|conversation| conversation.running) {
                 if !self.end_abandoned_reply(user, &turn.conversation, running, now).await? {
-                    // Asked for again while it is made, a reply is the one that is made.
+                    // The client may have sent the turn of the running reply again.
                     return self.find_known_turn(user, turn).await?.ok_or_else(reply_running);
                 }
                 continue;
             }
-            let model = turn.model.as_ref().or(seen.as_ref().map(|seen| &seen.model));
-            let past = seen.as_ref().map_or(0, ConversationItem::past);
-            let granted = match terms(model.unwrap_or(&turn.default_model), past) {
-                Ok(granted) => granted,
-                // What was begun before is answered, whatever has changed since.
+            let (start, reservation) = match self.plan_turn(user, turn, terms, conversation, ids, now).await {
+                Ok(planned) => planned,
+                // A turn that was stored before is answered even if it would be refused now.
                 Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
             };
-            let (seen, behind) = match self.behind(user, turn, seen).await {
-                Ok(behind) => behind,
-                Err(refused) => return self.find_known_turn(user, turn).await?.ok_or(refused),
-            };
-            let start = TurnStart::new(user, turn, seen, behind, &granted, ids, now);
-            let mut writes = self.turn_writes(user, turn, &start)?;
-            writes.push(self.reserving(user, &start.held, granted.reservation.budget));
-            let last = writes.len() - 1;
-            let outcome = self.transact(writes).await?;
-            if outcome.is_committed() {
-                return Ok(StartedTurn::New(start.place));
-            }
-            if let Some(known) = self.find_known_turn(user, turn).await? {
-                return Ok(known);
-            }
-            if outcome.refused() == [last] {
-                self.make_room(user, &granted.reservation, now).await?;
+            if let Some(started) = self.try_start(user, turn, start, &reservation, now).await? {
+                return Ok(started);
             }
         }
         Err(kept_changing())
     }
 
-    /// The conversation as it stands; none when it is to be created.
+    /// Decides what the turn will store and reserve.
+    async fn plan_turn(
+        &self,
+        user: UserId,
+        turn: &StoredTurn,
+        terms: &Terms<'_>,
+        conversation: Option<ConversationItem>,
+        ids: [ulid::Ulid; 2],
+        now: Millis,
+    ) -> Result<(TurnStart, Reservation)> {
+        let model = turn.model.as_ref().or(conversation.as_ref().map(|conversation| &conversation.model));
+        let past = conversation.as_ref().map_or(0, ConversationItem::estimated_past_tokens);
+        let granted = terms(model.unwrap_or(&turn.default_model), past)?;
+        let (conversation, position) = self.turn_position(user, turn, conversation).await?;
+        let start = TurnStart::new(user, turn, conversation, position, &granted, ids, now);
+        Ok((start, granted.reservation))
+    }
+
+    /// Stores a turn once. `None` when the conversation was changed meanwhile, or when the reservation was refused and
+    /// may fit now, because abandoned replies were ended.
+    async fn try_start(
+        &self,
+        user: UserId,
+        turn: &StoredTurn,
+        start: TurnStart,
+        reservation: &Reservation,
+        now: Millis,
+    ) -> Result<Option<StartedTurn>> {
+        let mut writes = self.turn_writes(user, turn, &start)?;
+        writes.push(self.reservation_write(user, &start.held, reservation.budget));
+        let last = writes.len() - 1;
+        let outcome = self.transact(writes).await?;
+        if outcome.is_committed() {
+            return Ok(Some(StartedTurn::New(start.place)));
+        }
+        let known = self.find_known_turn(user, turn).await?;
+        if known.is_none() && outcome.refused() == [last] {
+            self.end_abandoned_or_refuse(user, reservation, now).await?;
+        }
+        Ok(known)
+    }
+
+    /// Finds the conversation of a turn; `None` when it must be created.
     async fn find_for_turn(&self, user: UserId, id: &ConversationId) -> Result<Option<ConversationItem>> {
-        match self.standing(user, id).await? {
+        match self.find_slot(user, id).await? {
             ConversationSlot::Conversation(item) => Ok(Some(*item)),
             ConversationSlot::Absent => Ok(None),
             ConversationSlot::Tombstone(_) => Err(conversation_deleted()),
@@ -133,23 +160,23 @@ impl Store {
         }
     }
 
-    /// Where the turn goes in a conversation, and that as if the branch there were the current one.
-    async fn behind(
+    /// The position of the turn, and the conversation as if the branch of that position were the current one.
+    async fn turn_position(
         &self,
         user: UserId,
         turn: &StoredTurn,
-        seen: Option<ConversationItem>,
-    ) -> Result<(Option<ConversationItem>, Behind)> {
-        let Some(seen) = seen else {
+        conversation: Option<ConversationItem>,
+    ) -> Result<(Option<ConversationItem>, TurnPosition)> {
+        let Some(conversation) = conversation else {
             return match turn.follows {
                 Follows::Message(Some(_)) => Err(no_parent()),
-                Follows::Leaf | Follows::Message(None) => Ok((None, Behind::default())),
+                Follows::Leaf | Follows::Message(None) => Ok((None, TurnPosition::default())),
             };
         };
-        let parent = self.parent_of_new(user, &seen, &turn.follows).await?;
-        let seen = self.on_branch_of(user, &seen, parent).await?;
-        let count = self.count_up_to(user, &seen, parent).await?;
-        Ok((Some(seen), Behind { parent, count }))
+        let parent = self.parent_of_new(user, &conversation, &turn.follows).await?;
+        let conversation = self.on_branch_of(user, &conversation, parent).await?;
+        let count = self.count_up_to(user, &conversation, parent).await?;
+        Ok((Some(conversation), TurnPosition { parent, count }))
     }
 
     fn turn_writes(&self, user: UserId, turn: &StoredTurn, start: &TurnStart) -> Result<Vec<Write>> {
@@ -176,7 +203,7 @@ impl Store {
         Ok(writes)
     }
 
-    /// Stores the beginning of a turn that belongs to no conversation.
+    /// Stores a loose turn: an empty reply with the user's message, and the reservation.
     ///
     /// # Errors
     /// [`Code::LimitReached`], [`Code::TooManyReplies`]; [`Code::Unauthenticated`] when the account is gone.
@@ -197,134 +224,20 @@ impl Store {
             ..ReplyItem::pending(&id, &turn.model, *params, now)
         };
         let item = item_at(key::loose_reply(user, &id), "reply", &reply)?;
-        let there = Expression::default().when_exists("pk");
+        let account_exists = Expression::default().when_exists("pk");
         let mut attempts = retry::CONVERSATION.attempts();
         while attempts.next().await {
             let writes = vec![
                 Write::create(&self.studio, item.clone()),
-                Write::check(&self.studio, key::statistics(user), there.clone()),
-                self.reserving(user, &held, reservation.budget),
+                Write::check(&self.studio, key::statistics(user), account_exists.clone()),
+                self.reservation_write(user, &held, reservation.budget),
             ];
             match self.transact(writes).await?.refused() {
                 [] => return Ok(place),
-                [2] => self.make_room(user, reservation, now).await?,
+                [2] => self.end_abandoned_or_refuse(user, reservation, now).await?,
                 _ => return Err(Error::new(Code::Unauthenticated, "Could not validate credentials")),
             }
         }
         Err(kept_changing())
     }
-}
-
-/// The message that a turn follows, and how many lead to it, itself among them.
-#[derive(Clone, Copy, Default)]
-struct Behind {
-    parent: Option<u64>,
-    count: u64,
-}
-
-/// Everything a turn is about to store.
-struct TurnStart {
-    item: ConversationItem,
-    creates: bool,
-    /// The number of the user's message; the reply's is the next.
-    first: u64,
-    messages: [Message; 2],
-    parent: Option<u64>,
-    held: Held,
-    reply: ReplyItem,
-    place: ReplyPlace,
-}
-
-impl TurnStart {
-    fn new(
-        user: UserId,
-        turn: &StoredTurn,
-        seen: Option<ConversationItem>,
-        Behind { parent, count }: Behind,
-        granted: &Granted,
-        ids: [ulid::Ulid; 2],
-        now: Millis,
-    ) -> Self {
-        let creates = seen.is_none();
-        let mut item = seen.unwrap_or_else(|| ConversationItem::new(user, &new_summary(turn, now)));
-        let model = turn.model.clone().unwrap_or_else(|| item.model.clone());
-        let first = item.next_number;
-        let [asked, answered] = ids;
-        let asked = turn.client_id.clone().unwrap_or_else(|| MessageId::new(asked, first));
-        let answered = MessageId::new(answered, first + 1);
-        let messages = new_messages(asked, answered.clone(), turn, &model, now);
-        item.branch = item.branch_with(parent, first, 2);
-        item.leaf = Some(first + 1);
-        item.preview = messages.first().map(preview);
-        item.next_number += 2;
-        item.message_count = count + 2;
-        item.running = Some(first + 1);
-        item.updated_at = now;
-        item.updated = key::place_in_list(now, &item.id);
-        let place = ReplyPlace::stored(user, turn.conversation.clone(), answered.clone(), first + 1);
-        let held = Held::at(&place, now.day(), granted.reservation.most);
-        let reply = ReplyItem {
-            held: Some(held.clone()),
-            is_first: creates,
-            ..ReplyItem::pending(&answered, &model, granted.params, now)
-        };
-        Self { item, creates, first, messages, parent, held, reply, place }
-    }
-
-    /// How the conversation's own item changes.
-    fn appended(&self) -> Expression {
-        Expression::default()
-            .set("next_number", number(self.item.next_number))
-            .set("running", number(self.first + 1))
-            .set("leaf", number(self.first + 1))
-            .set_or_remove("branch", self.item.branch.as_ref().map(|branch| text(branch.to_string())))
-            .set_or_remove("preview", self.item.preview.as_ref().map(text))
-            .set("updated_at", number(self.item.updated_at.get()))
-            .set("updated", text(self.item.updated.clone()))
-            .set("message_count", number(self.item.message_count))
-            .add("version", 1)
-            .when_equal("kind", text("conversation"))
-            .when_equal("version", number(self.item.version))
-            .when_absent("running")
-    }
-}
-
-fn new_summary(turn: &StoredTurn, now: Millis) -> Summary {
-    Summary {
-        id: turn.conversation.clone(),
-        title: turn.title.clone(),
-        created_at: now,
-        updated_at: now,
-        model: turn.model.clone().unwrap_or_else(|| turn.default_model.clone()),
-        system_prompt: None,
-        filing: Filing::default(),
-    }
-}
-
-fn new_messages(
-    asked: MessageId,
-    answered: MessageId,
-    turn: &StoredTurn,
-    model: &ModelName,
-    now: Millis,
-) -> [Message; 2] {
-    let asked = Message {
-        id: asked,
-        role: Role::User,
-        content: turn.content.clone(),
-        timestamp: now,
-        model: None,
-        tokens: None,
-        status: None,
-    };
-    let answered = Message {
-        id: answered,
-        role: Role::Assistant,
-        content: Content::of_reply(""),
-        timestamp: now,
-        model: Some(model.clone()),
-        tokens: None,
-        status: Some(ReplyStatus::Pending),
-    };
-    [asked, answered]
 }

@@ -1,4 +1,4 @@
-//! Counters: of a user, of the whole studio, and of what replies use.
+//! Counters: of each user, of the whole studio, and of the usage of models.
 
 pub(super) mod studio;
 pub(super) mod usage;

@@ -1,4 +1,4 @@
-//! The totals of `/health`: sharded counters in one partition, read by one Query.
+//! The totals for `/health`: sharded counters in one partition, read with one Query.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use crate::error::Result;
 use crate::store::dynamo::{Expression, Write, failed, integer, number, random_below, sort_key, text};
 use crate::store::{Store, key};
 
-/// API Gateway ends every connection after two hours.
+/// API Gateway closes every connection after two hours.
 const LONGEST_CONNECTION_SECONDS: u64 = 2 * 3600;
 
-/// What the whole studio has.
+/// The totals of the whole studio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Registered users.
     pub users: u64,
     /// Conversations of all users.
     pub conversations: u64,
-    /// Open and authenticated WebSocket connections. A disconnect that was lost counts for two hours.
+    /// Open and authenticated WebSocket connections. A connection whose disconnect event was lost counts for two hours.
     pub connections: u64,
 }
 
@@ -32,16 +32,17 @@ impl Store {
 
     /// The write that changes the number of connections opened at `opened_at`.
     pub(in crate::store) fn count_connection(&self, opened_at: Millis, change: i64) -> Write {
-        let gone = opened_at.plus_seconds(2 * LONGEST_CONNECTION_SECONDS).seconds();
-        let expression = Expression::default().add("connections", change).set("expires_at", number(gone));
+        let expires_at = opened_at.plus_seconds(2 * LONGEST_CONNECTION_SECONDS).seconds();
+        let expression =
+            Expression::default().add("connections", change).set("expires_at", number(expires_at));
         Write::update(&self.studio, key::open_connections(opened_at, random_below(key::SHARDS)), expression)
     }
 
-    /// What the whole studio has at `now`: one request.
+    /// Reads the totals at `now` with one request.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn totals(&self, now: Millis) -> Result<Totals> {
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn get_totals(&self, now: Millis) -> Result<Totals> {
         let since = key::open_connections_since(now.minus_seconds(LONGEST_CONNECTION_SECONDS));
         let pages = self
             .client

@@ -1,7 +1,12 @@
-//! What a user's replies use: reserved before a model is asked, settled when the reply has ended, by day.
+//! Usage by day: budget is reserved before a model is asked, and settled when the reply has ended.
 //!
-//! A day's item holds what is reserved and what was used in one number (`held_…`), which a reservation is conditioned on, and
-//! the replies that are being made (`running`). Settling takes a reply out of `running` in the same write, so it happens once.
+//! The day's item contains the sum of what is reserved and what was used (`held_…`), on which the condition of a new
+//! reservation is based, and the set of replies that are being made (`running`). Settling a reservation replaces the
+//! reserved amount by the used amount and removes the reply from `running` in one write, so it takes effect only once.
+//!
+//! When the process that makes a reply dies, its reservation stays in the day's item. The next request of the user that
+//! does not find room calls [`Store::end_abandoned_replies`], which ends such replies and settles their reservations.
+//! The name of a reservation in `running` contains its amounts, so it can be returned even if the reply's item is gone.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,38 +19,38 @@ use crate::retry;
 use crate::store::dynamo::{Expression, Write, failed, ids, integer, number, sort_key, text};
 use crate::store::{Store, key};
 
-/// How long a day's usage is kept.
+/// How long the usage item of a day is kept.
 const KEPT_SECONDS: u64 = 92 * 86_400;
-/// A request that waits for its reply waits no longer.
+/// How long an HTTP request that waits for an unstored reply can take. After that, its reservation is abandoned.
 const LONGEST_REQUEST_SECONDS: u64 = 40;
 
-/// What one model has used on a day, or in several.
+/// The usage of one model on one or more days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Booked {
+pub struct ModelUsage {
     /// Replies.
     pub replies: u64,
-    /// Tokens read.
+    /// Input tokens.
     pub input: u64,
-    /// Tokens written.
+    /// Output tokens.
     pub output: u64,
-    /// Money.
+    /// The price in millionths of a dollar.
     pub micro_dollars: u64,
 }
 
-/// What was used on one day.
+/// The usage of one day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DayUsage {
-    /// What is reserved or used.
+    /// The sum of what is reserved and what was used.
     pub held: Spending,
-    /// Replies that are being made.
+    /// How many replies are being made.
     pub running: u64,
-    /// By model.
-    pub models: BTreeMap<String, Booked>,
+    /// The usage by name of the model.
+    pub models: BTreeMap<String, ModelUsage>,
 }
 
 impl Store {
-    /// The write that reserves, on condition that the budget allows it.
-    pub(in crate::store) fn reserving(&self, user: UserId, held: &Held, budget: Budget) -> Write {
+    /// The write that adds a reservation to the day's item, on condition that the budget allows it.
+    pub(in crate::store) fn reservation_write(&self, user: UserId, held: &Held, budget: Budget) -> Write {
         let Spending { tokens, micro_dollars } = held.spending;
         let kept = held.day.start().plus_seconds(KEPT_SECONDS).seconds();
         let mut expression = Expression::default()
@@ -65,12 +70,17 @@ impl Store {
         Write::update(&self.studio, key::day_usage(user, held.day), expression)
     }
 
-    /// The write that settles in the transaction that ends a reply.
-    pub(in crate::store) fn settled(&self, user: UserId, held: &Held, charge: Option<&Charge>) -> Write {
-        Write::update(&self.studio, key::day_usage(user, held.day), settling(held, charge))
+    /// The write that settles a reservation in the transaction that ends the reply.
+    pub(in crate::store) fn settlement_write(
+        &self,
+        user: UserId,
+        held: &Held,
+        charge: Option<&Charge>,
+    ) -> Write {
+        Write::update(&self.studio, key::day_usage(user, held.day), settlement(held, charge))
     }
 
-    /// Reserves for a reply that is stored nowhere.
+    /// Reserves budget for a reply that is not stored.
     ///
     /// # Errors
     /// [`Code::LimitReached`], [`Code::TooManyReplies`]; [`Code::Unauthenticated`] when the account is gone.
@@ -79,69 +89,77 @@ impl Store {
         let held = Held::new(now.day(), reservation.most, &format!("@{until}#{}", crate::clock::new_ulid()));
         let mut attempts = retry::RESERVATION.attempts();
         while attempts.next().await {
-            let there = Expression::default().when_exists("pk");
+            let account_exists = Expression::default().when_exists("pk");
             let writes = vec![
-                self.reserving(user, &held, reservation.budget),
-                Write::check(&self.studio, key::statistics(user), there),
+                self.reservation_write(user, &held, reservation.budget),
+                Write::check(&self.studio, key::statistics(user), account_exists),
             ];
             match self.transact(writes).await?.refused() {
                 [] => return Ok(held),
-                [0, ..] => self.make_room(user, reservation, now).await?,
+                [0, ..] => self.end_abandoned_or_refuse(user, reservation, now).await?,
                 _ => return Err(Error::new(Code::Unauthenticated, "Could not validate credentials")),
             }
         }
-        Err(too_many())
+        Err(too_many_replies())
     }
 
-    /// Settles alone, for a reply that is stored nowhere, or whose conversation is gone. A second time does nothing.
+    /// Settles the reservation of a reply that is not stored, or whose conversation was deleted. Settling again does
+    /// nothing.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn settle(&self, user: UserId, held: &Held, charge: Option<&Charge>) -> Result<()> {
-        let once = settling(held, charge).when_contains("running", text(held.slot.clone()));
+        let once = settlement(held, charge).when_contains("running", text(held.slot.clone()));
         self.transact(vec![Write::update(&self.studio, key::day_usage(user, held.day), once)]).await?;
         Ok(())
     }
 
-    /// Why a reservation was refused. Replies that nobody makes any more are ended first, which may make room.
+    /// Called after a reservation was refused: ends abandoned replies, and returns without an error when the
+    /// reservation fits now.
     ///
     /// # Errors
-    /// [`Code::LimitReached`], [`Code::TooManyReplies`]; none when there is room now.
-    pub(in crate::store) async fn make_room(
+    /// [`Code::LimitReached`] or [`Code::TooManyReplies`], whichever limit is still in the way.
+    pub(in crate::store) async fn end_abandoned_or_refuse(
         &self,
         user: UserId,
         reservation: &Reservation,
         now: Millis,
     ) -> Result<()> {
-        self.free_abandoned(user, now).await?;
+        self.end_abandoned_replies(user, now).await?;
         let day = self.usage_of_day(user, now.day()).await?;
         let Budget { tokens, micro_dollars, replies } = reservation.budget;
-        let left = |most: Option<u64>, held: u64, wanted: u64| most.is_none_or(|most| held + wanted <= most);
+        let fits = |most: Option<u64>, held: u64, wanted: u64| most.is_none_or(|most| held + wanted <= most);
         let most = reservation.most;
-        if !left(tokens, day.held.tokens, most.tokens)
-            || !left(micro_dollars, day.held.micro_dollars, most.micro_dollars)
+        if !fits(tokens, day.held.tokens, most.tokens)
+            || !fits(micro_dollars, day.held.micro_dollars, most.micro_dollars)
         {
-            return Err(Error::over_the_day(now.left_of_day()));
+            return Err(Error::over_the_day(now.seconds_left_in_day()));
         }
-        if day.running >= replies { Err(too_many()) } else { Ok(()) }
+        if day.running >= replies { Err(too_many_replies()) } else { Ok(()) }
     }
 
-    /// Ends replies that nobody makes any more, and gives back what is held for them.
+    /// Ends the replies of the day whose workers have died, and settles their reservations.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn free_abandoned(&self, user: UserId, now: Millis) -> Result<()> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn end_abandoned_replies(&self, user: UserId, now: Millis) -> Result<()> {
         let item = self.day_item(user, now.day()).await?.unwrap_or_default();
         let names = |set: &str| item.get(set).and_then(|set| set.as_ss().ok()).cloned().unwrap_or_default();
         let raised = names("raised");
         for slot in names("running") {
-            self.free(user, &slot, &raised, now).await?;
+            self.settle_if_abandoned(user, &slot, &raised, now).await?;
         }
         Ok(())
     }
 
-    /// Takes a reply out of those that are being made when it is not.
-    async fn free(&self, user: UserId, slot: &str, raised: &[String], now: Millis) -> Result<()> {
+    /// Settles the reservation with this name in `running` if its reply is abandoned.
+    async fn settle_if_abandoned(
+        &self,
+        user: UserId,
+        slot: &str,
+        raised: &[String],
+        now: Millis,
+    ) -> Result<()> {
         let Some((held, reply)) = Held::named(now.day(), slot, raised) else { return Ok(()) };
         let until = reply.strip_prefix('@').and_then(|rest| rest.split('#').next()?.parse::<u64>().ok());
         match (until, ReplyPlace::named(user, reply)) {
@@ -151,11 +169,11 @@ impl Store {
         }
     }
 
-    /// What a user has used, from `since` to `until`.
+    /// The usage of a user by day, from `since` to `until`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn usage_of_user(
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn get_user_usage(
         &self,
         user: UserId,
         since: Day,
@@ -174,11 +192,11 @@ impl Store {
             .items()
             .send();
         let items = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed)?;
-        let named = |item: &HashMap<String, AttributeValue>| {
+        let day_of = |item: &HashMap<String, AttributeValue>| {
             let key = sort_key(item);
             key.rsplit('#').next().unwrap_or_default().to_owned()
         };
-        Ok(items.iter().map(|item| (named(item), day_usage(item))).collect())
+        Ok(items.iter().map(|item| (day_of(item), day_usage(item))).collect())
     }
 
     async fn usage_of_day(&self, user: UserId, day: Day) -> Result<DayUsage> {
@@ -190,9 +208,8 @@ impl Store {
     }
 }
 
-/// Settles: what was held and not used is free again, and so is the reply's place among those that are
-/// being made.
-fn settling(held: &Held, charge: Option<&Charge>) -> Expression {
+/// The update that settles a reservation: it returns the part that was not used and removes the reply from `running`.
+fn settlement(held: &Held, charge: Option<&Charge>) -> Expression {
     let (used, all) = (charge.map(Charge::spending).unwrap_or_default(), held.all());
     let mut expression = Expression::default()
         .add("held_tokens", signed(used.tokens) - signed(all.tokens))
@@ -215,8 +232,8 @@ impl Charge {
     }
 }
 
-fn too_many() -> Error {
-    let detail = "As many replies as are allowed at a time are being made";
+fn too_many_replies() -> Error {
+    let detail = "You have reached the limit of replies that may be generated at the same time";
     Error::new(Code::TooManyReplies, detail).after(Some(5))
 }
 
@@ -228,7 +245,7 @@ fn day_usage(item: &HashMap<String, AttributeValue>) -> DayUsage {
     let count = |name: &str| u64::try_from(integer(item, name)).unwrap_or_default();
     let running = item.get("running").and_then(|set| set.as_ss().ok()).map_or(0, Vec::len);
     let models = item.keys().filter_map(|name| name.strip_prefix("n:"));
-    let booked = |model: &str| Booked {
+    let usage_of = |model: &str| ModelUsage {
         replies: count(&format!("n:{model}")),
         input: count(&format!("i:{model}")),
         output: count(&format!("o:{model}")),
@@ -237,6 +254,6 @@ fn day_usage(item: &HashMap<String, AttributeValue>) -> DayUsage {
     DayUsage {
         held: Spending { tokens: count("held_tokens"), micro_dollars: count("held_micro_dollars") },
         running: running as u64,
-        models: models.map(|model| (model.to_owned(), booked(model))).collect(),
+        models: models.map(|model| (model.to_owned(), usage_of(model))).collect(),
     }
 }

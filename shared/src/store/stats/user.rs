@@ -1,4 +1,5 @@
-//! A user's counters, changed by the transactions that change what is counted.
+//! The counters of a user. The transaction that writes a conversation or a message also changes the counters, so they
+//! are always exact.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,39 +12,39 @@ use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, KeyRange, MOST_WRITES, Write, integer, number, sort_key, text};
 use crate::store::{Store, key};
 
-/// What is counted about a user's conversations at this moment.
+/// The counters of a user's conversations.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
-    /// All counters but those by day.
+    /// All counters except those by day.
     pub totals: Tally,
-    /// By day in UTC, `YYYY-MM-DD`; a day without an entry has nothing.
+    /// The counters by day in UTC (`YYYY-MM-DD`). A day without an entry has no activity.
     pub days: BTreeMap<String, DayTally>,
 }
 
 impl Statistics {
-    /// What happened on `day`.
+    /// The counters of `day`.
     #[must_use]
     pub fn on(&self, day: Day) -> DayTally {
         self.days.get(&day.to_string()).copied().unwrap_or_default()
     }
 }
 
-/// Answers show this many days at most, and a little more for clocks that differ.
+/// How many days are kept: the 30 that answers show, and two more for clocks that differ.
 const SHOWN_DAYS: u32 = 32;
-/// How many days are counted in one transaction.
+/// The most days whose counters one transaction changes.
 const MOST_DAYS: usize = 80;
 
 impl Store {
-    /// The writes that change the counters of `user` by `change`. The first, when anything is counted or
-    /// uncounted, is conditioned on the user's statistics: deleting an account removes them first, so nothing is resurrected.
+    /// The writes that change the counters of `user` by `change`. If the totals change, the first write requires that
+    /// the user's statistics exist. Deleting an account deletes them first, so a late write cannot bring anything back.
     ///
-    /// Days that no answer shows any more are not counted. Of those to come, whatever timestamps a client makes up,
-    /// one transaction takes [`MOST_DAYS`]; the rest is for [`Self::count_far_days`].
+    /// Days that answers no longer show are not counted. Clients may invent timestamps in the future, so a transaction
+    /// counts at most [`MOST_DAYS`] days; [`Self::count_far_days`] counts the others.
     pub(in crate::store) fn count(&self, user: UserId, change: &Tally) -> Vec<Write> {
         let mut writes = Vec::new();
         if change.changes_totals() {
-            let totals = within(totals_expression(change), change, self.quota);
-            writes.push(Write::update(&self.studio, key::statistics(user), totals).telling());
+            let totals = within_quota(totals_expression(change), change, self.quota);
+            writes.push(Write::update(&self.studio, key::statistics(user), totals).returning_item());
         }
         let models = change.models.iter().filter(|(_, change)| **change != 0);
         writes.extend(models.map(|(model, change)| {
@@ -56,8 +57,8 @@ impl Store {
         writes
     }
 
-    /// Counts the days that [`Self::count`] left out, right after it. Only a client that stamps messages with more
-    /// than [`MOST_DAYS`] days to come has any.
+    /// Counts the days that [`Self::count`] left out; called after its transaction. Only a client whose messages have
+    /// timestamps on more than [`MOST_DAYS`] future days has such days.
     pub(in crate::store) async fn count_far_days(&self, user: UserId, change: &Tally) -> Result<()> {
         let days = counted_days(change);
         let mut far = days.into_iter().skip(MOST_DAYS).peekable();
@@ -68,13 +69,14 @@ impl Store {
         Ok(())
     }
 
-    /// Refuses what is too large for one transaction before any of it is written, when it is beyond the quota.
+    /// Checks the quota before a change that takes several writes. Changes that fit one transaction are checked by the
+    /// condition of [`Self::count`].
     ///
     /// # Errors
-    /// [`Code::QuotaExceeded`].
+    /// [`crate::error::Code::QuotaExceeded`].
     pub(in crate::store) async fn check_quota(&self, user: UserId, change: &Tally) -> Result<()> {
         let Some(quota) = self.quota.and_then(|quota| i64::try_from(quota).ok()) else { return Ok(()) };
-        if change.bytes > 0 && self.totals_of_user(user).await?.bytes + change.bytes > quota {
+        if change.bytes > 0 && self.get_user_totals(user).await?.bytes + change.bytes > quota {
             return Err(Error::quota_exceeded());
         }
         Ok(())
@@ -89,28 +91,28 @@ impl Store {
         Write::update(&self.studio, key::day_statistics(user, day), expression)
     }
 
-    /// Whether counting `change` leaves room in one transaction for `others` writes.
+    /// Whether the writes that count `change` fit into one transaction with `others` more writes.
     pub(in crate::store) fn count_fits(change: &Tally, others: usize) -> bool {
         let days = counted_days(change).len().min(MOST_DAYS);
         let models = change.models.values().filter(|change| **change != 0).count();
         1 + models + days + others <= MOST_WRITES
     }
 
-    /// The counters of `/api/stats`: one request.
+    /// The totals of a user, read with one request.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn totals_of_user(&self, user: UserId) -> Result<Tally> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn get_user_totals(&self, user: UserId) -> Result<Tally> {
         let item = self.get_item(&self.studio, key::statistics(user)).await?;
         Ok(item.as_ref().map(totals).unwrap_or_default())
     }
 
-    /// All counters of a user; of the days, those from `since` to `until`.
+    /// All counters of a user, with the days from `since` to `until`.
     ///
     /// # Errors
-    /// When DynamoDB is out of reach.
-    pub async fn statistics_of_user(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
-        let totals = self.totals_of_user(user);
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub async fn get_user_statistics(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
+        let totals = self.get_user_totals(user);
         let range = |from: &str, to: &str| KeyRange::new(&self.studio, key::user_partition(user), from, to);
         let days = range(&key::day_sort_key(since), &key::day_sort_key(until));
         let models = range(key::MODEL_STATISTICS, key::AFTER_MODELS);
@@ -134,7 +136,7 @@ impl Store {
     }
 }
 
-/// The changes of days that any answer will show, the earliest first.
+/// The changes of the days that answers show, earliest first.
 fn counted_days(change: &Tally) -> Vec<(Day, DayTally)> {
     let first = clock::now().day().minus(SHOWN_DAYS);
     change.days.range(first..).filter(|(_, change)| !change.is_zero()).map(|(day, it)| (*day, *it)).collect()
@@ -157,8 +159,8 @@ fn totals_expression(change: &Tally) -> Expression {
     expression
 }
 
-/// `expression`, on condition that the bytes that `change` adds are within the quota.
-fn within(expression: Expression, change: &Tally, quota: Option<u64>) -> Expression {
+/// `expression`, on condition that the bytes that `change` adds fit into the quota.
+fn within_quota(expression: Expression, change: &Tally, quota: Option<u64>) -> Expression {
     match quota.and_then(|quota| i64::try_from(quota).ok()).filter(|_| change.bytes > 0) {
         Some(quota) => expression.when_absent_or_at_most("bytes", number(quota - change.bytes)),
         None => expression,

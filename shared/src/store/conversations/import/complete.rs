@@ -1,10 +1,11 @@
-//! What an import adds to a conversation that is there: part after part, each at once for every reader and counter. So
-//! there is no end to what can be added, and what broke off goes on.
+//! Adding missing messages to an existing conversation. The messages are added in parts. Each part is one transaction
+//! with all counters, so readers see it at once, any number of messages can be added, and a repetition of an
+//! interrupted import continues with the rest.
 
 use std::collections::HashMap;
 
-use super::create::{ImportOutcome, Imported, missing};
-use super::tree::Following;
+use super::create::{ImportOutcome, ImportedConversation, missing_messages};
+use super::tree::ImportedMessage;
 use crate::clock;
 use crate::domain::conversation::preview;
 use crate::domain::statistics::Tally;
@@ -13,38 +14,39 @@ use crate::error::Result;
 use crate::store::conversations::create::{fits_one_transaction, reply_running};
 use crate::store::conversations::message_item::StoredMessage;
 use crate::store::conversations::slot::StoredConversation;
-use crate::store::conversations::whole::{TextsRead, read};
+use crate::store::conversations::whole::{TextsRead, reduce};
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
-/// Two writes each, and some for the counters.
+/// The most messages of a part: each takes two writes, and the counters take some more.
 const MOST_AT_ONCE: usize = 40;
 
 impl Store {
-    /// Adds the messages that `stored` has not, until `deadline`. None when the conversation changed meanwhile.
-    pub(in crate::store) async fn complete(
+    /// Adds the imported messages that `stored` does not have, until `deadline`. `None` when the conversation was
+    /// changed meanwhile.
+    pub(in crate::store) async fn add_missing_messages(
         &self,
         user: UserId,
         mut stored: StoredConversation,
-        imported: &Imported,
+        imported: &ImportedConversation,
         deadline: Millis,
     ) -> Result<Option<ImportOutcome>> {
         let mut numbers: HashMap<MessageId, u64> =
             stored.messages.iter().map(|it| (it.message.id.clone(), it.number)).collect();
-        let (missing, current) = missing(imported, |id| numbers.contains_key(id))?;
-        if missing.is_empty() {
+        let (to_add, current) = missing_messages(imported, |id| numbers.contains_key(id))?;
+        if to_add.is_empty() {
             return Ok(Some(ImportOutcome::Unchanged));
         }
         if stored.item.running.is_some() {
             return Err(reply_running());
         }
-        let mut left = missing.as_slice();
+        let mut left = to_add.as_slice();
         while !left.is_empty() {
             if clock::now() >= deadline {
                 return Ok(Some(ImportOutcome::Partial));
             }
-            let (part, rest) = left.split_at(fitting(left));
-            if !self.add(user, &mut stored, &mut numbers, part, current.as_ref()).await? {
+            let (part, rest) = left.split_at(count_fitting(left));
+            if !self.add_part(user, &mut stored, &mut numbers, part, current.as_ref()).await? {
                 return Ok(None);
             }
             left = rest;
@@ -52,14 +54,14 @@ impl Store {
         Ok(Some(ImportOutcome::Completed))
     }
 
-    /// Adds these; false when the conversation changed meanwhile. The current branch is that of `current` once it is there,
-    /// and until then that of what was added last.
-    async fn add(
+    /// Adds a part; false when the conversation was changed meanwhile. The current branch becomes the one of the
+    /// message `current` if that is stored by then, otherwise the one of the last message added.
+    async fn add_part(
         &self,
         user: UserId,
         stored: &mut StoredConversation,
         numbers: &mut HashMap<MessageId, u64>,
-        part: &[&Following],
+        part: &[&ImportedMessage],
         current: Option<&MessageId>,
     ) -> Result<bool> {
         self.account_messages(part.len() as u64).await?;
@@ -77,30 +79,30 @@ impl Store {
             writes.extend(self.reference(user, &stored.item.id, &added.revision, &message.id, number)?);
             change.count_message(message, 1);
             numbers.insert(message.id.clone(), number);
-            stored.messages.push(read(added, TextsRead::Beginnings));
+            stored.messages.push(reduce(added, TextsRead::Beginnings));
         }
         let next = first + part.len() as u64;
         let leaf = current.and_then(|current| numbers.get(current).copied()).unwrap_or(next - 1);
-        let grown = grown(stored, leaf)
+        let update = current_branch_expression(stored, leaf)
             .set("next_number", number(next))
             .when_equal("version", number(version))
             .when_equal("next_number", number(first))
             .when_equal("kind", text("conversation"));
-        writes.push(Write::update(&self.studio, key::conversation(user, &stored.item.id), grown));
+        writes.push(Write::update(&self.studio, key::conversation(user, &stored.item.id), update));
         writes.extend(self.count(user, &change));
         (stored.item.next_number, stored.item.version) = (next, version + 1);
         Ok(self.transact(writes).await?.is_committed())
     }
 }
 
-/// What the conversation's own item says when the message with the number `leaf` is the last of the current branch.
-fn grown(stored: &StoredConversation, leaf: u64) -> Expression {
+/// The update of the conversation's own item that makes the branch of message number `leaf` the current one.
+fn current_branch_expression(stored: &StoredConversation, leaf: u64) -> Expression {
     let Some(leaf) = stored.messages.iter().find(|it| it.number == leaf) else {
         return Expression::default();
     };
     let line = stored.line_to(leaf);
     let mut on_it = line.iter().map(|it| it.number).peekable();
-    // Both are in the order of their numbers.
+    // Both lists are in the order of the numbers.
     let marked = stored.messages.iter().map(|it| (it.number, on_it.next_if_eq(&it.number).is_some()));
     let branch = Branch::of(marked);
     let branch = (line.len() < stored.messages.len()).then(|| text(branch.to_string()));
@@ -112,8 +114,8 @@ fn grown(stored: &StoredConversation, leaf: u64) -> Expression {
         .add("version", 1)
 }
 
-/// How many of the first of them one transaction takes.
-fn fitting(messages: &[&Following]) -> usize {
+/// How many of the first messages one transaction can add.
+fn count_fitting(messages: &[&ImportedMessage]) -> usize {
     let some: Vec<Message> = messages.iter().take(MOST_AT_ONCE).map(|(message, _)| message.clone()).collect();
     let mut count = some.len();
     while count > 1 {

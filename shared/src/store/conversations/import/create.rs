@@ -1,8 +1,8 @@
-//! Conversations that come from elsewhere, or back: all of one, or what is missing of it, branches included.
+//! Importing conversations, with all their branches: creating a conversation, or adding the messages that it lacks.
 
 use std::collections::HashMap;
 
-use super::tree::{Following, Order};
+use super::tree::{ImportedMessage, Order};
 use crate::clock;
 use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Message, MessageId, Millis, Summary, UserId};
@@ -16,51 +16,53 @@ use crate::store::conversations::whole::TextsRead;
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
-/// Of a conversation that is not there yet, so many messages are written at first; the others one part after another, so
-/// that there is no end to what is imported.
+/// How many messages of a new conversation are written at first. The others are added part by part, so that a
+/// conversation of any length can be imported.
 const MOST_AT_FIRST: usize = 2_000;
 
-/// A conversation that comes from elsewhere.
+/// A conversation to import.
 #[derive(Clone, Debug)]
-pub struct Imported {
-    /// All but the messages.
+pub struct ImportedConversation {
+    /// Everything but the messages.
     pub summary: Summary,
-    /// Each with the id of the one it follows.
+    /// The messages, each with the id of the message that it follows.
     pub messages: Vec<(Message, Option<MessageId>)>,
-    /// The last message of the current branch. Without it, or when it is not there, the last of all.
+    /// The last message of the current branch. If it is absent or unknown, the last of all messages is taken.
     pub current: Option<MessageId>,
 }
 
-/// What an import did to a conversation.
+/// The outcome of importing one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
-    /// It was not there.
+    /// The conversation did not exist and was created.
     Created,
-    /// Some of its messages were not there.
+    /// The conversation existed, and missing messages were added.
     Completed,
-    /// It was there with all its messages; nothing changed, whatever they say.
+    /// The conversation existed with all imported messages. Nothing changed, even if their contents differ.
     Unchanged,
-    /// Time was over. What is there already counts: the same again goes on.
+    /// The deadline came first. What was imported so far is stored; repeating the import continues.
     Partial,
 }
 
 impl Store {
-    /// Stores what is missing of a conversation: all of it, or some of its messages, or nothing, so that the same import
-    /// again changes nothing. What was deleted comes back. Of a large one, only a part may be there at `deadline`.
+    /// Imports a conversation: creates it, or adds the messages that it lacks. Importing the same conversation again
+    /// changes nothing. A conversation that was deleted is created again. Large conversations may be incomplete at
+    /// `deadline`.
     ///
     /// # Errors
-    /// [`Code::Invalid`] when a message follows one that is nowhere, or two have the same id; [`Code::ReplyRunning`];
-    /// [`Code::Conflict`].
+    /// [`Code::Invalid`] when a message follows an unknown one or two messages have the same id; [`Code::ReplyRunning`]
+    /// when messages are missing and a reply is being made; [`Code::Conflict`] when the conversation was changed on all
+    /// attempts.
     pub async fn import_conversation(
         &self,
         user: UserId,
-        imported: &Imported,
+        imported: &ImportedConversation,
         deadline: Millis,
     ) -> Result<ImportOutcome> {
-        let mut revived = None;
-        let outcome = self.try_import(user, imported, deadline, &mut revived).await?;
-        if let Some(note) = revived {
-            self.run_cleanup(user, &note).await;
+        let mut cleanup = None;
+        let outcome = self.try_import(user, imported, deadline, &mut cleanup).await?;
+        if let Some(intent) = cleanup {
+            self.run_cleanup(user, &intent).await;
         }
         Ok(outcome)
     }
@@ -68,38 +70,30 @@ impl Store {
     async fn try_import(
         &self,
         user: UserId,
-        imported: &Imported,
+        imported: &ImportedConversation,
         deadline: Millis,
-        revived: &mut Option<CleanupIntent>,
+        cleanup: &mut Option<CleanupIntent>,
     ) -> Result<ImportOutcome> {
         let (id, mut created) = (&imported.summary.id, false);
         let mut attempts = retry::WHOLE_CONVERSATION.attempts();
         while attempts.next().await {
-            match self.standing(user, id).await? {
+            match self.find_slot(user, id).await? {
                 ConversationSlot::Conversation(_) => {
-                    let Some(stored) = self.find_stored_conversation(user, id, TextsRead::Beginnings).await?
-                    else {
-                        continue;
-                    };
-                    match self.complete(user, stored, imported, deadline).await? {
-                        Some(ImportOutcome::Unchanged | ImportOutcome::Completed) if created => {
-                            return Ok(ImportOutcome::Created);
-                        }
-                        Some(outcome) => return Ok(outcome),
-                        None => {}
+                    if let Some(outcome) = self.import_missing(user, imported, created, deadline).await? {
+                        return Ok(outcome);
                     }
                 }
-                ConversationSlot::Tombstone(buried) => {
-                    if !self.sweep(user, id, &buried, deadline).await? {
+                ConversationSlot::Tombstone(tombstone) => {
+                    if !self.delete_leftovers(user, id, &tombstone, deadline).await? {
                         return Ok(ImportOutcome::Partial);
                     }
-                    *revived = Some(self.revive(user, id).await?);
+                    *cleanup = Some(self.replace_tombstone_by_shell(user, id).await?);
                 }
                 ConversationSlot::Absent | ConversationSlot::Shell(_) => {
                     match self.create_imported(user, imported).await {
                         Ok(true) => return Ok(ImportOutcome::Created),
                         Ok(false) => created = true,
-                        // Somebody else has just done so.
+                        // Another request has just created it.
                         Err(error) if error.code() == Code::ConversationExists => {}
                         Err(error) => return Err(error),
                     }
@@ -109,9 +103,27 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// Creates a conversation with as many of its messages as can be written at once; whether that is all of them.
-    async fn create_imported(&self, user: UserId, imported: &Imported) -> Result<bool> {
-        let Imported { summary, messages, current } = imported;
+    /// Adds what the existing conversation lacks. `created` says that this import has created it. `None` when the
+    /// conversation was changed meanwhile.
+    async fn import_missing(
+        &self,
+        user: UserId,
+        imported: &ImportedConversation,
+        created: bool,
+        deadline: Millis,
+    ) -> Result<Option<ImportOutcome>> {
+        let stored = self.find_stored_conversation(user, &imported.summary.id, TextsRead::Beginnings).await?;
+        let Some(stored) = stored else { return Ok(None) };
+        let outcome = self.add_missing_messages(user, stored, imported, deadline).await?;
+        Ok(outcome.map(|outcome| match outcome {
+            ImportOutcome::Unchanged | ImportOutcome::Completed if created => ImportOutcome::Created,
+            other => other,
+        }))
+    }
+
+    /// Creates a conversation with the first messages of an import. Returns whether these are all messages.
+    async fn create_imported(&self, user: UserId, imported: &ImportedConversation) -> Result<bool> {
+        let ImportedConversation { summary, messages, current } = imported;
         let order = Order::new(messages, current.as_ref(), |_| false)?;
         let first = order.places.get(..MOST_AT_FIRST).unwrap_or(&order.places);
         let line = order.line.min(first.len());
@@ -149,29 +161,31 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a shell in the place of the tombstone of what was swept. It hands out higher numbers than the old messages had:
-    /// whoever still sweeps those takes none of the new ones for them.
-    async fn revive(&self, user: UserId, id: &ConversationId) -> Result<CleanupIntent> {
-        let note = CleanupIntent::new(id, Vec::new(), clock::now());
+    /// Replaces the tombstone of a conversation whose items were deleted by a shell. The shell keeps `next_number`, so
+    /// new messages have higher numbers than the old ones. A cleanup that still deletes old messages therefore cannot
+    /// delete new ones.
+    async fn replace_tombstone_by_shell(&self, user: UserId, id: &ConversationId) -> Result<CleanupIntent> {
+        let intent = CleanupIntent::new(id, Vec::new(), clock::now());
         let shell = Expression::default()
             .set("kind", text("shell"))
-            .set("writing_until", number(note.until()))
+            .set("writing_until", number(intent.until()))
             .remove("expires_at")
             .remove("revision")
             .when_equal("kind", text("tombstone"))
             .when_exists("expires_at");
         let shell = Write::update(&self.studio, key::conversation(user, id), shell);
-        self.transact(vec![shell, self.note_write(user, &note)?]).await?;
-        Ok(note)
+        self.transact(vec![shell, self.cleanup_intent_write(user, &intent)?]).await?;
+        Ok(intent)
     }
 }
 
-/// The messages of `imported` that `known` has not, in order, and which one is to be the last of the current branch.
-pub(in crate::store) fn missing(
-    imported: &Imported,
+/// The messages of `imported` that are not `known`, in an order in which parents come first, and the message that
+/// becomes the last of the current branch.
+pub(in crate::store) fn missing_messages(
+    imported: &ImportedConversation,
     known: impl Fn(&MessageId) -> bool,
-) -> Result<(Vec<&Following>, Option<MessageId>)> {
-    let missing: Vec<&Following> =
+) -> Result<(Vec<&ImportedMessage>, Option<MessageId>)> {
+    let missing: Vec<&ImportedMessage> =
         imported.messages.iter().filter(|(message, _)| !known(&message.id)).collect();
     let last = missing.last().map(|(message, _)| &message.id);
     let is_there = |id: &&MessageId| known(id) || missing.iter().any(|(message, _)| message.id == **id);

@@ -1,4 +1,4 @@
-//! Importing conversations, once however often.
+//! Importing conversations. Importing the same conversation again changes nothing.
 
 pub(in crate::store) mod complete;
 pub(in crate::store) mod create;

@@ -1,4 +1,4 @@
-//! Messages that follow each other, in an order in which each stands behind the one it follows.
+//! Sorting messages so that each comes after the one that it follows.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -6,39 +6,43 @@ use std::collections::HashMap;
 use crate::domain::{Message, MessageId};
 use crate::error::{Error, Result};
 
-/// A message, and the one it follows.
-pub(in crate::store) type Following = (Message, Option<MessageId>);
+/// A message, and the id of the message that it follows.
+pub(in crate::store) type ImportedMessage = (Message, Option<MessageId>);
 
-/// Messages in order: first those that lead to one of them, then the others.
+/// An order of messages in which each comes after the one that it follows. One branch comes first.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) struct Order {
-    /// Where they stand in what was ordered.
+    /// The positions of the messages in the unsorted list, in the new order.
     pub(in crate::store) places: Vec<usize>,
-    /// How many of the first ones lead to the one that was named, itself among them.
+    /// How many messages the first branch has.
     pub(in crate::store) line: usize,
 }
 
 impl Order {
-    /// The order of `messages`, those first that lead to `current`; where it is not among them, those that lead to the
-    /// last. They follow each other, or what `is_there` already.
+    /// Sorts `messages`. The branch that ends with `current` comes first, or the branch of the last message if
+    /// `current` is not among them. A message may also follow one for which `is_there` is true.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when one follows a message that is nowhere, or itself, or two have the same id.
+    /// [`crate::error::Code::Invalid`] when a message follows an unknown one or itself, or when two messages have the
+    /// same id.
     pub(in crate::store) fn new(
-        messages: &[impl Borrow<Following>],
+        messages: &[impl Borrow<ImportedMessage>],
         current: Option<&MessageId>,
         is_there: impl Fn(&MessageId) -> bool,
     ) -> Result<Self> {
         let places: HashMap<&MessageId, usize> =
             messages.iter().enumerate().map(|(place, it)| (&it.borrow().0.id, place)).collect();
         if places.len() < messages.len() {
-            return Err(Error::invalid_field("messages", "must not have an id twice"));
+            return Err(Error::invalid_field("messages", "must not contain an id twice"));
         }
         let mut parents = Vec::with_capacity(messages.len());
         for (_, parent) in messages.iter().map(Borrow::borrow) {
             let place = parent.as_ref().and_then(|parent| places.get(parent).copied());
             if place.is_none() && parent.as_ref().is_some_and(|parent| !is_there(parent)) {
-                return Err(Error::invalid_field("messages", "must follow messages that are there"));
+                return Err(Error::invalid_field(
+                    "messages",
+                    "must only follow messages that are imported or stored",
+                ));
             }
             parents.push(place);
         }
@@ -59,12 +63,12 @@ impl Order {
         Ok(order)
     }
 
-    /// Adds what leads to this one and is not there yet, and itself.
+    /// Appends the messages that lead to `last`, and `last` itself, except those that are placed already.
     fn lead_to(&mut self, last: usize, parents: &[Option<usize>], placed: &mut [bool]) -> Result<()> {
         let (before, mut at) = (self.places.len(), Some(last));
         while let Some(place) = at.filter(|place| placed.get(*place) == Some(&false)) {
             if self.places.len() == parents.len() {
-                return Err(Error::invalid_field("messages", "must not follow themselves"));
+                return Err(Error::invalid_field("messages", "must not follow each other in a circle"));
             }
             self.places.push(place);
             at = parents.get(place).copied().flatten();
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_comes_first_and_each_behind_the_one_it_follows() {
+    fn the_branch_comes_first_and_each_message_after_the_one_it_follows() {
         let order = |parents: &[Option<usize>], last| Order::of(parents, last).ok();
         let ordered = |places: &[usize], line| Some(Order { places: places.to_vec(), line });
         assert_eq!(order(&[], None), ordered(&[], 0));
@@ -96,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_in_the_wrong_order_take_no_time() {
+    fn sorting_100_000_messages_in_reverse_order_takes_linear_time() {
         let count = 100_000;
         let parents: Vec<Option<usize>> =
             (0..count).map(|place| Some(place + 1).filter(|it| *it < count)).collect();
