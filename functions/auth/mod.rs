@@ -13,7 +13,7 @@ use shared::auth::{AuthError, Claim, LoginGuard, Passwords, RefreshToken, UserSe
 use shared::aws::async_invoke::AsyncInvoker;
 use shared::chat::Connections;
 use shared::clock;
-use shared::domain::session::Session;
+use shared::domain::accounts::session::Session;
 use shared::domain::{Credential, Email, LoggedIn, SessionId, UserId};
 use shared::error::{Code, Error};
 use shared::http::{Answer, Group, Parameters, Request};

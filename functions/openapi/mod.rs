@@ -31,12 +31,12 @@ use utoipa::openapi::{Components, OpenApi, RefOr, Required};
     ),
     components(schemas(Problem<'_>))
 )]
-struct Studio;
+struct ApiDocument;
 
 /// Makes the document. `functions/site/openapi.json` is a copy.
 #[must_use]
 pub fn document() -> OpenApi {
-    let mut document = Studio::openapi();
+    let mut document = ApiDocument::openapi();
     for group in [
         crate::site::Documented::openapi(),
         crate::auth::AuthApi::openapi(),

@@ -1,7 +1,7 @@
 //! How operations are attempted again: every policy of this crate stands here, each with a bound and with jitter.
 //!
-//! [`retry`] is for operations that start over from nothing. A loop that carries something from one attempt to the next uses
-//! [`Attempts`] itself.
+//! [`retry`] is for operations that start over from nothing. A loop that carries something from one attempt to the next
+//! uses [`Attempts`] itself.
 
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Waits until the next attempt is due: not at all before the first one, then for a random time up to the pause of the
-    /// policy. False when no attempt is left.
+    /// Waits until the next attempt is due: not at all before the first one, then for a random time up to the pause of
+    /// the policy. False when no attempt is left.
     pub async fn next(&mut self) -> bool {
         if self.made == self.policy.attempts {
             return false;

@@ -1,6 +1,7 @@
-//! `cargo bench --bench cold_starts`: from the start of a function's process to its first answer, in release builds. Beside it
-//! stands a `lambda_http` function that says hello, built and measured in the same run. What a function asks Secrets Manager
-//! and DynamoDB for meanwhile, the local studio answers. Fails when one takes more than 2.5 times what hello takes.
+//! `cargo bench --bench cold_starts`: from the start of a function's process to its first answer, in release builds.
+//! Beside it stands a `lambda_http` function that says hello, built and measured in the same run. What a function asks
+//! Secrets Manager and DynamoDB for meanwhile, the local studio answers. Fails when one takes more than 2.5 times what
+//! hello takes.
 
 #![expect(
     clippy::unwrap_used,

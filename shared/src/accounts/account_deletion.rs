@@ -9,14 +9,15 @@ use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::store::{DeletionState, Store};
 
-/// The task is sent just before the account is marked for deletion, so that the deletion cannot be forgotten. The task waits
-/// for the mark this many times [`PAUSE`].
+/// The task is sent just before the account is marked for deletion, so that the deletion cannot be forgotten. The task
+/// waits for the mark this many times [`PAUSE`].
 const MAX_LOOKS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Revoked credentials are refused everywhere within 5 s, and a request that was admitted before may still be writing.
 const LAST_WRITE_WITHIN: Duration = Duration::from_secs(6);
 
-/// Deletes an account that is marked for deletion, with everything it owns. After an interruption, the next call continues.
+/// Deletes an account that is marked for deletion, with everything it owns. After an interruption, the next call
+/// continues.
 ///
 /// # Errors
 /// When the account is not marked within 5 s, or DynamoDB cannot be reached. Call it again then.

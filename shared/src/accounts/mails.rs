@@ -1,4 +1,5 @@
-//! The mails about accounts. A mail that asks the user to act carries a token, which is valid once and for half an hour.
+//! The mails about accounts. A mail that asks the user to act carries a token, which is valid once and for half an
+//! hour.
 
 use crate::auth::{UserSecret, hash_opaque};
 use crate::aws::mail::{Mail, Mailer};
@@ -51,8 +52,9 @@ impl Mails {
         }
     }
 
-    /// Tells the old address of an account that the address was changed. A verified address is always told: its verification
-    /// was a mail that counted, so an address cannot be flooded. An unverified address is told within the limit on mails.
+    /// Tells the old address of an account that the address was changed. A verified address is always told: its
+    /// verification was a mail that counted, so an address cannot be flooded. An unverified address is told within the
+    /// limit on mails.
     ///
     /// # Errors
     /// When DynamoDB or SES cannot be reached.

@@ -26,8 +26,8 @@ pub enum Pace {
 }
 
 impl FrameLimiter {
-    /// Creates a limiter that counts in `store`, in proportion to the rate of a user's requests. Without a rate there is no
-    /// limit.
+    /// Creates a limiter that counts in `store`, in proportion to the rate of a user's requests. Without a rate there
+    /// is no limit.
     #[must_use]
     pub fn new(store: Store, rate: Option<Rate>) -> Self {
         Self { store, rate: rate.map(|rate| rate.per_hundred(SHARE)) }

@@ -10,7 +10,7 @@ use ulid::Ulid;
 use super::totp::{matching_step, second_factor};
 use super::{Password, Passwords, check_allowance};
 use crate::clock;
-use crate::domain::session::is_fresh;
+use crate::domain::accounts::session::is_fresh;
 use crate::domain::{
     Allowance, LoggedIn, LoginName, Millis, Network, Rate, Requester, SecondFactor, User, UserId,
 };

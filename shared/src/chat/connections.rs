@@ -78,8 +78,8 @@ impl Connections {
         Ok(Delivery::Gone)
     }
 
-    /// Pushes `frame` to all connections of `user` except `sender`, concurrently. A connection that fails does not delay
-    /// the others, and the record of one that is gone is deleted.
+    /// Pushes `frame` to all connections of `user` except `sender`, concurrently. A connection that fails does not
+    /// delay the others, and the record of one that is gone is deleted.
     ///
     /// # Errors
     /// When the connections cannot be listed.
@@ -116,8 +116,8 @@ impl Connections {
         }
     }
 
-    /// The connections of `user` whose token is valid at `now`. Connections that should have authenticated again by now are
-    /// closed in the background, since no timer closes them.
+    /// The connections of `user` whose token is valid at `now`. Connections that should have authenticated again by now
+    /// are closed in the background, since no timer closes them.
     ///
     /// # Errors
     /// When the connections cannot be listed.
@@ -180,9 +180,10 @@ impl Connections {
 
     /// Deletes the record of a connection and closes the connection.
     ///
-    /// A connection that is not open yet cannot be closed. Its record is deleted nevertheless, and its greeting or its next
-    /// frame, whichever comes first, finds no record and closes it. The record is deleted before the connection is closed: a
-    /// greeting that still finds the record has pushed to the connection, so the connection is open and gets closed here.
+    /// A connection that is not open yet cannot be closed. Its record is deleted nevertheless, and its greeting or its
+    /// next frame, whichever comes first, finds no record and closes it. The record is deleted before the connection is
+    /// closed: a greeting that still finds the record has pushed to the connection, so the connection is open and gets
+    /// closed here.
     pub async fn close(&self, connection: &ConnectionId) -> Closing {
         self.drop_connection(connection).await;
         self.hang_up(connection).await

@@ -1,4 +1,5 @@
-//! The context of a reply: what a model is asked, made of the conversation's history and cut to the model's context window.
+//! The context of a reply: what a model is asked, made of the conversation's history and cut to the model's context
+//! window.
 
 use super::turns::Turns;
 use crate::domain::{Content, Role};
@@ -13,8 +14,8 @@ pub(super) struct Context {
     pub(super) left_out: usize,
 }
 
-/// Builds the question that a reply answers, and raises the reservation to what it costs: when the turn began, the cost was
-/// only estimated.
+/// Builds the question that a reply answers, and raises the reservation to what it costs: when the turn began, the cost
+/// was only estimated.
 ///
 /// # Errors
 /// [`crate::error::Code::NotFound`] when the conversation was deleted or the lease was lost,

@@ -1,5 +1,5 @@
-//! What clients may ask about a reply while it is made: to stop it, and to resume it after a reconnect. Also ends a reply whose
-//! worker has died.
+//! What clients may ask about a reply while it is made: to stop it, and to resume it after a reconnect. Also ends a
+//! reply whose worker has died.
 
 use std::time::Duration;
 
@@ -51,9 +51,9 @@ impl ReplyControl {
         found.ok_or_else(|| Error::new(Code::NotFound, "Reply not found"))
     }
 
-    /// Stops a reply and keeps the text so far. A running worker notices within about a second, a reply without a worker ends
-    /// at once, and a reply that has ended is unchanged. Returns the status: [`ReplyStatus::Running`] when the worker was asked
-    /// to stop.
+    /// Stops a reply and keeps the text so far. A running worker notices within about a second, a reply without a
+    /// worker ends at once, and a reply that has ended is unchanged. Returns the status: [`ReplyStatus::Running`] when
+    /// the worker was asked to stop.
     ///
     /// # Errors
     /// [`Code::NotFound`].
@@ -79,8 +79,9 @@ impl ReplyControl {
         }
     }
 
-    /// Sends a reply to a connection that was away. The worker of a running reply sends a snapshot within about a second, an
-    /// ended reply is sent from the store, and the worker of a waiting reply will find the connection by itself.
+    /// Sends a reply to a connection that was away. The worker of a running reply sends a snapshot within about a
+    /// second, an ended reply is sent from the store, and the worker of a waiting reply will find the connection by
+    /// itself.
     ///
     /// # Errors
     /// [`Code::NotFound`].

@@ -92,8 +92,8 @@ impl ReplyDraft {
         self.estimated_input = question.estimated_tokens();
     }
 
-    /// The tokens used: those that the provider has counted, and an estimate of the rest. Text that has arrived is never
-    /// free, and a question that no provider accepted always is.
+    /// The tokens used: those that the provider has counted, and an estimate of the rest. Text that has arrived is
+    /// never free, and a question that no provider accepted always is.
     pub(super) fn usage(&self) -> Usage {
         let is_counted = self.counted.is_some();
         let counted = self.counted.unwrap_or_default();
@@ -104,8 +104,8 @@ impl ReplyDraft {
         Usage { input, output, ..counted }
     }
 
-    /// About how many tokens of history the next turn will have: this question and its reply, as counted by the provider or
-    /// as estimated, whichever is larger. `None` when no model was asked.
+    /// About how many tokens of history the next turn will have: this question and its reply, as counted by the
+    /// provider or as estimated, whichever is larger. `None` when no model was asked.
     pub(super) fn history_tokens(&self, usage: &Usage) -> Option<u64> {
         let estimate = self.estimated_input + estimated_tokens(&self.text);
         Some(usage.total().max(estimate)).filter(|tokens| *tokens > 0)

@@ -16,8 +16,8 @@ const OPENS_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 
-/// Pushes `auth_success` to a connection that authenticated while it was opened, as soon as it is open. If the record of the
-/// connection is deleted by then, closes the connection.
+/// Pushes `auth_success` to a connection that authenticated while it was opened, as soon as it is open. If the record
+/// of the connection is deleted by then, closes the connection.
 ///
 /// # Errors
 /// When DynamoDB or API Gateway cannot be reached.

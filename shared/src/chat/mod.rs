@@ -1,4 +1,5 @@
-//! Turns and their replies: a turn is stored, a worker makes the reply, and subscribers receive it while it is generated.
+//! Turns and their replies: a turn is stored, a worker makes the reply, and subscribers receive it while it is
+//! generated.
 
 mod connections;
 mod context;

@@ -1,5 +1,5 @@
-//! When the next chunk of a reply is sent: the first at once, the second 100 ms later. Each further pause is 10 ms longer, up
-//! to 250 ms. A chunk is also sent as soon as 4 KB wait.
+//! When the next chunk of a reply is sent: the first at once, the second 100 ms later. Each further pause is 10 ms
+//! longer, up to 250 ms. A chunk is also sent as soon as 4 KB wait.
 
 use std::time::Duration;
 

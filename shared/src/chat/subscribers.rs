@@ -1,8 +1,9 @@
 //! The subscribers of a reply: the user's connections that receive it while it is generated.
 //!
 //! Each subscriber has a queue and a task of its own, so a slow one does not delay the others, and one that is gone is
-//! dropped. A subscriber that missed a frame gets no more chunks until it has received a snapshot; it receives the end of the
-//! reply in any case. A subscriber that fails repeatedly is sent no more chunks or snapshots until a client asks to resume.
+//! dropped. A subscriber that missed a frame gets no more chunks until it has received a snapshot; it receives the end
+//! of the reply in any case. A subscriber that fails repeatedly is sent no more chunks or snapshots until a client asks
+//! to resume.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -139,7 +140,8 @@ impl Subscribers {
     }
 }
 
-/// Pushes the entries of one queue in order until the queue is closed, the connection is gone, or its token has expired.
+/// Pushes the entries of one queue in order until the queue is closed, the connection is gone, or its token has
+/// expired.
 async fn deliver(
     connections: Connections,
     watcher: Watcher,

@@ -39,8 +39,8 @@ const NAMES: [&str; 5] = ["title", "name", "topic", "subject", "headline"];
 /// Characters that models put around a title.
 const SURROUNDING: [char; 13] = ['"', '\'', '“', '”', '‘', '’', '「', '」', '[', ']', '(', ')', '.'];
 
-/// The title of a conversation that begins with this message: the first line that has words, without Markdown, cut to 40
-/// characters.
+/// The title of a conversation that begins with this message: the first line that has words, without Markdown, cut to
+/// 40 characters.
 #[must_use]
 pub fn title_of(prompt: &Prompt) -> Title {
     let lines = || prompt.as_str().lines().map(str::trim).filter(|line| !line.is_empty());
@@ -50,7 +50,8 @@ pub fn title_of(prompt: &Prompt) -> Title {
     short(&line, FIRST_WORDS).unwrap_or_else(Title::untitled)
 }
 
-/// The title in a model's answer, without reasoning, JSON, Markdown and quotation marks around it. `None` when there is none.
+/// The title in a model's answer, without reasoning, JSON, Markdown and quotation marks around it. `None` when there is
+/// none.
 pub(super) fn title_in(answer: &str) -> Option<Title> {
     let answer = after_reasoning(answer)?.trim();
     let line = match in_json(answer).or_else(|| in_later_json(answer)) {
@@ -206,8 +207,8 @@ fn without_label(line: &str) -> &str {
     rest.and_then(|rest| rest.trim_start().strip_prefix([':', '：'])).unwrap_or(line)
 }
 
-/// The first `max` characters of a line as a title, without control characters and characters that change the text direction.
-/// `None` when nothing visible remains.
+/// The first `max` characters of a line as a title, without control characters and characters that change the text
+/// direction. `None` when nothing visible remains.
 fn short(line: &str, max: usize) -> Option<Title> {
     let is_allowed = |c: &char| !c.is_control() && !turns_direction(*c);
     let text: String = line.chars().filter(is_allowed).take(max).collect();

@@ -56,11 +56,12 @@ impl Titles {
         Self { store, models, turns, connections }
     }
 
-    /// Generates the title of the conversation that began with the reply at `place`. Keeps a title that the user has given.
-    /// With the offline model, the title made of the first words stays.
+    /// Generates the title of the conversation that began with the reply at `place`. Keeps a title that the user has
+    /// given. With the offline model, the title made of the first words stays.
     ///
     /// # Errors
-    /// When the user's limit is reached, or DynamoDB cannot be reached. The title made of the first words then stays, too.
+    /// When the user's limit is reached, or DynamoDB cannot be reached. The title made of the first words then stays,
+    /// too.
     pub async fn generate(&self, place: &ReplyPlace) -> Result<()> {
         let Some(id) = place.conversation() else { return Ok(()) };
         let Some(TitleQuestion { first_words, question }) = self.find_question(place).await? else {

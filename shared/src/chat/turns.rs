@@ -70,8 +70,8 @@ impl Turns {
     /// Stores a turn and its pending reply, and reserves the cost.
     ///
     /// # Errors
-    /// [`Code::Invalid`], [`Code::UnknownModel`], [`Code::ReplyRunning`], [`Code::LimitReached`], [`Code::TooManyReplies`] or
-    /// [`Code::ModelsOff`].
+    /// [`Code::Invalid`], [`Code::UnknownModel`], [`Code::ReplyRunning`], [`Code::LimitReached`],
+    /// [`Code::TooManyReplies`] or [`Code::ModelsOff`].
     pub async fn start(&self, user: &Arc<User>, request: TurnRequest) -> Result<StartedTurn> {
         if request.id.as_ref().is_some_and(|id| id.number().is_some()) {
             return Err(Error::invalid_field(
@@ -127,8 +127,8 @@ impl Turns {
         }
     }
 
-    /// What is granted to a reply of `model` that reads `input` tokens: the reservation, and the generation parameters with the
-    /// model's defaults.
+    /// What is granted to a reply of `model` that reads `input` tokens: the reservation, and the generation parameters
+    /// with the model's defaults.
     fn terms(&self, user: &User, model: &ModelName, input: u64, params: GenerationParams) -> Result<Granted> {
         if !self.limits.models_enabled {
             return Err(Error::new(Code::ModelsOff, "Models are switched off at the moment"));

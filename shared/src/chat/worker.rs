@@ -1,5 +1,5 @@
-//! The worker that makes one reply: takes the lease, asks the model, pushes chunks to subscribers, saves a checkpoint every
-//! second, and ends the reply in one transaction.
+//! The worker that makes one reply: takes the lease, asks the model, pushes chunks to subscribers, saves a checkpoint
+//! every second, and ends the reply in one transaction.
 
 use std::time::Duration;
 
@@ -43,18 +43,19 @@ pub struct TimeLimits {
 }
 
 impl Worker {
-    /// Makes replies of `models`, stores them in `store`, accounts for them through `turns`, and pushes them to `connections`.
+    /// Makes replies of `models`, stores them in `store`, accounts for them through `turns`, and pushes them to
+    /// `connections`.
     #[must_use]
     pub fn new(store: Store, models: Models, turns: Turns, connections: Connections) -> Self {
         Self { store, models, turns, connections }
     }
 
-    /// Makes the reply at `place` within `limits`. Returns `None` for a duplicate or late delivery, which does nothing, and when
-    /// the reply was ended elsewhere.
+    /// Makes the reply at `place` within `limits`. Returns `None` for a duplicate or late delivery, which does nothing,
+    /// and when the reply was ended elsewhere.
     ///
     /// # Errors
-    /// When DynamoDB cannot be reached (the lease then expires, and the next request for the reply ends it), or when the model
-    /// failed before any text.
+    /// When DynamoDB cannot be reached (the lease then expires, and the next request for the reply ends it), or when
+    /// the model failed before any text.
     pub async fn make_reply(&self, place: &ReplyPlace, limits: TimeLimits) -> Result<Option<FinishedReply>> {
         let (now, worker) = (clock::now(), clock::new_ulid().to_string());
         let Some(mut lease) = self.store.take_lease(place, &worker, now, lease_end()).await? else {
@@ -152,7 +153,8 @@ impl Worker {
         }
     }
 
-    /// Renews the lease, saves the text, and reads what clients have asked for meanwhile. Returns false when the lease is lost.
+    /// Renews the lease, saves the text, and reads what clients have asked for meanwhile. Returns false when the lease
+    /// is lost.
     pub(super) async fn checkpoint(
         &self,
         lease: &mut Lease,

@@ -66,8 +66,8 @@ impl Request {
     /// A parameter of the query, parsed.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] if it breaks the rule of its type; [`crate::error::Code::Internal`] if the route does
-    /// not declare it.
+    /// [`crate::error::Code::Invalid`] if it breaks the rule of its type; [`crate::error::Code::Internal`] if the route
+    /// does not declare it.
     pub fn query<T: FromStr<Err = RuleBroken>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.parameter(name)?.map(str::parse::<T>).transpose();
         value.map_err(|rule| Error::invalid_field(name, rule.to_string()))

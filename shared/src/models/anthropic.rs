@@ -50,9 +50,9 @@ fn system_prompts<'a>(messages: impl Iterator<Item = &'a PromptMessage>) -> impl
     messages.filter(|message| message.role == Role::System).map(|message| message.content.as_str())
 }
 
-/// The messages in the form that Anthropic requires: consecutive messages of one role are merged, the first message is the
-/// user's, and a final assistant's message does not end in white space. The next question begins with the same messages, so the
-/// provider is asked to cache all of them.
+/// The messages in the form that Anthropic requires: consecutive messages of one role are merged, the first message is
+/// the user's, and a final assistant's message does not end in white space. The next question begins with the same
+/// messages, so the provider is asked to cache all of them.
 fn messages<'a>(messages: impl Iterator<Item = &'a PromptMessage>) -> Vec<Value> {
     let mut turns: Vec<(Role, Vec<&str>)> = Vec::new();
     for message in messages.filter(|message| message.role != Role::System) {
@@ -128,8 +128,8 @@ impl MessageEvents {
         pieces
     }
 
-    /// Reads the token counts, which come with the first event and again with the last. The input is known from the first event,
-    /// and has to be paid for even if the stream is interrupted.
+    /// Reads the token counts, which come with the first event and again with the last. The input is known from the
+    /// first event, and has to be paid for even if the stream is interrupted.
     fn count(&mut self, event: Json<'_>) -> Option<Piece> {
         let usage = event.get("usage").filter(|usage| usage.is_object())?;
         let count = |name: &str| usage.get(name).and_then(Json::count);

@@ -54,8 +54,8 @@ impl Default for Catalogue {
     }
 }
 
-/// Parses a JSON list of models in the format of the shipped list, and adds them to the shipped models. A model with the name
-/// and provider of a shipped one changes only the fields that it names.
+/// Parses a JSON list of models in the format of the shipped list, and adds them to the shipped models. A model with
+/// the name and provider of a shipped one changes only the fields that it names.
 impl FromStr for Catalogue {
     type Err = serde_json::Error;
 

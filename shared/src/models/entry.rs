@@ -109,8 +109,8 @@ pub struct Entry {
     /// What the model can do.
     #[serde(default = "default_capabilities")]
     pub capabilities: Vec<Capability>,
-    /// For how many seconds the model may send nothing, before its first byte and after it. The default depends on whether
-    /// the model reasons.
+    /// For how many seconds the model may send nothing, before its first byte and after it. The default depends on
+    /// whether the model reasons.
     #[serde(default, skip_serializing)]
     pub timeout_seconds: Option<u64>,
 }
@@ -155,8 +155,8 @@ impl Entry {
         }
     }
 
-    /// The name under which the model's usage is booked. All names of the offline model are booked under one, since clients may
-    /// invent any number of them.
+    /// The name under which the model's usage is booked. All names of the offline model are booked under one, since
+    /// clients may invent any number of them.
     #[must_use]
     pub fn ledger_name(&self) -> ModelName {
         if self.provider == Provider::Offline { Self::offline_name() } else { self.id.clone() }

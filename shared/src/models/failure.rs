@@ -1,5 +1,5 @@
-//! Why a model failed, in our own terms. Nothing that a provider said gets into an error, since it may repeat the question or
-//! the key.
+//! Why a model failed, in our own terms. Nothing that a provider said gets into an error, since it may repeat the
+//! question or the key.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use crate::domain::{GenerationParams, Role};
 
 /// The tokens that a provider adds around each message.
 const MESSAGE_OVERHEAD: u64 = 8;
-/// History is cut in steps of a quarter of the context window. Between two cuts, each question begins like the previous one, so
-/// that the provider's prompt cache applies.
+/// History is cut in steps of a quarter of the context window. Between two cuts, each question begins like the previous
+/// one, so that the provider's prompt cache applies.
 const STEPS: u64 = 4;
 
 /// A conversation that fits into the context window of a model.
@@ -21,9 +21,9 @@ pub struct Fitted {
     pub params: GenerationParams,
 }
 
-/// Keeps the system messages, and as many of the latest turns as fit into the context window together with the reply. A turn is
-/// a user's message with everything up to the next user's message. It is kept whole or left out whole; the last turn is always
-/// kept.
+/// Keeps the system messages, and as many of the latest turns as fit into the context window together with the reply. A
+/// turn is a user's message with everything up to the next user's message. It is kept whole or left out whole; the last
+/// turn is always kept.
 #[must_use]
 pub fn fit(messages: Vec<PromptMessage>, entry: &Entry, params: GenerationParams) -> Fitted {
     let half = u32::try_from(entry.context_window / 2).unwrap_or(u32::MAX);

@@ -32,8 +32,8 @@ impl fmt::Display for NotOnOffer {
 impl std::error::Error for NotOnOffer {}
 
 impl Offer {
-    /// The models of `catalogue` whose provider has a key, or those of the shipped catalogue. The model `default` is asked when a
-    /// client names none, the model `fallback` when another model fails before its first word.
+    /// The models of `catalogue` whose provider has a key, or those of the shipped catalogue. The model `default` is
+    /// asked when a client names none, the model `fallback` when another model fails before its first word.
     ///
     /// # Errors
     /// When `default` or `fallback` cannot be asked.

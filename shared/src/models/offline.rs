@@ -83,8 +83,8 @@ fn numbers_up_to(count: usize) -> String {
     (1..=count.min(100_000)).map(|number| format!("{number} ")).collect()
 }
 
-/// Splits a text into tokens, roughly as models do: a token is a word with the blanks after it, or a character of a script that
-/// is written without blanks. The tokens together are exactly the text.
+/// Splits a text into tokens, roughly as models do: a token is a word with the blanks after it, or a character of a
+/// script that is written without blanks. The tokens together are exactly the text.
 fn split_into_tokens(text: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut ended = true;

@@ -38,8 +38,8 @@ pub(super) struct ReplyText {
 }
 
 impl ReplyText {
-    /// The pieces in `value`: a text, a part with a type, or a list of them. Parts that hold reasoning are recognised by their
-    /// type or their fields; other texts are of `kind`.
+    /// The pieces in `value`: a text, a part with a type, or a list of them. Parts that hold reasoning are recognised
+    /// by their type or their fields; other texts are of `kind`.
     pub(super) fn take(&mut self, value: Option<Json<'_>>, kind: TextKind) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if let Some(value) = value {

@@ -1,4 +1,5 @@
-//! Splits long texts into several frames. Each frame is small enough for API Gateway to carry, and to bill, as one message.
+//! Splits long texts into several frames. Each frame is small enough for API Gateway to carry, and to bill, as one
+//! message.
 
 use super::frame::{FramePart, Reply, ServerFrame};
 use crate::domain::{Ending, Message, ModelName, ReplyStatus, TokenCount};
@@ -54,8 +55,8 @@ struct Finished<'a> {
     left_out: usize,
 }
 
-/// The last frames of a reply that has just ended: its whole text, the failure if there was one, and how many of the oldest
-/// messages did not fit into the model's context window.
+/// The last frames of a reply that has just ended: its whole text, the failure if there was one, and how many of the
+/// oldest messages did not fit into the model's context window.
 #[must_use]
 pub fn whole(reply: &Reply, ending: &Ending, failure: Option<&Error>, left_out: usize) -> Vec<ServerFrame> {
     let Ending { status, content, model, seq, .. } = ending;
@@ -93,8 +94,8 @@ fn stored_failure(status: ReplyStatus) -> Error {
     Error::new(Code::Interrupted, "The reply was interrupted. The text so far is kept.")
 }
 
-/// Frames for all pieces of a text: snapshots, and the frame of `last` for the last piece. A client that ignores the numbers of
-/// parts still sees exactly one end.
+/// Frames for all pieces of a text: snapshots, and the frame of `last` for the last piece. A client that ignores the
+/// numbers of parts still sees exactly one end.
 fn in_parts(
     reply: &Reply,
     seq: Option<u64>,

@@ -1,4 +1,4 @@
-//! Rules of this code base that no compiler checks. A bar that does not hold yet is a constant with today's value.
+//! Rules of this code base that no compiler checks.
 
 mod documents;
 mod functions;

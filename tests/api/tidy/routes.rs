@@ -12,8 +12,13 @@ fn routes_and_handlers_correspond() {
     let mut handled = BTreeSet::new();
     for group in routed.iter().map(|(binary, _)| binary).collect::<BTreeSet<_>>() {
         let text = read(&format!("functions/{group}/mod.rs"));
-        let keys =
-            code(&text).filter(|line| line.contains("::handle(")).filter_map(|line| line.split('"').nth(1));
+        // A route key and its handler may stand on two lines.
+        let code: Vec<&str> = code(&text).collect();
+        let arms = code.join(" ");
+        let keys = arms.split("=>").zip(arms.split("=>").skip(1)).filter(|(_, arm)| {
+            arm.split([',', '}']).next().is_some_and(|handler| handler.contains("::handle("))
+        });
+        let keys = keys.filter_map(|(before, _)| before.trim_end().strip_suffix('"')?.rsplit('"').next());
         handled.extend(keys.map(|key| (group.clone(), key.to_owned())));
     }
     // `$connect` answers with a status and so is routed apart.

@@ -79,8 +79,8 @@ impl ErrorReport {
         }
     }
 
-    /// Whether the error is a rate limit, although its message mentions the plan or billing. An error about missing money is no
-    /// rate limit, whatever its status.
+    /// Whether the error is a rate limit, although its message mentions the plan or billing. An error about missing
+    /// money is no rate limit, whatever its status.
     fn is_rate_limit(&self, status: Option<u16>) -> bool {
         let is_called = self.names.iter().any(|name| name.contains("ratelimit"));
         let operator_words = WORDS.iter().take(1).flat_map(|(_, parts)| parts.iter());

@@ -2,8 +2,8 @@
 
 use crate::models::failure::FailureKind;
 
-/// The meaning of an error's name, which is its code or its type reduced to lower-case letters and digits. The first group with a
-/// part that the name contains decides.
+/// The meaning of an error's name, which is its code or its type reduced to lower-case letters and digits. The first
+/// group with a part that the name contains decides.
 pub(in crate::models) const NAMES: [(FailureKind, &[&str]); 8] = [
     // Errors about money, keys and names of models need the operator, whatever else the name contains.
     (

@@ -1,5 +1,5 @@
-//! JSON of a provider, read field by field. A value that is missing, null, or of an unexpected type counts as absent. Other
-//! fields are skipped, however large or deeply nested they are.
+//! JSON of a provider, read field by field. A value that is missing, null, or of an unexpected type counts as absent.
+//! Other fields are skipped, however large or deeply nested they are.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Finds the errors in providers' events and responses, and what kind of failure each is. Their texts are not kept, since they may
-//! repeat the question or the key.
+//! Finds the errors in providers' events and responses, and what kind of failure each is. Their texts are not kept,
+//! since they may repeat the question or the key.
 
 use super::error_report::{ErrorReport, kind_of_status};
 use super::lenient_json::Json;

@@ -1,5 +1,5 @@
-//! Retries: a transient failure is retried, and then the fallback model is asked. After the first word of a reply, nothing is
-//! retried.
+//! Retries: a transient failure is retried, and then the fallback model is asked. After the first word of a reply,
+//! nothing is retried.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -100,7 +100,8 @@ async fn until_first_word(mut pieces: Pieces) -> Result<Pieces, ModelFailure> {
     Ok(Box::pin(stream::iter(first).chain(pieces)))
 }
 
-/// How long to wait before the next request, with full jitter. `None` when the provider asks for a wait that is too long.
+/// How long to wait before the next request, with full jitter. `None` when the provider asks for a wait that is too
+/// long.
 fn pause(failure: ModelFailure, attempt: u32) -> Option<Duration> {
     let most = FIRST_PAUSE.saturating_mul(1 << attempt.min(8)).min(MAX_PAUSE);
     let jitter = clock::jitter(most);

@@ -90,7 +90,8 @@ impl Events {
     }
 }
 
-/// Whether `next` starts another event although no blank line precedes it: an object never directly follows an object in JSON.
+/// Whether `next` starts another event although no blank line precedes it: an object never directly follows an object
+/// in JSON.
 fn is_complete_before(data: &[u8], next: &[u8]) -> bool {
     let next = next.trim_ascii_start();
     data.trim_ascii_end().ends_with(b"}") && (next.starts_with(b"{") || next.starts_with(b"[DONE]"))

@@ -1,4 +1,5 @@
-//! The state of a provider's stream: its text, its finish reason, its token counts, and whether all events were understood.
+//! The state of a provider's stream: its text, its finish reason, its token counts, and whether all events were
+//! understood.
 
 use super::lenient_json::Json;
 use crate::domain::Usage;
@@ -51,7 +52,8 @@ impl StreamState {
         pieces
     }
 
-    /// Whether text arrived after the finish reason since the last call. Some servers send the finish reason with every chunk.
+    /// Whether text arrived after the finish reason since the last call. Some servers send the finish reason with every
+    /// chunk.
     pub(in crate::models) fn take_went_on(&mut self) -> bool {
         std::mem::take(&mut self.went_on)
     }
@@ -85,7 +87,8 @@ impl StreamState {
         self.usage.unwrap_or_default()
     }
 
-    /// UserRecords an event that the protocol does not know. After it, the stream is complete only with a finish reason.
+    /// UserRecords an event that the protocol does not know. After it, the stream is complete only with a finish
+    /// reason.
     pub(in crate::models) fn note_unknown_event(&mut self) {
         self.has_unknown_events = true;
     }

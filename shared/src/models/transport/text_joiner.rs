@@ -1,4 +1,5 @@
-//! Joins characters that a provider splits: bytes of one character in two events, or the two halves of a surrogate pair.
+//! Joins characters that a provider splits: bytes of one character in two events, or the two halves of a surrogate
+//! pair.
 
 use std::str;
 

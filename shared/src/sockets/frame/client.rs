@@ -23,8 +23,8 @@ pub struct Chat {
     pub id: Option<MessageId>,
     /// The conversation in which the turn is stored. Without it, the turn is not stored in any conversation.
     pub conversation_id: Option<ConversationId>,
-    /// The message that the user's message follows. A second message after the same parent starts another branch, and null
-    /// starts another first message. Default: the last message of the current branch.
+    /// The message that the user's message follows. A second message after the same parent starts another branch, and
+    /// null starts another first message. Default: the last message of the current branch.
     #[serde(default, deserialize_with = "given")]
     pub parent_id: Option<Option<MessageId>>,
     /// The model to ask. Default: the conversation's model.

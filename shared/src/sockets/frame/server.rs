@@ -63,7 +63,8 @@ pub enum ServerFrame {
         /// Text to append.
         content: String,
     },
-    /// The whole text of a reply so far, for a connection that resumes or has missed chunks. It replaces what the client has.
+    /// The whole text of a reply so far, for a connection that resumes or has missed chunks. It replaces what the
+    /// client has.
     ChatSnapshot {
         /// The reply.
         #[serde(flatten)]
@@ -94,7 +95,8 @@ pub enum ServerFrame {
         tokens: u64,
         /// The model that made the reply.
         model: ModelName,
-        /// How many of the conversation's oldest messages did not fit into the model's context window. Absent when all fitted.
+        /// How many of the conversation's oldest messages did not fit into the model's context window. Absent when all
+        /// fitted.
         #[serde(rename = "leftOut", skip_serializing_if = "Option::is_none")]
         left_out: Option<usize>,
         /// `complete` or `stopped`.
@@ -115,8 +117,8 @@ pub enum ServerFrame {
         detail: String,
         /// Whether a retry may succeed.
         retryable: bool,
-        /// How to retry. `same`: send the same frame again, since nothing was stored. `new`: send the frame with another `id`,
-        /// since the reply to this one has ended.
+        /// How to retry. `same`: send the same frame again, since nothing was stored. `new`: send the frame with
+        /// another `id`, since the reply to this one has ended.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry: Option<&'static str>,
         /// How many seconds to wait before a retry, when that is known.
@@ -187,7 +189,8 @@ impl Reply {
     }
 }
 
-/// Which part of a text a frame carries when the text is too long for one frame. All parts but the last are `chat_snapshot`.
+/// Which part of a text a frame carries when the text is too long for one frame. All parts but the last are
+/// `chat_snapshot`.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct FramePart {
     /// The number of the part: 0 for the first. Absent when the text fits one frame.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
 use super::sessions::SessionItem;
-use crate::domain::session::ends_at;
+use crate::domain::accounts::session::ends_at;
 use crate::domain::{Millis, SessionId, UserId};
 use crate::error::{Error, Result};
 use crate::retry;

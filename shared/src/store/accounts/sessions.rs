@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::own_account::NotWritten;
 use super::refresh_rotation::UsedToken;
 use super::user_item::UserItem;
-use crate::domain::session::{Session, ends_at};
+use crate::domain::accounts::session::{Session, ends_at};
 use crate::domain::{LoggedIn, Millis, Network, SecondFactor, SessionId, User, UserId};
 use crate::error::{Code, Error, Result};
 use crate::retry;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message_item::StoredMessage;
 use crate::clock;
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::{
     Branch, ConversationId, Filing, Folder, Message, Millis, ModelName, Summary, SystemPrompt, Tags, Title,
     UserId, Version,

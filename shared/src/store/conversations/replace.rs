@@ -10,7 +10,7 @@ use super::message_item::StoredMessage;
 use super::slot::StoredConversation;
 use super::staged::Draft;
 use super::whole::TextsRead;
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Expected, Message, MessageId, Millis, UserId, Version};
 use crate::error::{Error, Result};

@@ -12,7 +12,7 @@ use super::item::Revision;
 use super::message_item::StoredMessage;
 use super::slot::StoredConversation;
 use crate::clock;
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Conversation, ConversationId, Message, Once, Summary, UserId, Version};
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@
 use super::create::kept_changing;
 use super::message_item::{StoredMessage, stored_message};
 use super::slot::{ConversationSlot, StoredConversation};
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::{Content, ConversationId, UserId};
 use crate::error::{Error, Result};
 use crate::retry;

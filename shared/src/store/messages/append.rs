@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ulid::Ulid;
 
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
     Branch, Content, ConversationId, Expected, Follows, Message, MessageId, Millis, ModelName, Once, Role,

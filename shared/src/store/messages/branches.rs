@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::{
     Branch, Conversation, ConversationId, Expected, Message, MessageId, Millis, ReplyStatus, UserId, Version,
 };

@@ -1,7 +1,7 @@
 //! Changing and deleting single messages.
 
 use super::append::{ShownMessage, no_message};
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{
     Content, ConversationId, Expected, Message, MessageId, Millis, ModelName, TokenCount, UserId, Version,

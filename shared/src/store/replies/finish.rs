@@ -2,7 +2,7 @@
 //! worker of the reply does so, or, if the worker has died, the next request that sees the reply.
 
 use super::item::{Lease, ReplyItem};
-use crate::domain::conversation::preview_of;
+use crate::domain::conversations::conversation::preview_of;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Content, ConversationId, Ending, Held, Millis, ReplyPlace, ReplyStatus, UserId};
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use super::item::ReplyItem;
 use super::start::{Granted, StoredTurn};
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::{
     Content, Filing, Held, Message, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus, Role, Summary,
     UserId,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::create::{ImportOutcome, ImportedConversation, missing_messages};
 use super::tree::ImportedMessage;
 use crate::clock;
-use crate::domain::conversation::preview;
+use crate::domain::conversations::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Message, MessageId, Millis, UserId};
 use crate::error::Result;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::RuleBroken;
+use crate::domain::RuleBroken;
 
 /// The message numbers on a branch, as ascending ranges that neither overlap nor touch. Messages with other numbers are
 /// on other branches. A conversation without branches stores no `Branch` at all: each message follows the one before

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::UserId;
+use crate::domain::UserId;
 
 /// The user that the URL of a connection names, as in `/ws/{user_id}`. Only that user may authenticate on the
 /// connection. The URL may contain any text in that place, because the example in the old documentation connects to

@@ -1,7 +1,7 @@
 //! Conversations: the summary, tags and folder, and the preview for lists.
 
-use super::text::{check_length, check_printable, checked_text, escaped_length};
-use super::{Content, ConversationId, Message, Millis, ModelName, RuleBroken, SystemPrompt, Title};
+use crate::domain::text::{check_length, check_printable, checked_text, escaped_length};
+use crate::domain::{Content, ConversationId, Message, Millis, ModelName, RuleBroken, SystemPrompt, Title};
 
 checked_text!(
     /// A tag of a conversation: 1 to 64 characters.

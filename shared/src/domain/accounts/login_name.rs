@@ -1,6 +1,6 @@
 //! The name in a login: a username or an email address.
 
-use super::{Email, RuleBroken, Username};
+use crate::domain::{Email, RuleBroken, Username};
 
 /// The username or the email address that a login names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, Millis, UserId};
+use crate::domain::{Credential, Millis, UserId};
 
 /// How long a connection stays open after its token has expired, so that its client can send a new one.
 const GRACE_SECONDS: u64 = 60;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Credential, Millis, SessionId, User};
+use crate::domain::{Credential, Millis, SessionId, User};
 
 /// A session ends when it has not been used for 30 days.
 const IDLE_SECONDS: u64 = 30 * 86_400;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::usage::Usage;
-use super::{Content, ConversationId, MessageId, ModelName, TokenCount, UserId};
+use crate::domain::usage::Usage;
+use crate::domain::{Content, ConversationId, MessageId, ModelName, TokenCount, UserId};
 
 /// The status of a reply. The last four are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

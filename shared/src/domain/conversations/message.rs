@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::text::{MOST_WRITTEN_CHARACTERS, RuleBroken, check_length, escaped_length};
-use super::{Content, MessageId, Millis, ModelName, ReplyStatus, TokenCount};
+use crate::domain::text::{MOST_WRITTEN_CHARACTERS, RuleBroken, check_length, escaped_length};
+use crate::domain::{Content, MessageId, Millis, ModelName, ReplyStatus, TokenCount};
 
 /// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::text::{RuleBroken, check_length, check_printable, checked_text};
-use super::usage::OwnBudget;
-use super::{Credential, Failures, KeyId, Millis, SessionId, UserId};
+use crate::domain::text::{RuleBroken, check_length, check_printable, checked_text};
+use crate::domain::usage::OwnBudget;
+use crate::domain::{Credential, Failures, KeyId, Millis, SessionId, UserId};
 
 /// A registered user. It contains the hash of the password, so it never leaves the crate `shared` as a whole.
 #[derive(Clone)]

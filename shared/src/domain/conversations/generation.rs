@@ -9,8 +9,8 @@ const DEFAULT_TEMPERATURE: f64 = 0.7;
 /// The most tokens that a client may ask for.
 const MAX_TOKENS_LIMIT: u32 = 131_072;
 
-/// How a model generates a reply: a temperature from 0 (deterministic) to 2, and the most tokens of the reply, from 1 to
-/// 131,072, or absent where the model's default applies.
+/// How a model generates a reply: a temperature from 0 (deterministic) to 2, and the most tokens of the reply, from 1
+/// to 131,072, or absent where the model's default applies.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct GenerationParams {
@@ -20,8 +20,8 @@ pub struct GenerationParams {
 }
 
 impl GenerationParams {
-    /// Checks the parameters that a client sent. An absent temperature is 0.7. A temperature is rounded to a millionth, since
-    /// DynamoDB stores no number below 10⁻¹³⁰.
+    /// Checks the parameters that a client sent. An absent temperature is 0.7. A temperature is rounded to a millionth,
+    /// since DynamoDB stores no number below 10⁻¹³⁰.
     ///
     /// # Errors
     /// The parameter that is out of range.
