@@ -35,7 +35,7 @@ struct AccountPart {
 
 /// Where the next part begins: after a record, or in the conversations.
 enum AccountPosition {
-    UserRecords(Option<String>),
+    Records(Option<String>),
     Conversations(all::ExportPosition),
 }
 
@@ -57,8 +57,8 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
     group.check_reader(request, user).await?;
     let paging = Paging::plain("/api/auth/me/export", format!("account {user}"));
     let (mut records, mut from) = (Vec::new(), all::ExportPosition::default());
-    match paging.position(request)?.unwrap_or(AccountPosition::UserRecords(None)) {
-        AccountPosition::UserRecords(after) => {
+    match paging.position(request)?.unwrap_or(AccountPosition::Records(None)) {
+        AccountPosition::Records(after) => {
             let page = group.app.store.list_records(user, after).await?;
             records = page.records;
             if let Credential::Key(_) = caller.credential {
@@ -66,29 +66,29 @@ pub(in crate::conversations) async fn handle(group: &Conversations, request: &Re
                 records.retain(|record| !["session", "key"].map(Some).contains(&record["kind"].as_str()));
             }
             if let Some(next) = page.next {
-                return answer(records, Vec::new(), paging, Some(AccountPosition::UserRecords(Some(next))));
+                return answer(records, Vec::new(), paging, Some(&AccountPosition::Records(Some(next))));
             }
         }
         AccountPosition::Conversations(place) => from = place,
     }
     let (conversations, next) = all::collect(group, user, from).await?;
-    answer(records, conversations, paging, next.map(AccountPosition::Conversations))
+    answer(records, conversations, paging, next.map(AccountPosition::Conversations).as_ref())
 }
 
 fn answer(
     records: Vec<Value>,
     conversations: Vec<Box<RawValue>>,
     paging: Paging,
-    next: Option<AccountPosition>,
+    next: Option<&AccountPosition>,
 ) -> Result<Answer> {
     let part = AccountPart { format: "ai-chat-studio/account/1", records, conversations };
-    Ok(paging.link(Answer::ok(&part)?, next.as_ref()))
+    Ok(paging.link(Answer::ok(&part)?, next))
 }
 
 impl fmt::Display for AccountPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UserRecords(after) => write!(f, "r{}", after.as_deref().unwrap_or_default()),
+            Self::Records(after) => write!(f, "r{}", after.as_deref().unwrap_or_default()),
             Self::Conversations(place) => write!(f, "c{place}"),
         }
     }
@@ -99,7 +99,7 @@ impl FromStr for AccountPosition {
 
     fn from_str(text: &str) -> Result<Self, RuleBroken> {
         if let Some(after) = text.strip_prefix('r') {
-            return Ok(Self::UserRecords((!after.is_empty()).then(|| after.to_owned())));
+            return Ok(Self::Records((!after.is_empty()).then(|| after.to_owned())));
         }
         let place = text.strip_prefix('c').ok_or_else(|| RuleBroken::new("must be a position"))?;
         Ok(Self::Conversations(place.parse()?))

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// The shortest time between two reads of the secret because of an unknown key.
 const PAUSE_SECONDS: u64 = 60;
 
-/// TextsRead that mark a secret as an example from documentation.
+/// Texts that mark a secret as an example from documentation.
 const EXAMPLES: [&str; 8] = [
     "secret-key",
     "secret_key",
@@ -163,7 +163,7 @@ impl Keyring {
         match self.secrets.read_versions(&self.arn).await.and_then(derive_keys) {
             Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
             Err(error) => {
-                tracing::error!(?error, "cannot load the rotated signing key; keeping the current one")
+                tracing::error!(?error, "cannot load the rotated signing key; keeping the current one");
             }
         }
     }

@@ -100,7 +100,7 @@ impl PendingLogin {
 enum CountedFor {
     /// The login may be judged.
     Account {
-        user: Option<User>,
+        user: Option<Box<User>>,
         /// Where the login counts as a failure; `None` if it counts for its network only.
         attempts: Option<FailureCounter>,
     },
@@ -140,7 +140,7 @@ impl LoginGuard {
                 Err(Error::retry_after(Code::TooManyAttempts, seconds))
             }
             CountedFor::Account { user, attempts } => {
-                let verdict = self.judge(user, credentials).await?;
+                let verdict = self.judge(user.map(|user| *user), credentials).await?;
                 self.record(&verdict, &pending, attempts).await?;
                 verdict.into_result()
             }
@@ -178,13 +178,15 @@ impl LoginGuard {
             return Ok(CountedFor::Wait(seconds));
         }
         let account = store.begin_guess(known.owner, login, now).await?;
-        let Some(seconds) = account.wait else {
-            return Ok(CountedFor::Account { user: account.user, attempts: Some(account.attempts) });
-        };
-        if store.has_session_from(account.user.as_ref(), network, now).await? {
-            return Ok(CountedFor::Account { user: account.user, attempts: None });
+        match account.wait {
+            Some(seconds) if !store.has_session_from(account.user.as_ref(), network, now).await? => {
+                Ok(CountedFor::Wait(seconds))
+            }
+            wait => {
+                let attempts = wait.is_none().then_some(account.attempts);
+                Ok(CountedFor::Account { user: account.user.map(Box::new), attempts })
+            }
         }
-        Ok(CountedFor::Wait(seconds))
     }
 
     /// Judges the credentials. An unknown user costs as much work as a known one.
@@ -202,7 +204,7 @@ impl LoginGuard {
         })
     }
 
-    /// UserRecords the verdict. A right login clears the failures of its account in the transaction that begins the
+    /// Records the verdict. A right login clears the failures of its account in the transaction that begins the
     /// session. The failures of its network stay, or the owner of one account could guess at others without limit.
     async fn record(
         &self,

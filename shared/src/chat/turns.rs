@@ -102,7 +102,8 @@ impl Turns {
             model,
             default_model,
         };
-        store.start_turn(user.id, &turn, &terms, [clock::new_ulid(), clock::new_ulid()], now).await
+        // Boxed, because the future is large and each handler of a turn would contain it.
+        Box::pin(store.start_turn(user.id, &turn, &terms, [clock::new_ulid(), clock::new_ulid()], now)).await
     }
 
     /// Stores another pending reply to the message that an existing reply answers, and reserves the cost.

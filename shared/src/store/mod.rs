@@ -4,13 +4,13 @@
 //! Words that the whole module uses:
 //!
 //! - *Revision*: a random name that a conversation and its messages share. Readers ignore messages of other revisions,
-//! so a new set of messages can be written (staged) before one transaction makes its revision the current one.
+//!   so a new set of messages can be written (staged) before one transaction makes its revision the current one.
 //! - *Shell*: the item in the place of a conversation that is being created in several steps. Readers see no
-//! conversation.
+//!   conversation.
 //! - *Tombstone*: the item in the place of a deleted conversation. It keeps late writes from bringing the conversation
-//! back, and names what is left to be deleted.
+//!   back, and names what is left to be deleted.
 //! - *Cleanup intent*: an item that is written before or together with the first step of an operation that takes
-//! several. If the process dies, a later request of the same user finds the intent and deletes what no reader sees.
+//!   several. If the process dies, a later request of the same user finds the intent and deletes what no reader sees.
 //! - *Reservation*: the amount of a user's daily budget that is set aside for a reply until the reply is settled.
 
 mod accounts;

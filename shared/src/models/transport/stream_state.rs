@@ -87,7 +87,7 @@ impl StreamState {
         self.usage.unwrap_or_default()
     }
 
-    /// UserRecords an event that the protocol does not know. After it, the stream is complete only with a finish
+    /// Records an event that the protocol does not know. After it, the stream is complete only with a finish
     /// reason.
     pub(in crate::models) fn note_unknown_event(&mut self) {
         self.has_unknown_events = true;
