@@ -130,8 +130,8 @@ async fn written_items_are_limited_per_request_and_per_period() {
     // Four conversations are imported concurrently, so one after the first refused one may be stored already.
     assert!((40..=46).contains(&next), "{first}");
     let second = import(&ada, &entries[next..]).await.expect(200).body;
-    assert!(second["imported"].as_u64().unwrap() < 40 && second["next"].is_u64(), "{second}");
-    // The first 100 items of a request count once.
+    assert!(second["imported"].as_u64().unwrap() <= 45 && second["next"].is_u64(), "{second}");
+    // The limit of the window is reached. Only the first 100 items of a request, which are not counted singly, pass.
     let third = import(&ada, &entries[80..]).await.expect(200).body;
     assert!(third["imported"].as_u64().unwrap() < 15 && third["next"].is_u64(), "{third}");
     let refused = ada.post("/api/conversations", &body("e", 150)).await;
