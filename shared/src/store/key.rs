@@ -151,10 +151,10 @@ pub(super) fn revision_of_reference(sort_key: &str) -> Option<&str> {
 /// A sort key after all items in the partition of a conversation.
 pub(super) const AFTER_CONVERSATION: &str = "S";
 
-/// The prefix of the sort keys of a user's cleanup intents.
-pub(super) const CLEANUP_INTENTS: &str = "CLEANUP_INTENTS#";
+/// The prefix of the sort keys of a user's cleanup intents. Stored tables contain this literal, so it stays as it is.
+pub(super) const CLEANUP_INTENTS: &str = "UNFINISHED#";
 /// The first sort key after all cleanup intents.
-pub(super) const AFTER_CLEANUP_INTENTS: &str = "CLEANUP_INTENTS$";
+pub(super) const AFTER_CLEANUP_INTENTS: &str = "UNFINISHED$";
 
 pub(super) fn cleanup_intent(user: UserId, token: &str) -> Key {
     Key::new(user_partition(user), format!("{CLEANUP_INTENTS}{token}"))
