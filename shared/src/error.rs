@@ -281,7 +281,7 @@ impl Error {
     }
 }
 
-/// [`Code::Invalid`] with the field that is out of range.
+/// [`crate::error::Code::Invalid`] with the field that is out of range.
 impl From<ParamOutOfRange> for Error {
     fn from(ParamOutOfRange { field, rule }: ParamOutOfRange) -> Self {
         Self::invalid_field(field, rule)

@@ -52,7 +52,7 @@ impl Store {
     /// How far the deletion of an account is, read consistently.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn get_deletion_state(&self, user: UserId) -> Result<DeletionState> {
         let item = self.find_item::<UserItem>(key::user(user)).await?;
         Ok(match item {
@@ -66,7 +66,7 @@ impl Store {
     /// conversation's own item is deleted last, so an interrupted deletion finds the conversation again.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn delete_next_conversation(&self, user: UserId) -> Result<bool> {
         let listed = self.list_conversations(user, None, 1).await?;
         let Some(id) = listed.into_iter().next().map(|listed| listed.id) else { return Ok(false) };
@@ -85,7 +85,7 @@ impl Store {
     /// intents name it. While such a request may still be running, deletes nothing and returns until when it may run.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn delete_cleanup_leftovers(&self, user: UserId, now: Millis) -> Result<Option<Millis>> {
         let notes = self.list_cleanup_intents(user).await?;
         if let Some(until) = notes.iter().map(CleanupIntent::ends_at).max().filter(|until| *until > now) {
@@ -100,7 +100,7 @@ impl Store {
     /// Deletes all other items of an account that is being deleted, and the user's own item last.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn finish_account_deletion(&self, user: UserId) -> Result<()> {
         self.delete_partition(&key::user_partition(user), key::USER).await?;
         let item = key::user(user);

@@ -58,7 +58,7 @@ impl Store {
     /// Stores a mail token by its hash.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn create_mail_token(&self, hash: &str, token: &MailToken) -> Result<()> {
         let mut item = item_at(key::mail_token(token.user, hash), "mail_token", token)?;
         item.insert("expires_at".to_owned(), number(token.ends_at.seconds()));
@@ -140,7 +140,7 @@ impl Store {
     /// Finds the user with this address, read consistently.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_user_by_email(&self, email: &Email) -> Result<Option<User>> {
         #[derive(Deserialize)]
         struct EmailItem {

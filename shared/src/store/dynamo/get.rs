@@ -17,7 +17,7 @@ impl Store {
     /// Reads the item at `key` of a table, consistently. `None` when there is no item.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn get_item(&self, table: &str, key: Key) -> Result<Option<Item>> {
         let request = self.client.get_item().table_name(table).set_key(Some(key.attributes()));
         Ok(request.consistent_read(true).send().await.map_err(failed)?.item)
@@ -35,7 +35,7 @@ impl Store {
     /// Finds the items at `keys` of the studio table with one consistent request. The result has the order of `keys`.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn find_items(&self, keys: Vec<Key>) -> Result<Vec<Option<Item>>> {
         let mut found = vec![None; keys.len()];
         let wanted = keys.iter().map(|key| key.clone().attributes());

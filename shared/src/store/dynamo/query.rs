@@ -48,7 +48,7 @@ impl Store {
     /// limited.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn query(&self, range: &KeyRange<'_>) -> Result<Vec<Item>> {
         let mut page = self.query_page(range, None, None).await?;
         let mut items = page.items;
@@ -84,7 +84,7 @@ impl Store {
     /// items.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn query_page(
         &self,
         range: &KeyRange<'_>,

@@ -88,7 +88,7 @@ impl Store {
     /// Puts one item and overwrites an existing one.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub(in crate::store) async fn put(&self, table: &str, item: Item) -> Result<()> {
         let request = self.client.put_item().table_name(table).set_item(Some(item));
         request.send().await.map_err(failed)?;

@@ -101,7 +101,7 @@ impl Store {
     /// The totals of a user, read with one request.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn get_user_totals(&self, user: UserId) -> Result<Tally> {
         let item = self.get_item(&self.studio, key::statistics(user)).await?;
         Ok(item.as_ref().map(totals).unwrap_or_default())
@@ -110,7 +110,7 @@ impl Store {
     /// All counters of a user, with the days from `since` to `until`.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn get_user_statistics(&self, user: UserId, since: Day, until: Day) -> Result<Statistics> {
         let totals = self.get_user_totals(user);
         let range = |from: &str, to: &str| KeyRange::new(&self.studio, key::user_partition(user), from, to);
