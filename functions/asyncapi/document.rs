@@ -158,9 +158,9 @@ fn limits() -> Value {
 
 #[test]
 fn every_frame_belongs_to_an_operation() {
-    let document = document();
-    let operations = document["operations"].to_string();
-    for kind in document["components"]["messages"].as_object().unwrap().keys() {
+    let asyncapi = document();
+    let operations = asyncapi["operations"].to_string();
+    for kind in asyncapi["components"]["messages"].as_object().unwrap().keys() {
         assert!(operations.contains(&format!("/messages/{kind}\"")), "{kind}");
     }
 }

@@ -1,6 +1,6 @@
 //! The embedded files: documents, pages, and the scripts and styles that pages load, compressed by `build.rs`. Pages
 //! load nothing from other hosts and contain no inline scripts. Their addresses are relative, so that they work below
-//! any app path.
+//! any base path.
 
 /// The compressed content of a file in this folder.
 macro_rules! carried {
@@ -14,7 +14,7 @@ pub(super) use carried;
 macro_rules! page {
     ($path:literal, $($may:literal),*) => {
         shared::http::Asset::new("text/html; charset=utf-8", $crate::site::carried::carried!($path)).with_policy(concat!(
-            "default-src 'none'; app-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:",
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:",
             $("; ", $may),*
         ))
     };

@@ -151,18 +151,18 @@ fn variables(template: &Value) -> BTreeSet<String> {
 fn the_configuration_names_every_variable_and_parameter_and_no_other() {
     let template = local::document(&read("template.yaml")).unwrap();
     let parameters = template["Parameters"].as_object().unwrap();
-    let mut variables = variables(&template);
-    variables.extend(LOCAL_VARIABLES.map(str::to_owned));
-    assert!(parameters.len() > 20 && variables.len() > 20, "{parameters:?} {variables:?}");
+    let mut named = variables(&template);
+    named.extend(LOCAL_VARIABLES.map(str::to_owned));
+    assert!(parameters.len() > 20 && named.len() > 20, "{parameters:?} {named:?}");
     for document in ["docs/configuration.md", "docs/zh-CN/configuration.md"] {
         let text = read(document);
         let rows = || text.lines().filter_map(|line| line.strip_prefix("| "));
-        for name in variables.iter().chain(parameters.keys()) {
+        for name in named.iter().chain(parameters.keys()) {
             assert!(rows().any(|row| row.contains(&format!("`{name}`"))), "{document} does not name {name}");
         }
         for name in rows().filter_map(|row| row.split('|').next()).flat_map(code_spans) {
             let is_variable = name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-            assert!(!is_variable || variables.contains(name), "{document} names {name}, which nothing reads");
+            assert!(!is_variable || named.contains(name), "{document} names {name}, which nothing reads");
         }
     }
 }
@@ -197,9 +197,9 @@ fn codes() -> BTreeSet<&'static str> {
 #[test]
 fn the_guide_to_the_api_says_what_to_do_about_every_error() {
     let guide = read("docs/api.md");
-    let codes = codes();
-    assert!(codes.len() > 30, "{codes:?}");
-    for code in codes {
+    let documented = codes();
+    assert!(documented.len() > 30, "{documented:?}");
+    for code in documented {
         assert!(guide.contains(&format!("`{code}`")), "docs/api.md does not name {code}");
     }
 }
@@ -216,9 +216,9 @@ fn cited(document: &str, beginning: &str, separator: char) -> BTreeSet<String> {
 fn the_tests_that_documents_cite_exist() {
     // A module is a file, or a folder of files.
     let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-    let files = files("tests/api", "rs");
-    let folders = files.iter().map(|path| name(path.parent().and_then(Path::file_name)));
-    let modules: BTreeSet<String> = files.iter().map(|path| name(path.file_stem())).chain(folders).collect();
+    let tests = files("tests/api", "rs");
+    let folders = tests.iter().map(|path| name(path.parent().and_then(Path::file_name)));
+    let modules: BTreeSet<String> = tests.iter().map(|path| name(path.file_stem())).chain(folders).collect();
     let invariants = cited("ARCHITECTURE.md", "- **Architecture invariant:**", '(');
     let promises = cited("docs/SECURITY.md", "| ", '|');
     assert!(invariants.len() > 20 && promises.len() > 10, "{invariants:?} {promises:?}");

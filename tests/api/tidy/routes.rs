@@ -13,8 +13,7 @@ fn routes_and_handlers_correspond() {
     for group in routed.iter().map(|(binary, _)| binary).collect::<BTreeSet<_>>() {
         let text = read(&format!("functions/{group}/mod.rs"));
         // A route key and its handler may stand on two lines.
-        let code: Vec<&str> = code(&text).collect();
-        let arms = code.join(" ");
+        let arms = code(&text).collect::<Vec<_>>().join(" ");
         let keys = arms.split("=>").zip(arms.split("=>").skip(1)).filter(|(_, arm)| {
             arm.split([',', '}']).next().is_some_and(|handler| handler.contains("::handle("))
         });
