@@ -53,7 +53,7 @@ impl AppContext {
         admitted: Result<(Caller, Arc<User>), AuthError>,
     ) -> Result<(Caller, Arc<User>), AuthError> {
         if let Ok((caller, _)) = &admitted {
-            Costs::are_of(caller.user);
+            Costs::set_user(caller.user);
         }
         match &admitted {
             Ok((caller, _)) if request.is_write() => {

@@ -16,9 +16,10 @@ pub struct Reservation {
 
 /// A reservation that is held in a day's usage item until the reply is settled.
 ///
-/// The turn writes it to the day's item and to the reply's item in one transaction. Whoever ends the reply settles it.
-/// If the worker dies, its reservation stays in the day's set `running` until a request sees the reply, or until
-/// another reservation of the user does not fit into the budget; either ends the reply and settles the reservation.
+/// The turn writes it to the day's item and to the reply's item in one transaction. The worker, or the request that
+/// finds the lease expired, ends the reply and settles the reservation. If the worker dies, its reservation stays in
+/// the day's set `running` until a request sees the reply, or until another reservation of the user does not fit into
+/// the budget; either ends the reply and settles the reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The day whose budget it is taken from.

@@ -140,7 +140,8 @@ impl Store {
         ])
     }
 
-    /// The writes that come with a new owner, besides the one on the connection's own item.
+    /// The writes that give a connection an owner, except the one on the connection's own item. Creates the per-user
+    /// item, counts the connection and checks the credential.
     fn ownership_writes(&self, connection: &Connection, owner: Owner) -> Result<[Write; 3]> {
         let Owner { credential, token_ends, .. } = owner;
         let (id, connected_at) = (connection.id.clone(), connection.connected_at);
@@ -160,7 +161,7 @@ impl Store {
     /// # Errors
     /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_connection(&self, id: &ConnectionId) -> Result<Option<Connection>> {
-        self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
+        self.find_raw_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 
     /// Lists the authenticated connections of `user`, read consistently: those whose tokens are valid at `now`, and

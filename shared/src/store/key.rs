@@ -214,8 +214,8 @@ pub(super) fn requests(requester: &Requester, window: u64) -> Key {
         Requester::Items(user) => return Key::new(user_partition(*user), format!("{LIMIT}ITEMS#{window}")),
         Requester::Network(network) => format!("{LIMIT}{network}#{window}"),
         Requester::Connection(connection) => format!("{LIMIT}FRAMES#{connection}#{window}"),
-        // This counter must survive the deletion of an account, or deleting and registering again would allow to flood
-        // a mailbox. So it is not in a user's partition, and contains a hash instead of the address.
+        // This counter must survive the deletion of an account; otherwise someone could delete and re-register an
+        // account to reset this limit. So it is not in a user's partition, and contains a hash instead of the address.
         Requester::Mailbox(email) => format!("{LIMIT}MAIL#{}#{window}", fingerprint(&email.canonical())),
         Requester::Waits(network) => format!("{LIMIT}WAITS#{network}#{window}"),
     };

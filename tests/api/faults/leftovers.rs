@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::faults::interrupted_writes::{conversation, killed_after};
 use crate::support::{
-    assert_statistics_match, conversation_items, dynamodb, eventually, finish_notes, is_past, notes,
+    assert_statistics_match, conversation_items, dynamodb, eventually, finish_notes, move_into_past, notes,
     own_studio, send,
 };
 
@@ -54,9 +54,9 @@ async fn an_unfinished_creation_is_removed_with_all_its_items() {
     assert_eq!(left[0]["kind"]["S"], "shell");
     user.get(PATH).await.expect(404);
     assert_eq!(conversation_items(&studio, &user, "c").await.len(), left.len(), "its maker may live");
-    is_past(&studio, &left[0], "writing_until").await;
+    move_into_past(&studio, &left[0], "writing_until").await;
     for note in notes(&studio, &user).await {
-        is_past(&studio, &note, "until").await;
+        move_into_past(&studio, &note, "until").await;
     }
     user.get(PATH).await.expect(404);
     assert_eq!(conversation_items(&studio, &user, "c").await, Vec::<Value>::new());

@@ -33,7 +33,7 @@ pub(crate) async fn notes(studio: &TestStudio, user: &User) -> Vec<Value> {
 }
 
 /// Moves a time attribute of an item into the past.
-pub(crate) async fn is_past(studio: &TestStudio, item: &Value, attribute: &str) {
+pub(crate) async fn move_into_past(studio: &TestStudio, item: &Value, attribute: &str) {
     let update = json!({"TableName": "StudioTable", "Key": {"pk": item["pk"], "sk": item["sk"]},
         "UpdateExpression": "SET #it = :past", "ExpressionAttributeNames": {"#it": attribute},
         "ExpressionAttributeValues": {":past": {"N": "1700000000"}}});
@@ -43,7 +43,7 @@ pub(crate) async fn is_past(studio: &TestStudio, item: &Value, attribute: &str) 
 /// Lets cleanup intents be taken over, as if more than a minute had passed.
 pub(crate) async fn finish_notes(studio: &TestStudio, user: &User) {
     for note in notes(studio, user).await {
-        is_past(studio, &note, "until").await;
+        move_into_past(studio, &note, "until").await;
     }
     user.post("/api/conversations/delete", &json!({"ids": ["none"]})).await.expect(200);
     assert_eq!(notes(studio, user).await, Vec::<Value>::new());

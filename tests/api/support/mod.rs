@@ -22,7 +22,7 @@ pub(crate) use client::Client;
 pub(crate) use conform::send;
 pub(crate) use connection::Connection;
 pub(crate) use conversations::{chat_frame, counted, ids, path_of, read, sort_messages};
-pub(crate) use database::{conversation_items, dynamodb, finish_notes, is_past, notes};
+pub(crate) use database::{conversation_items, dynamodb, finish_notes, move_into_past, notes};
 pub(crate) use mail::mailed_token;
 pub(crate) use poll::{PATIENCE, eventually, eventually_each};
 pub(crate) use recount::assert_statistics_match;

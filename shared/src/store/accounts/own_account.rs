@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{Expression, Write, number, text};
 use crate::store::{Store, key};
 
-/// Why nothing was written although the session is live.
+/// Which condition failed, other than the session check.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum NotWritten {
     /// A condition on the user's own item failed.

@@ -1,5 +1,5 @@
-//! Sessions. A session is live while the user's own item names it. Each session also has an item of its own with its
-//! refresh token, which means nothing without the name in the user's item.
+//! Sessions. A session is live while the user's item lists its id. Each session also has an item of its own with its
+//! refresh token. That item is ignored unless the user's item lists its id.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Cleanup after operations that take several writes. Such an operation first stores a [`CleanupIntent`]. It says which
-//! revisions of a conversation the operation writes or makes obsolete. When the operation is done, it deletes what no
-//! reader sees, and then the intent. If its process dies, a later request of the same user finds the intent and does so
-//! instead. Cleanup never changes counters.
+//! revisions of a conversation the operation writes or makes obsolete. When the operation is done, it deletes the items
+//! that no reader sees, and then the intent. If its process dies, a later request of the user finds the intent, deletes
+//! the items that no reader sees, and then deletes the intent. Cleanup never changes counters.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +18,9 @@ use crate::store::{Store, key};
 /// How long after an intent was stored another request may take over its cleanup. No function that serves a request
 /// runs longer than 29 s.
 const LIFE_SECONDS: u64 = 60;
-/// How long after its intent an operation may write before readers see the result, and then delete leftovers. The
-/// gateway waits for an answer for 29 s.
+/// Staged writes must end this long after the intent was stored. The gateway waits for an answer for 29 s.
 const WRITING_SECONDS: u64 = 20;
+/// The operation's own cleanup must end this long after the intent was stored.
 const CLEANUP_SECONDS: u64 = 23;
 /// How many items are read before the clock is checked again.
 const PAGE: usize = 1000;
@@ -32,7 +32,7 @@ const TOMBSTONE_SECONDS: u64 = 86_400;
 /// an item: it stays until its reservation is settled or its TTL expires.
 pub(in crate::store) const ORPHANED: &str = "orphaned";
 
-/// The deadline of cleanup work that a request does in addition to its own.
+/// The deadline for the cleanup of another operation: 10 s from now.
 pub(in crate::store) fn soon() -> Millis {
     clock::now().plus_seconds(10)
 }
@@ -65,7 +65,7 @@ impl CleanupIntent {
         self.until
     }
 
-    /// The deadline for the writes that precede the one by which readers see the result.
+    /// The deadline for staged writes, before the transaction that makes the revision current.
     pub(in crate::store) fn written_by(&self) -> Millis {
         Millis::default().plus_seconds(self.until + WRITING_SECONDS - LIFE_SECONDS)
     }
@@ -137,7 +137,8 @@ impl Store {
     pub(in crate::store) async fn run_cleanup(&self, user: UserId, intent: &CleanupIntent) {
         let deadline = Millis::default().plus_seconds(intent.until + CLEANUP_SECONDS - LIFE_SECONDS);
         if let Err(error) = self.finish_cleanup(user, intent, false, deadline).await {
-            tracing::warn!(?error, "cannot clean up items that no reader sees; a later request continues");
+            let conversation = &intent.conversation;
+            tracing::warn!(%user, %conversation, ?error, "cleanup failed; a later request of the user retries it");
         }
     }
 
@@ -145,13 +146,13 @@ impl Store {
     /// failure is only logged.
     pub(in crate::store) async fn run_pending_cleanups(&self, user: UserId) {
         if let Err(error) = self.finish_cleanups(user, soon()).await {
-            tracing::warn!(?error, "cannot clean up items that no reader sees; a later request continues");
+            tracing::warn!(%user, ?error, "cleanup failed; a later request of the user retries it");
         }
     }
 
-    /// Deletes what no reader sees of the revisions of `intent`, and then the intent. False when `deadline` came first;
-    /// then a later request continues. `is_only_intent` says that no other operation on the conversation has an intent,
-    /// so a shell can be deleted too.
+    /// Deletes the items of the revisions of `intent` that no reader sees, and then the intent. False when `deadline`
+    /// came first; then a later request continues. `is_only_intent` says that no other operation on the conversation
+    /// has an intent, so a shell can be deleted too.
     pub(in crate::store) async fn finish_cleanup(
         &self,
         user: UserId,

@@ -1,4 +1,5 @@
-//! Creating conversations, finding their messages, and what the writes of conversations have in common.
+//! Creating conversations, looking up conversation slots and messages, and the errors and expressions that all writes
+//! of conversations share.
 
 use super::item::{ConversationItem, Revision, conversation_item};
 use super::message_item::{ReferenceItem, StoredMessage, stored_message};
@@ -73,7 +74,7 @@ impl Store {
         user: UserId,
         id: &ConversationId,
     ) -> Result<ConversationSlot> {
-        ConversationSlot::of(self.get_item(&self.studio, key::conversation(user, id)).await?)
+        ConversationSlot::of(self.find_raw_item(&self.studio, key::conversation(user, id)).await?)
     }
 
     /// Gets a conversation's own item, read consistently.
@@ -180,7 +181,7 @@ impl Store {
         conversation: &ConversationItem,
         number: u64,
     ) -> Result<Option<StoredMessage>> {
-        let item = self.get_item(&self.studio, key::message(user, &conversation.id, number)).await?;
+        let item = self.find_raw_item(&self.studio, key::message(user, &conversation.id, number)).await?;
         let stored = item.map(stored_message).transpose()?.flatten();
         Ok(stored.filter(|stored| conversation.owns(stored)))
     }
@@ -255,7 +256,7 @@ pub(in crate::store) fn conversation_deleted() -> Error {
     Error::new(Code::ConversationDeleted, "This conversation was deleted. Choose another id")
 }
 
-/// The error for a change that other requests preceded on all attempts.
+/// The error when other requests changed the conversation during every attempt.
 pub(in crate::store) fn kept_changing() -> Error {
     Error::new(Code::Conflict, "Other requests kept changing the conversation. Please try again.")
 }
@@ -264,7 +265,7 @@ pub(in crate::store) fn kept_changing() -> Error {
 /// allows 4 MB).
 pub(in crate::store) fn fits_one_transaction(messages: &[Message], change: &Tally) -> bool {
     let bytes: usize = messages.iter().map(|message| message.content.as_str().len() + 1024).sum();
-    // Each message may need a reference. The three other writes are the conversation, the totals and the idempotency
-    // record.
+    // Each message may need a reference. The three other writes are the conversation item, the studio totals and the
+    // idempotency record; `count_fits` adds the user's counters.
     Store::count_fits(change, messages.len() * 2 + 3) && bytes < 3_000_000
 }

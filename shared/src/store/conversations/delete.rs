@@ -26,7 +26,7 @@ const PAGE: i32 = 100;
 enum TombstoneOutcome {
     /// The tombstone was written, together with this intent.
     Written(CleanupIntent),
-    /// The conversation was changed meanwhile.
+    /// The version is stale; the caller retries.
     Changed,
 }
 

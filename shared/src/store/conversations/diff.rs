@@ -10,11 +10,11 @@ use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Conversation, Message, MessageId};
 use crate::store::Store;
 
-/// The edits that turn a stored conversation into a new one.
+/// The smallest set of writes that makes the stored messages equal to the new ones.
 pub(in crate::store) struct Edits<'a> {
     /// Messages that stay on the branch and have another content or another parent now, in their new form.
     pub(in crate::store) changed: Vec<StoredMessage>,
-    /// Messages off the branch whose parent is removed: their numbers, and the number of their new parent.
+    /// Messages on other branches whose parent is deleted: (number, number of the new parent).
     pub(in crate::store) moved: Vec<(u64, Option<u64>)>,
     pub(in crate::store) removed: Vec<&'a StoredMessage>,
     pub(in crate::store) appended: &'a [Message],
@@ -145,7 +145,11 @@ impl<'a> Edits<'a> {
     }
 
     /// Whether one transaction can make the edits.
-    pub(in crate::store) fn fit(&self, stored: &StoredConversation, new: &Conversation) -> bool {
+    pub(in crate::store) fn fits_one_transaction(
+        &self,
+        stored: &StoredConversation,
+        new: &Conversation,
+    ) -> bool {
         let written: Vec<Message> =
             self.changed.iter().map(|changed| &changed.message).chain(self.appended).cloned().collect();
         let change = self.change(stored, new);

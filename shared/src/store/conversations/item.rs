@@ -74,8 +74,7 @@ pub(in crate::store) struct ConversationItem {
     /// The message number of the reply that is being made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::store) running: Option<u64>,
-    /// Whether a client that cannot have seen the oldest messages has replaced the conversation. Such a client may
-    /// still not know those messages.
+    /// True once a `PUT` came from a client that may have received only the newest messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::store) shown_in_part: bool,
     /// Until when the process that creates the conversation may be running, in seconds since the epoch. Only a shell
@@ -183,10 +182,15 @@ impl ConversationItem {
 }
 
 impl ConversationItem {
-    /// The update of a conversation's own item that adds `count` messages after `parent`, which is message number
-    /// `up_to` of its branch. The update requires that the numbers are still free: a request that stages another
-    /// revision reserves numbers without changing the version.
-    pub(in crate::store) fn grown(&self, parent: Option<u64>, up_to: u64, count: u64) -> Expression {
+    /// The update of a conversation's own item that adds `count` messages after `parent`. `up_to` is how many messages
+    /// the branch has up to and including `parent`. The update requires that the numbers are still free: a request that
+    /// stages another revision reserves numbers without changing the version.
+    pub(in crate::store) fn append_expression(
+        &self,
+        parent: Option<u64>,
+        up_to: u64,
+        count: u64,
+    ) -> Expression {
         let first = self.next_number;
         let branch = self.branch_with(parent, first, count);
         Expression::default()

@@ -152,7 +152,8 @@ impl Store {
                 let current = self.find_slot(user, id).await?.conversation();
                 coherent = current.is_some_and(|current| current.version() == item.version());
             }
-            // A Query may see half of a transaction. If two attempts see the same version, it is not half of a change.
+            // A Query may see half of a transaction. If two reads return the same version, no transaction was half
+            // visible.
             if coherent || before.as_ref() == Some(&item.version()) {
                 if builder.has_leftovers {
                     // The leftovers of interrupted operations make every read more expensive, so they are deleted.
@@ -189,8 +190,7 @@ impl Store {
         }
         let Some(item) = slot.conversation() else { return Ok(None) };
         if wanted.after.as_ref().is_some_and(|after| after.revision != item.revision.as_str()) {
-            let detail =
-                "The conversation was rewritten since this page was linked. Read it again from the beginning";
+            let detail = "The conversation changed after you got this link. Start again at the first page.";
             return Err(Error::new(Code::Conflict, detail));
         }
         let (mut builder, mut pages) = (PartBuilder::default(), 1);

@@ -13,6 +13,8 @@ use super::whole::TextsRead;
 use crate::domain::conversations::conversation::preview;
 use crate::domain::statistics::Tally;
 use crate::domain::{Conversation, ConversationId, Expected, Message, MessageId, Millis, UserId, Version};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::conversations::version::check_version;
@@ -42,16 +44,10 @@ impl Store {
     /// have seen them.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the stored conversation is longer than `shown_bytes` and the replacement
-    /// contains none of its messages; [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`];
-    /// [`crate::error::Code::ReplyRunning`] when the order of messages changes while a reply is being made;
-    /// [`crate::error::Code::Conflict`] when the conversation was changed on all attempts.
-    ///
-    /// [`crate::error::Code::Invalid`]: crate::error::Code::Invalid
-    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
-    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
-    /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
-    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
+    /// [`Code::Invalid`] when the stored conversation is longer than `shown_bytes` and the replacement
+    /// contains none of its messages; [`Code::NotFound`]; [`Code::PreconditionFailed`];
+    /// [`Code::ReplyRunning`] when the order of messages changes while a reply is being made;
+    /// [`Code::Conflict`] when the conversation was changed on all attempts.
     pub async fn replace_conversation(
         &self,
         user: UserId,
@@ -83,8 +79,8 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// Tries to write the replacement once. Returns the new version and how many messages were appended; `None` when
-    /// the conversation was changed meanwhile.
+    /// Tries to write the replacement once. Returns the new version and how many messages were appended; `None` if the
+    /// version is stale; the caller retries.
     async fn try_replace(
         &self,
         user: UserId,
@@ -92,7 +88,9 @@ impl Store {
         new: &Conversation,
         running: Option<&StoredMessage>,
     ) -> Result<Option<(Version, usize)>> {
-        let Some(edits) = Edits::new(stored, &new.messages, running).filter(|it| it.fit(stored, new)) else {
+        let Some(edits) =
+            Edits::new(stored, &new.messages, running).filter(|it| it.fits_one_transaction(stored, new))
+        else {
             if running.is_some() {
                 return Err(reply_running());
             }
@@ -186,8 +184,8 @@ fn edited_conversation(
 }
 
 /// The messages at the beginning of the current branch that are kept because the client that sends `new` may not have
-/// seen them. Once messages were kept for this reason, this also applies to later replacements, however short the
-/// conversation has become: they may come from the same client.
+/// seen them. After the first such `PUT` (`shown_in_part`), every later `PUT` keeps unseen messages, because the same
+/// client may send it.
 fn unseen_messages(stored: &StoredConversation, new: &[Message], shown_bytes: usize) -> Result<Vec<Message>> {
     let line: Vec<&Message> = stored.on_branch().map(|stored| &stored.message).collect();
     let sent: HashSet<&MessageId> = new.iter().map(|message| &message.id).collect();

@@ -35,9 +35,8 @@ pub(in crate::store) struct Draft {
 }
 
 impl Draft {
-    /// Creates a draft with the current branch `line`, followed by `others` on other branches. Each of `others` comes
-    /// with the position, in the list of all messages, of the message that it follows; that position must be lower than
-    /// its own.
+    /// Creates a draft with the current branch `line`, followed by `others` on other branches. Each entry of `others`
+    /// is (message, parent index). The index counts `line` followed by `others`; a parent comes before its child.
     pub(in crate::store) fn new(line: &[Message], others: Vec<(Message, Option<usize>)>) -> Self {
         let revision = Revision::random();
         let places = line.iter().enumerate().map(|(place, message)| (message.clone(), place.checked_sub(1)));
@@ -154,8 +153,8 @@ impl Store {
         }
     }
 
-    /// Makes `draft` the current revision of `stored`, with `summary`. `change` is how the counters change. `None` when
-    /// the conversation was changed meanwhile.
+    /// Makes `draft` the current revision of `stored`, with `summary`. `change` is how the counters change. `None` if
+    /// the version is stale; the caller retries.
     pub(in crate::store) async fn replace_revision(
         &self,
         user: UserId,

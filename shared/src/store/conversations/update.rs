@@ -9,6 +9,8 @@ use crate::domain::statistics::Tally;
 use crate::domain::{
     ConversationId, Expected, Folder, Millis, ModelName, Summary, SystemPrompt, Tags, Title, UserId, Version,
 };
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::conversations::version::check_version;
@@ -110,12 +112,8 @@ impl Store {
     /// Concurrent changes of different fields all take effect.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Conflict`]
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Conflict`]
     /// when it was changed on all attempts.
-    ///
-    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
-    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
-    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
     pub async fn update_conversation(
         &self,
         user: UserId,

@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Gets a whole conversation as it was at one moment. Reading takes several requests, so it is repeated if another
-    /// request changed the conversation meanwhile.
+    /// request changed the conversation between them.
     ///
     /// # Errors
     /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when the conversation was changed on all
@@ -85,7 +85,7 @@ impl Store {
     }
 }
 
-/// Whether an item is in the place of the conversation, not one of the items left in its partition.
+/// Whether the item has the sort key `CONVERSATION`.
 fn is_own_item(item: &Item) -> bool {
     sort_key(item) == key::CONVERSATION
 }

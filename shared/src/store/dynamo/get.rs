@@ -17,8 +17,8 @@ impl Store {
     /// Reads the item at `key` of a table, consistently. `None` when there is no item.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
-    pub(in crate::store) async fn get_item(&self, table: &str, key: Key) -> Result<Option<Item>> {
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
+    pub(in crate::store) async fn find_raw_item(&self, table: &str, key: Key) -> Result<Option<Item>> {
         let request = self.client.get_item().table_name(table).set_key(Some(key.attributes()));
         Ok(request.consistent_read(true).send().await.map_err(failed)?.item)
     }
@@ -29,7 +29,7 @@ impl Store {
     /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable; [`crate::error::Code::Internal`] when the item
     /// cannot be deserialized as `T`.
     pub(in crate::store) async fn find_item<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>> {
-        self.get_item(&self.studio, key).await?.map(from_item).transpose()
+        self.find_raw_item(&self.studio, key).await?.map(from_item).transpose()
     }
 
     /// Finds the items at `keys` of the studio table with one consistent request. The result has the order of `keys`.

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::dynamo::{failed, integer};
 use crate::store::{Store, key};
 
-/// As how many written items a new conversation counts, because it also changes all counters.
+/// A new conversation counts as this many written items, because it also changes all counters.
 const ITEMS_OF_A_CONVERSATION: u64 = 10;
 /// How many items a request may write before the user's counter is updated and checked again.
 const STEP: u64 = 100;
@@ -65,13 +65,13 @@ impl Costs {
         COSTS.scope(Arc::clone(self), work).await
     }
 
-    /// Tells the current account, if there is one, whose request is handled.
-    pub fn are_of(user: UserId) {
+    /// Sets the user to whom the costs of the current request are charged.
+    pub fn set_user(user: UserId) {
         // Both failures are harmless: a request has only one caller, and tasks without an account have no limits.
         COSTS.try_with(|costs| costs.user.set(user).ok()).ok();
     }
 
-    /// The user, and as how many requests the consumed read units count. `None` while they are free.
+    /// The user, and the number of requests to charge for the consumed read units. `None` while they are free.
     #[must_use]
     pub fn requests_read(&self) -> Option<(UserId, u64)> {
         let (free, read) = (self.limits.read_units?, self.read.load(Ordering::Relaxed).div_ceil(10));

@@ -52,7 +52,7 @@ impl FailureCounter {
         failures.remembered_at(now, self.remembered_seconds())
     }
 
-    /// The time before which the last failure must have been for the failures not to count at `now`.
+    /// Failures before this time no longer count at `now`.
     fn forgotten_at(&self, now: Millis) -> Millis {
         Millis::saturating(now.get().saturating_sub(self.remembered_seconds() * 1000))
     }

@@ -53,7 +53,7 @@ impl Store {
         &self,
         id: &ConnectionId,
     ) -> Result<Option<UnauthenticatedConnection>> {
-        self.get_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
+        self.find_raw_item(&self.connections, key::connection(id)).await?.map(from_item).transpose()
     }
 
     async fn update_unauthenticated(

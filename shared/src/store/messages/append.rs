@@ -1,4 +1,7 @@
-//! Appending messages one by one, and finding where a new message goes.
+//! Appending messages one by one, and finding where a new message goes. Turns append their messages in the same way,
+//! with `parent_of_new` and `append_writes`. A turn with a `parentId` appends its two messages after that message; a
+//! regenerated reply is appended after the message that the old reply follows. The new messages become siblings of
+//! existing ones, on a new branch that becomes the current one, and no message is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,7 +139,8 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// Appends a message once; false when the conversation was changed, or the message stored, meanwhile.
+    /// Tries to append a message once; false if the version is stale or the message has been stored. The caller then
+    /// retries.
     async fn try_append(
         &self,
         user: UserId,
@@ -155,8 +159,7 @@ impl Store {
         Ok(self.transact(writes).await?.is_committed())
     }
 
-    /// The outcome of an earlier request that appended the same message, whose parent may have been deleted or moved
-    /// since.
+    /// The outcome of an earlier request that appended the same message. The message may have another parent by now.
     async fn appended_before(
         &self,
         user: UserId,
@@ -189,7 +192,7 @@ impl Store {
         let conversation = &self.on_branch_of(user, conversation, stored.parent).await?;
         let up_to = self.count_up_to(user, conversation, stored.parent).await?;
         let appended = conversation
-            .grown(stored.parent, up_to, 1)
+            .append_expression(stored.parent, up_to, 1)
             .set("preview", text(preview(&stored.message)))
             .set("updated_at", number(now.get()))
             .set("updated", text(key::place_in_list(now, &conversation.id)))
@@ -206,17 +209,17 @@ impl Store {
         Ok(writes)
     }
 
-    /// Finds the message that already has the id of a new one. On the first attempt this is necessary only if the id
-    /// contains a number: otherwise the reference keeps the message from being stored twice. `tried` says that this is
-    /// a further attempt.
+    /// Finds the stored message that has the id of a new one. Skips the read on the first attempt for client-chosen ids
+    /// without a number: the condition on the reference item detects duplicates. `is_retry`: this is not the first
+    /// attempt.
     async fn find_existing(
         &self,
         user: UserId,
         conversation: &ConversationItem,
         message: &NewMessage,
-        tried: bool,
+        is_retry: bool,
     ) -> Result<Option<ShownMessage>> {
-        let Some(id) = message.id.as_ref().filter(|id| tried || id.number().is_some()) else {
+        let Some(id) = message.id.as_ref().filter(|id| is_retry || id.number().is_some()) else {
             return Ok(None);
         };
         let Some(existing) = self.find_message(user, conversation, id).await? else { return Ok(None) };
@@ -243,11 +246,7 @@ impl Store {
         Ok((ShownMessage { message: existing.message, parent_id }, conversation.version()))
     }
 
-    /// The number of the parent of a new message. Together with [`Self::count_up_to`] and [`ConversationItem::grown`]
-    /// this is all that is needed to append messages, also those of a turn. A turn with a `parentId` appends its two
-    /// messages after [`Follows::Message`]; a regenerated reply is appended after the message that the old reply
-    /// follows. So they become siblings of existing messages, on a new branch that becomes the current one, and nothing
-    /// is lost.
+    /// Returns the number of the message that a new message follows.
     pub(in crate::store) async fn parent_of_new(
         &self,
         user: UserId,

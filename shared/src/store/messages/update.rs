@@ -6,6 +6,8 @@ use crate::domain::statistics::Tally;
 use crate::domain::{
     Content, ConversationId, Expected, Message, MessageId, Millis, ModelName, TokenCount, UserId, Version,
 };
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::conversations::create::{kept_changing, reply_running};
@@ -47,14 +49,9 @@ impl Store {
     /// Changes a message. Its number and its branch stay.
     ///
     /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`]
-    /// when the text is too long; [`crate::error::Code::ReplyRunning`] for a reply that is being made;
-    /// [`crate::error::Code::Conflict`] when the conversation was changed on all attempts.
-    ///
-    /// [`crate::error::Code::NotFound`]: crate::error::Code::NotFound
-    /// [`crate::error::Code::PreconditionFailed`]: crate::error::Code::PreconditionFailed
-    /// [`crate::error::Code::ReplyRunning`]: crate::error::Code::ReplyRunning
-    /// [`crate::error::Code::Conflict`]: crate::error::Code::Conflict
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`]
+    /// when the text is too long; [`Code::ReplyRunning`] for a reply that is being made;
+    /// [`Code::Conflict`] when the conversation was changed on all attempts.
     pub async fn update_message(
         &self,
         user: UserId,
@@ -96,7 +93,7 @@ impl Store {
     /// Deletes a message. Its replies move to its parent.
     ///
     /// # Errors
-    /// As [`Self::update_message`]; [`crate::error::Code::Invalid`] when more than 80 messages follow it.
+    /// As [`Self::update_message`]; [`Code::Invalid`] when more than 80 messages follow it.
     pub async fn delete_message(
         &self,
         user: UserId,

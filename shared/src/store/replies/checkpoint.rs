@@ -1,6 +1,7 @@
 //! Checkpoints of a running reply. Once a second its worker renews the lease and stores the text so far, the usage and
-//! the number of the last chunk. The answer to this write tells the worker what others request of it. If the worker
-//! dies, the lease expires, and the next request that sees the reply ends it with the text of the last checkpoint.
+//! the number of the last chunk. The answer to this write tells the worker whether a client requested `stop` or
+//! `resync`. If the worker dies, the lease expires, and the next request that sees the reply ends it with the text of
+//! the last checkpoint.
 //!
 //! A short text is stored in the reply's own item. Rewriting a long text every second would become more and more
 //! expensive, so a longer text is stored in parts: each checkpoint writes one part with the new text.
@@ -24,7 +25,8 @@ const KEPT_SECONDS: u64 = 86_400;
 
 impl Store {
     /// Renews the lease until `until` and stores the text so far, the number of the last chunk, and the usage. Returns
-    /// what others request of the worker; `None` when the lease is lost. Then the worker must not push anything more.
+    /// whether a client requested `stop` or `resync`; `None` when the lease is lost. Then the worker must not push
+    /// anything more.
     ///
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.

@@ -1,5 +1,4 @@
-//! Reading and controlling a reply from outside its worker: its state and text, and requests to stop or to send
-//! everything again.
+//! Reading and controlling a reply from outside its worker: its state and text, and stop and resync requests.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
@@ -149,8 +148,8 @@ impl Store {
         Ok(self.update(key::reply_at(place), &expression, ReturnValue::None).await?.is_some())
     }
 
-    /// Finds the status of a reply, and until when its worker counts as alive, in seconds since the epoch. `None` when
-    /// the reply has ended or is gone.
+    /// Finds the status of a reply, and when its lease (or its start deadline) ends, in seconds since the epoch. `None`
+    /// when the reply has ended or is gone.
     ///
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
@@ -170,7 +169,7 @@ impl FoundReply {
     }
 }
 
-/// The result of a loose reply, whose item is all that is stored of its message.
+/// Builds the message of an unstored reply from the reply's item.
 fn ended(place: ReplyPlace, item: ReplyItem) -> FoundReply {
     let seq = item.seq;
     let message = Message {

@@ -135,7 +135,8 @@ impl Store {
             .is_committed())
     }
 
-    /// Ends a reply of the day's set `running` if its worker has died. Its reservation is settled in any case.
+    /// Does nothing while the worker is alive. Otherwise ends the reply, unless it has ended, and settles its
+    /// reservation.
     pub(in crate::store) async fn end_if_abandoned(
         &self,
         place: &ReplyPlace,

@@ -1,8 +1,8 @@
 //! The item of a reply, and the lease with which one worker makes it.
 //!
 //! A turn creates the item with the status `pending`. A worker takes the lease (`running`) and renews it with each
-//! checkpoint. Whoever ends the reply sets a final status. Every write of a worker is conditioned on its lease, so a
-//! worker that was taken for dead cannot change anything more.
+//! checkpoint. The worker, or a request that finds the lease expired, sets a final status. Every write of a worker is
+//! conditioned on its lease, so a worker that was taken for dead cannot change anything more.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,7 @@ impl ReplyItem {
     }
 }
 
-/// What others have requested of the worker of a reply.
+/// Whether a client requested `stop` or `resync` of the worker of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerFlags {
     /// Whether a stop was requested.
@@ -170,8 +170,8 @@ impl Lease {
 }
 
 impl Store {
-    /// Takes the lease of a pending reply for `worker`, until `until`. `None` when the reply has been begun or it is
-    /// too late to begin, which happens when the event that starts the worker is delivered twice or late.
+    /// Takes the lease of a pending reply for `worker`, until `until`. `None` for a duplicate or late delivery of the
+    /// event that starts the worker.
     ///
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.

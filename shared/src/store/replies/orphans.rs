@@ -1,8 +1,8 @@
 //! Orphaned replies: replies whose conversation is deleted while they are being made. Deleting the conversation takes
 //! the lease from the worker and removes the text, but keeps the reply's item until its TTL. The worker notices with
 //! its next checkpoint that its lease is lost, and settles the reservation with what it has used. If the worker has
-//! died, the reservation is settled with the usage of the last checkpoint. Without the item, the reply would be taken
-//! for one that used nothing.
+//! died, the reservation is settled with the usage of the last checkpoint. The item is kept because its checkpoint
+//! holds the usage to charge.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 

@@ -55,7 +55,7 @@ impl Store {
                     lease.held = Some(raised);
                     return Ok(Raised::Held);
                 }
-                // Reservations of abandoned replies may be in the way.
+                // Abandoned replies may still hold budget.
                 [0] => self.end_abandoned_replies(user, now).await?,
                 _ => return Ok(Raised::Lost),
             }

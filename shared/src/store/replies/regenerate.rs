@@ -60,8 +60,8 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// Stores the empty reply once. `None` when the conversation was changed meanwhile, or when the reservation was
-    /// refused and may fit now, because abandoned replies were ended.
+    /// Tries to store the empty reply once. `None` when the caller must retry: the version is stale, or abandoned
+    /// replies were just ended and the reservation may fit now.
     async fn try_regenerate(
         &self,
         user: UserId,

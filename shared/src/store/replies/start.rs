@@ -126,8 +126,8 @@ impl Store {
         Ok((start, granted.reservation))
     }
 
-    /// Stores a turn once. `None` when the conversation was changed meanwhile, or when the reservation was refused and
-    /// may fit now, because abandoned replies were ended.
+    /// Tries to store a turn once. `None` when the caller must retry: the version is stale, or abandoned replies were
+    /// just ended and the reservation may fit now.
     async fn try_start(
         &self,
         user: UserId,

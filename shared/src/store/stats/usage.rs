@@ -4,8 +4,8 @@
 //! reservation is based, and the set of replies that are being made (`running`). Settling a reservation replaces the
 //! reserved amount by the used amount and removes the reply from `running` in one write, so it takes effect only once.
 //!
-//! When the process that makes a reply dies, its reservation stays in the day's item. The next request of the user that
-//! does not find room calls [`Store::end_abandoned_replies`], which ends such replies and settles their reservations.
+//! [`Store::end_abandoned_replies`] ends abandoned replies, whose worker died, and settles their reservations, which
+//! would otherwise stay in the day's item. It is called when a reservation of the user does not fit into the budget.
 //! The name of a reservation in `running` contains its amounts, so it can be returned even if the reply's item is gone.
 
 use std::collections::{BTreeMap, HashMap};
@@ -109,13 +109,13 @@ impl Store {
     /// # Errors
     /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn settle(&self, user: UserId, held: &Held, charge: Option<&Charge>) -> Result<()> {
-        let once = settlement(held, charge).when_contains("running", text(held.slot.clone()));
-        self.transact(vec![Write::update(&self.studio, key::day_usage(user, held.day), once)]).await?;
+        let expression = settlement(held, charge).when_contains("running", text(held.slot.clone()));
+        self.transact(vec![Write::update(&self.studio, key::day_usage(user, held.day), expression)]).await?;
         Ok(())
     }
 
-    /// Called after a reservation was refused: ends abandoned replies, and returns without an error when the
-    /// reservation fits now.
+    /// Ends abandoned replies, then checks the budget again for a reservation that was refused. Returns without an
+    /// error when the reservation fits now.
     ///
     /// # Errors
     /// [`Code::LimitReached`] or [`Code::TooManyReplies`], whichever limit is still in the way.
@@ -204,7 +204,7 @@ impl Store {
     }
 
     async fn day_item(&self, user: UserId, day: Day) -> Result<Option<HashMap<String, AttributeValue>>> {
-        self.get_item(&self.studio, key::day_usage(user, day)).await
+        self.find_raw_item(&self.studio, key::day_usage(user, day)).await
     }
 }
 

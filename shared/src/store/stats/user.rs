@@ -103,7 +103,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn get_user_totals(&self, user: UserId) -> Result<Tally> {
-        let item = self.get_item(&self.studio, key::statistics(user)).await?;
+        let item = self.find_raw_item(&self.studio, key::statistics(user)).await?;
         Ok(item.as_ref().map(totals).unwrap_or_default())
     }
 

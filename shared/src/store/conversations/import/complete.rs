@@ -22,8 +22,8 @@ use crate::store::{Store, key};
 const MOST_AT_ONCE: usize = 40;
 
 impl Store {
-    /// Adds the imported messages that `stored` does not have, until `deadline`. `None` when the conversation was
-    /// changed meanwhile.
+    /// Adds the imported messages that `stored` does not have, until `deadline`. `None` if the version is stale; the
+    /// caller retries.
     pub(in crate::store) async fn add_missing_messages(
         &self,
         user: UserId,
@@ -54,8 +54,8 @@ impl Store {
         Ok(Some(ImportOutcome::Completed))
     }
 
-    /// Adds a part; false when the conversation was changed meanwhile. The current branch becomes the one of the
-    /// message `current` if that is stored by then, otherwise the one of the last message added.
+    /// Adds a part; false if the version is stale. The current branch becomes the one of the message `current` if that
+    /// is stored by then, otherwise the one of the last message added.
     async fn add_part(
         &self,
         user: UserId,

@@ -103,8 +103,8 @@ impl Store {
         Err(kept_changing())
     }
 
-    /// Adds what the existing conversation lacks. `created` says that this import has created it. `None` when the
-    /// conversation was changed meanwhile.
+    /// Adds the messages that the existing conversation lacks. `created` says that this import has created it. `None`
+    /// if the version is stale; the caller retries.
     async fn import_missing(
         &self,
         user: UserId,
@@ -161,9 +161,9 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the tombstone of a conversation whose items were deleted by a shell. The shell keeps `next_number`, so
-    /// new messages have higher numbers than the old ones. A cleanup that still deletes old messages therefore cannot
-    /// delete new ones.
+    /// Replaces a tombstone by a shell. The conversation's items must already be deleted. The shell keeps
+    /// `next_number`, so new messages have higher numbers than the old ones. A cleanup that still deletes old messages
+    /// therefore cannot delete new ones.
     async fn replace_tombstone_by_shell(&self, user: UserId, id: &ConversationId) -> Result<CleanupIntent> {
         let intent = CleanupIntent::new(id, Vec::new(), clock::now());
         let shell = Expression::default()
