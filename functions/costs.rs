@@ -14,9 +14,9 @@ use crate::start;
 
 /// Counts what requests cost, and refuses those that cost too much.
 pub(crate) struct Accounting {
-    /// `None` if the number of requests is not limited either.
+    /// `None`: `RATE_LIMIT` is 0, so costs are not limited.
     limits: Option<CostLimits>,
-    /// Users whose reads counted as requests, with the number of the window in which they did.
+    /// Users charged for large reads; the value is the number of the window.
     readers: TtlCache<UserId, u64>,
 }
 

@@ -21,9 +21,9 @@ use super::Chat;
 use super::reply::ReplyAnswer;
 
 /// How long the request waits for connections to take the last frames.
-const FAREWELL: Duration = Duration::from_secs(2);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the store is asked whether another worker has ended the reply.
-const PAUSE: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A stored turn whose reply is made afterwards.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +52,8 @@ pub(super) async fn handle(
         StartedTurn::New(place) => place,
         StartedTurn::Known(place, message) => return known(chat, &place, message, deadline).await,
     };
-    match chat.worker.make_reply(&place, TimeLimits { stop_at: deadline, delivery: FAREWELL }).await? {
+    match chat.worker.make_reply(&place, TimeLimits { stop_at: deadline, delivery: DELIVERY_TIMEOUT }).await?
+    {
         Some(made) => {
             chat.title(&place, &made).await;
             answer(&place, &made)
@@ -100,7 +101,7 @@ async fn wait(chat: &Chat, place: &ReplyPlace, deadline: Instant) -> Result<Answ
     while Instant::now() < deadline {
         match store.find_reply(place.user, conversation, &place.message, clock::now()).await? {
             Some(FoundReply::Ended(place, message, _)) => return ended(&place, &message),
-            Some(_) => sleep(PAUSE).await,
+            Some(_) => sleep(POLL_INTERVAL).await,
             None => return Err(Error::no_conversation()),
         }
     }

@@ -22,12 +22,12 @@ use utoipa::ToSchema;
 /// How many conversations one query of the index reads, if the client sets no limit.
 const PAGE: usize = 100;
 /// How many conversations one request with a filter examines at most.
-const LOOKED_AT: usize = 500;
-/// How many conversations are read, and held in memory, at once.
+const MAX_EXAMINED: usize = 500;
+/// How many conversations are read in parallel and held in memory.
 const AT_ONCE: usize = 8;
-/// How many bytes of a conversation are read while others are read. A larger one is read again, alone.
+/// Byte limit for a conversation read in parallel; a larger one is read again sequentially.
 const MOST_BYTES_AT_ONCE: usize = 256 * 1024;
-/// A conversation with more messages is read alone from the start.
+/// Message limit for a conversation read in parallel; a larger one is read sequentially at once.
 const MOST_MESSAGES_AT_ONCE: u64 = 500;
 
 /// A conversation without its messages.
@@ -130,7 +130,7 @@ async fn read_page(
     limit: Option<usize>,
 ) -> Result<ListPage> {
     let most = limit.unwrap_or(PAGE);
-    group.app.store.list_filtered_conversations(user, filter, list.last.as_ref(), most, LOOKED_AT).await
+    group.app.store.list_filtered_conversations(user, filter, list.last.as_ref(), most, MAX_EXAMINED).await
 }
 
 impl List {
@@ -191,7 +191,7 @@ impl List {
     }
 }
 
-/// The outcome of reading a conversation while others are read.
+/// The outcome of reading a conversation in parallel with others.
 enum ReadOutcome {
     Part(Box<ConversationPart>),
     /// It needs so much memory that it must be read alone.

@@ -19,7 +19,7 @@ use crate::start::{self, StartError};
 /// A worker ends its reply this long before Lambda stops the instance.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long connections may take for the last frames after the reply has ended.
-const FAREWELL: Duration = Duration::from_secs(8);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The event that the function is invoked with.
 #[derive(Deserialize)]
@@ -36,6 +36,18 @@ enum Invocation {
 #[serde(rename_all = "camelCase")]
 struct Stranded {
     request_payload: ReplyTask,
+}
+
+impl Invocation {
+    /// The kind of the task, for logs.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Task(ReplyTask::MakeReply { .. }) => "make_reply",
+            Self::Task(ReplyTask::Greet { .. }) => "greet",
+            Self::Task(ReplyTask::Title { .. }) => "title",
+            Self::Stranded(_) => "stranded",
+        }
+    }
 }
 
 /// What the tasks of this function share.
@@ -84,7 +96,7 @@ impl Replies {
     }
 
     async fn perform(&self, event: LambdaEvent<Invocation>) -> Result<(), lambda_runtime::Error> {
-        let span = tracing::info_span!("task", id = event.context.request_id);
+        let span = tracing::info_span!("task", id = event.context.request_id, kind = event.payload.kind());
         let deadline = Millis::saturating(event.context.deadline);
         // Boxed, because the compiler cannot lay out futures that are nested this deep.
         let done = match &event.payload {
@@ -100,7 +112,8 @@ impl Replies {
             Invocation::Stranded(stranded) => Box::pin(self.end_stranded(stranded)).instrument(span).await,
         };
         done.map_err(|error| {
-            tracing::error!(?error, "a task failed");
+            let (id, kind) = (&event.context.request_id, event.payload.kind());
+            tracing::error!(id, kind, ?error, "cannot carry out a task");
             lambda_runtime::Error::from(error.code().as_str())
         })
     }
@@ -122,8 +135,8 @@ impl Replies {
         }
     }
 
-    /// Carries on after a failed task: ends the reply as interrupted, or greets the connection. A missing title is no
-    /// loss.
+    /// Handles a task that Lambda reports as failed: ends its reply, or greets the connection. A failed title task is
+    /// ignored: the conversation keeps its first words as its title.
     async fn end_stranded(&self, stranded: &Stranded) -> Result<()> {
         match &stranded.request_payload {
             ReplyTask::MakeReply { place } => self.replies.end_stranded(place).await,
@@ -136,5 +149,5 @@ impl Replies {
 /// The time for a reply until `deadline`, at which Lambda stops the instance.
 fn time_until(deadline: Millis) -> TimeLimits {
     let left = Duration::from_millis(deadline.get().saturating_sub(clock::now().get()));
-    TimeLimits { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), delivery: FAREWELL }
+    TimeLimits { stop_at: Instant::now() + left.saturating_sub(BEFORE_DEADLINE), delivery: DELIVERY_TIMEOUT }
 }

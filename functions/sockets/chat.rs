@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::{Event, Sender, Sockets};
 
-/// How long the reply waits for the client to take the acknowledgement.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Time to push `chat_accepted` before `replies` is invoked anyway.
+const ACCEPTED_TIMEOUT: Duration = Duration::from_millis(250);
 
 pub(super) async fn handle(sockets: &Sockets, event: &Event, sender: &Sender) -> Result<()> {
     let chat: Chat = json::parse(event.frame())?;
@@ -40,7 +40,7 @@ pub(super) async fn answer(
     };
     let Err(error) = accepted else { return };
     if error.code().is_our_fault() {
-        tracing::error!(?error, "a turn failed");
+        tracing::error!(kind = event.route_key(), ?error, "cannot handle a frame");
     }
     sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
 }
@@ -62,7 +62,7 @@ async fn accept(sockets: &Sockets, event: &Event, id: Option<MessageId>, turn: S
     let accepted = ServerFrame::ChatAccepted { id, reply: Reply::at(place) };
     let mut pushed = pin!(sockets.connections.answer(event.connection(), &accepted));
     // Other connections wait for the reply, so a slow connection delays it only for a moment.
-    let in_time = timeout(PATIENCE, &mut pushed).await.is_ok();
+    let in_time = timeout(ACCEPTED_TIMEOUT, &mut pushed).await.is_ok();
     let continued = continue_reply(sockets, event, turn).await;
     if !in_time {
         pushed.await;

@@ -47,8 +47,8 @@ pub struct Sockets {
     authenticated: TtlCache<ConnectionId, u64>,
     /// Connections that had no owner when they last sent a frame.
     unauthenticated: TtlCache<ConnectionId, ()>,
-    /// Networks whose frames may not wait for an `auth` frame any more, each in the second with this number.
-    crowded: TtlCache<Network, u64>,
+    /// Networks that have used up [`Rate::WAITS`](shared::domain::Rate::WAITS); the value is the second.
+    waits_exhausted: TtlCache<Network, u64>,
     /// Connections that were closed. Frames that still arrive are ignored.
     closed: TtlCache<ConnectionId, ()>,
 }
@@ -82,7 +82,7 @@ impl Sockets {
             frames,
             authenticated: TtlCache::default(),
             unauthenticated: TtlCache::default(),
-            crowded: TtlCache::default(),
+            waits_exhausted: TtlCache::default(),
             closed: TtlCache::default(),
         })
     }
@@ -127,7 +127,7 @@ impl Sockets {
         };
         let Err((frame, error)) = refusal else { return };
         if error.code().is_our_fault() {
-            tracing::error!(?error, "a frame failed");
+            tracing::error!(kind = event.route_key(), ?error, "cannot handle a frame");
         }
         self.connections.answer(event.connection(), &frame).await;
     }

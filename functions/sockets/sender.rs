@@ -20,10 +20,10 @@ const MOST_FRAMES: u64 = 5;
 const TOO_MANY: u64 = MOST_FRAMES + 1;
 /// A connection that has not authenticated by then is closed with its next frame.
 const AUTHENTICATES_WITHIN_SECONDS: u64 = 30;
-/// Frames can overtake each other. How long a frame waits for the `auth` frame, from when the handling of that one
-/// began.
-const PATIENCE_MILLIS: u64 = 500;
-const PAUSE: Duration = Duration::from_millis(50);
+/// A frame that overtook the `auth` frame waits this long after the handling of `auth` began.
+const AUTH_TIMEOUT_MILLIS: u64 = 500;
+/// How often a waiting frame reads the connection again.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The owner of the authenticated connection that sent a frame.
 pub(super) struct Sender {
@@ -47,9 +47,9 @@ pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Send
     let (store, id) = (&sockets.app.store, event.connection());
     // A connection whose frame cannot be counted as unauthenticated has authenticated meanwhile, or was closed.
     if sockets.cached(&sockets.unauthenticated, event).is_some()
-        && let Some(stranger) = store.count_unauthenticated_frame(id).await?
+        && let Some(unauthenticated) = store.count_unauthenticated_frame(id).await?
     {
-        return find_unauthenticated_connection(sockets, event, stranger).await;
+        return find_unauthenticated_connection(sockets, event, unauthenticated).await;
     }
     for _ in 0..2 {
         match store.find_connection(id).await? {
@@ -57,7 +57,9 @@ pub(super) async fn find(sockets: &Sockets, event: &Event) -> Result<Option<Send
                 return authorized(sockets, event, owner).await.map(Some);
             }
             Some(_) => match store.count_unauthenticated_frame(id).await? {
-                Some(stranger) => return find_unauthenticated_connection(sockets, event, stranger).await,
+                Some(unauthenticated) => {
+                    return find_unauthenticated_connection(sockets, event, unauthenticated).await;
+                }
                 None => continue,
             },
             None => break,
@@ -77,7 +79,7 @@ async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Se
     if owner.is_overdue_at(now) {
         sockets.close(event).await;
     }
-    Err(Error::new(Code::Unauthenticated, "The token has ended; please send auth again"))
+    Err(Error::new(Code::Unauthenticated, "The access token has expired. Send `auth` with a new one."))
 }
 
 /// Finds the sender of a frame of a connection that had no owner a moment ago. To keep such connections cheap, they
@@ -85,10 +87,10 @@ async fn authorized(sockets: &Sockets, event: &Event, owner: Owner) -> Result<Se
 async fn find_unauthenticated_connection(
     sockets: &Sockets,
     event: &Event,
-    stranger: UnauthenticatedConnection,
+    unauthenticated: UnauthenticatedConnection,
 ) -> Result<Option<Sender>> {
     sockets.unauthenticated.insert(event.connection().clone(), (), clock::now());
-    match stranger.frames {
+    match unauthenticated.frames {
         ..=MOST_FRAMES => {}
         TOO_MANY => {
             sockets.close(event).await;
@@ -106,35 +108,35 @@ async fn find_unauthenticated_connection(
         sockets.close(event).await;
         return Ok(None);
     }
-    match wait_for_owner(sockets, event, stranger).await? {
+    match wait_for_owner(sockets, event, unauthenticated).await? {
         Some(owner) => authorized(sockets, event, owner).await.map(Some),
         None => Err(refused),
     }
 }
 
 /// Waits until the `auth` frame that `event` may have overtaken gives the connection an owner. Once the handling of the
-/// `auth` frame has begun, the store says so. Before that, only a few frames of a network in a second may wait, so that
-/// nobody can occupy many instances with waiting.
+/// `auth` frame has begun, `auth_began` is set. Before that, only a few frames of a network in a second may wait, so
+/// that one network cannot occupy many instances with waiting frames.
 async fn wait_for_owner(
     sockets: &Sockets,
     event: &Event,
-    stranger: UnauthenticatedConnection,
+    unauthenticated: UnauthenticatedConnection,
 ) -> Result<Option<Owner>> {
     let (store, now) = (&sockets.app.store, clock::now());
-    let mut until = match stranger.auth_began {
-        Some(began) => after(began, PATIENCE_MILLIS),
+    let mut until = match unauthenticated.auth_began {
+        Some(began) => after(began, AUTH_TIMEOUT_MILLIS),
         None => {
             if !may_wait(sockets, event, now).await? {
                 return Ok(None);
             }
-            after(now, PATIENCE_MILLIS)
+            after(now, AUTH_TIMEOUT_MILLIS)
         }
     };
     while clock::now() < until {
-        sleep(PAUSE).await;
+        sleep(POLL_INTERVAL).await;
         match store.find_unauthenticated_connection(event.connection()).await? {
             Some(UnauthenticatedConnection { owner: None, auth_began: Some(began), .. }) => {
-                until = after(began, PATIENCE_MILLIS);
+                until = after(began, AUTH_TIMEOUT_MILLIS);
             }
             Some(UnauthenticatedConnection { owner: None, .. }) => {}
             Some(UnauthenticatedConnection { owner, .. }) => return Ok(owner),
@@ -147,13 +149,13 @@ async fn wait_for_owner(
 /// Whether a frame of this network may wait for an `auth` frame whose handling has not begun.
 async fn may_wait(sockets: &Sockets, event: &Event, now: Millis) -> Result<bool> {
     let (network, second) = (Network::of(event.address()), Rate::WAITS.window_at(now));
-    if sockets.crowded.get(&network, now, 1000) == Some(second) {
+    if sockets.waits_exhausted.get(&network, now, 1000) == Some(second) {
         return Ok(false);
     }
     let waits = Requester::Waits(network.clone());
     let is_few = sockets.app.store.count_requests(&waits, 1, Rate::WAITS, now).await? <= Rate::WAITS.most();
     if !is_few {
-        sockets.crowded.insert(network, second, now);
+        sockets.waits_exhausted.insert(network, second, now);
     }
     Ok(is_few)
 }

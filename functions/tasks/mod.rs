@@ -59,7 +59,7 @@ impl Tasks {
             AccountTask::DeleteAccount { user } => delete_account(&self.store, *user).instrument(span).await,
         };
         done.map_err(|error| {
-            tracing::error!(?error, "a task failed");
+            tracing::error!(id = event.context.request_id, ?error, "cannot carry out a task");
             lambda_runtime::Error::from(error.code().as_str())
         })
     }

@@ -29,7 +29,7 @@ pub(super) const MESSAGE_LIMIT: usize = 128 * 1024;
 /// The number of posts that are queued for a slow client. Further posts wait.
 const QUEUED_POSTS: usize = 16;
 /// The time limit for delivering queued posts after a DELETE.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A command to the writing half of a connection.
 #[derive(Debug)]
@@ -216,7 +216,7 @@ fn describe(connection: &Connection) -> Answer {
 /// Closes a connection after its queued posts, or after the time limit.
 async fn close(connection: Arc<Connection>) {
     let queued = connection.outbound.send(Outbound::Close);
-    tokio::time::timeout(LAST_WORDS, async {
+    tokio::time::timeout(DELIVERY_TIMEOUT, async {
         queued.await.ok();
         connection.outbound.closed().await;
     })

@@ -35,7 +35,7 @@ const FRAME_LIMIT: usize = 32 * 1024;
 /// that a connection that sends many frames delays others only a little.
 const FRAMES_IN_FLIGHT: usize = 4;
 /// The time limit for a client to close its side.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -86,7 +86,7 @@ impl Session {
         } else {
             drop(farewell);
         }
-        match timeout(FAREWELL, &mut writer).await {
+        match timeout(CLOSE_TIMEOUT, &mut writer).await {
             Ok(Ok(sink)) => {
                 let disconnect = self.disconnected(end.code, &end.reason);
                 tokio::join!(disconnect, hang_up(stream, sink));
@@ -236,5 +236,5 @@ async fn hang_up(stream: SplitStream<Socket>, sink: SplitSink<Socket, Message>) 
         let mut rest = vec![0; 16 * 1024];
         while socket.read(&mut rest).await.is_ok_and(|length| length > 0) {}
     };
-    timeout(FAREWELL, ended).await.ok();
+    timeout(CLOSE_TIMEOUT, ended).await.ok();
 }

@@ -34,7 +34,7 @@ use process::Launch;
 /// How often deadlines are checked. An event may take this much longer than the timeout of its function.
 const SWEEP: Duration = Duration::from_millis(25);
 /// How long a studio waits for killed instances to end.
-const FAREWELL: Duration = Duration::from_secs(2);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The functions of a studio.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Functions {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(FAREWELL, gone).await.ok();
+        tokio::time::timeout(EXIT_TIMEOUT, gone).await.ok();
     }
 }
 

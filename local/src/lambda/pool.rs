@@ -16,11 +16,11 @@ use super::{
 use crate::clock;
 
 /// How long an event waits before another instance starts for it.
-const PATIENCE: Duration = Duration::from_millis(3);
+const START_DELAY: Duration = Duration::from_millis(3);
 /// How long an event waits before another instance starts if there are already more instances than processors. More
 /// instances then help only if events wait for something instead of computing, so no waiting event may have been taken
 /// for this long.
-const PATIENCE_WHEN_MANY: Duration = Duration::from_millis(30);
+const START_DELAY_WHEN_MANY: Duration = Duration::from_millis(30);
 /// The time limit for an instance to ask for its first event.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// The maximum number of instances of a function that start at the same time.
@@ -162,15 +162,15 @@ impl Pool {
         let starting =
             self.instances.values().filter(|it| matches!(it.state, InstanceState::Starting(_))).count();
         let oldest = self.waiting.front()?.since;
-        let patience = match self.instances.len() {
+        let delay = match self.instances.len() {
             0 => Duration::ZERO,
-            few if few < 2 * self.processors => PATIENCE,
-            _ => PATIENCE_WHEN_MANY,
+            few if few < 2 * self.processors => START_DELAY,
+            _ => START_DELAY_WHEN_MANY,
         };
-        let moves_on = patience == PATIENCE_WHEN_MANY
-            && self.last_taken.is_some_and(|taken| taken.elapsed() < PATIENCE_WHEN_MANY);
+        let moves_on = delay == START_DELAY_WHEN_MANY
+            && self.last_taken.is_some_and(|taken| taken.elapsed() < START_DELAY_WHEN_MANY);
         let full = self.instances.len() >= self.max_instances;
-        let is_early = moves_on || oldest.elapsed() < patience;
+        let is_early = moves_on || oldest.elapsed() < delay;
         if full || is_early || starting >= STARTING_AT_ONCE.min(self.waiting.len()) {
             return None;
         }

@@ -101,7 +101,7 @@ enum CountedFor {
     /// The login may be judged.
     Account {
         user: Option<Box<User>>,
-        /// Where the login counts as a failure; `None` if it counts for its network only.
+        /// The account's failure counter; `None` if the login counts for its network only.
         attempts: Option<FailureCounter>,
     },
     /// The client has to wait for so many seconds.

@@ -69,8 +69,7 @@ impl Connections {
         if !found.open && clock::now() <= opens_by {
             return Ok(Delivery::NotOpen);
         }
-        // The connection may have opened between the push and the read. A refusal means that it is gone only if the
-        // connection was known to be open before the push.
+        // A 410 before the connection opened proves nothing, so push once more.
         if self.push.text(connection, text).await? {
             return Ok(Delivery::Delivered);
         }
@@ -139,8 +138,8 @@ impl Connections {
 
     /// Closes all but the ten newest connections of `user`, and tells each the reason if it is open.
     ///
-    /// Call this after adding a connection. Of several callers at the same time, the last one to list sees all
-    /// connections. What the others have closed is never among the ten newest.
+    /// Call this after adding a connection. Of several concurrent calls, the last one to list sees all connections.
+    /// Concurrent calls never close any of the ten newest.
     ///
     /// # Errors
     /// When the connections cannot be listed.

@@ -80,8 +80,8 @@ impl ReplyControl {
     }
 
     /// Sends a reply to a connection that was away. The worker of a running reply sends a snapshot within about a
-    /// second, an ended reply is sent from the store, and the worker of a waiting reply will find the connection by
-    /// itself.
+    /// second, an ended reply is sent from the store, and a pending reply needs no action: its worker lists the
+    /// connections when it starts.
     ///
     /// # Errors
     /// [`Code::NotFound`].
@@ -115,8 +115,8 @@ impl ReplyControl {
         }
     }
 
-    /// Ends a reply whose task Lambda has given up, and tells the user's connections. Leaves a reply alone that another
-    /// delivery of the task is making.
+    /// Ends a stranded reply, whose task Lambda has given up, and tells the user's connections. Does not end a reply
+    /// that another delivery of the task is making.
     ///
     /// # Errors
     /// When DynamoDB cannot be reached.

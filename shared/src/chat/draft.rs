@@ -92,8 +92,8 @@ impl ReplyDraft {
         self.estimated_input = question.estimated_tokens();
     }
 
-    /// The tokens used: those that the provider has counted, and an estimate of the rest. Text that has arrived is
-    /// never free, and a question that no provider accepted always is.
+    /// The tokens used: those that the provider has counted, and an estimate of the rest. Received text is always
+    /// charged; a prompt that every provider rejected is free.
     pub(super) fn usage(&self) -> Usage {
         let is_counted = self.counted.is_some();
         let counted = self.counted.unwrap_or_default();

@@ -150,7 +150,7 @@ fn timed_out(live: &LiveReply) -> Error {
     Error::new(code, "The reply took too long.")
 }
 
-/// The last frame of a reply whose stored state is unknown.
+/// The error frame sent when storing the end failed or the conversation is gone.
 fn interruption(live: &LiveReply, error: &Error) -> ServerFrame {
     let text = split::pieces(&live.draft.text).first().map_or(String::new(), |piece| (*piece).to_owned());
     let status = ReplyStatus::Interrupted;

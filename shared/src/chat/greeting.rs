@@ -13,8 +13,8 @@ use crate::store::Store;
 
 /// A connection opens once its connect route has answered; nothing can be pushed before.
 const OPENS_WITHIN: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(20);
-const MAX_PAUSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Pushes `auth_success` to a connection that authenticated while it was opened, as soon as it is open. If the record
 /// of the connection is deleted by then, closes the connection.
@@ -31,7 +31,7 @@ pub async fn greet(store: &Store, connections: &Connections, connection: &Connec
     let frame = ServerFrame::authenticated(owner.user, owner.credential);
     let mut opened = connections.push(connection, &frame).await?;
     while !opened && Instant::now() < deadline {
-        sleep(PAUSE).await;
+        sleep(POLL_INTERVAL).await;
         opened = connections.push(connection, &frame).await?;
     }
     if !opened || !store.mark_connection_open(connection).await? {
@@ -42,9 +42,9 @@ pub async fn greet(store: &Store, connections: &Connections, connection: &Connec
 
 /// Closes a connection without a record as soon as it is open. A connection whose client has left never opens.
 async fn close_when_open(connections: &Connections, connection: &ConnectionId, deadline: Instant) {
-    let mut pause = PAUSE;
+    let mut pause = POLL_INTERVAL;
     while connections.close(connection).await != Closing::Closed && Instant::now() < deadline {
         sleep(pause).await;
-        pause = pause.saturating_mul(2).min(MAX_PAUSE);
+        pause = pause.saturating_mul(2).min(MAX_POLL_INTERVAL);
     }
 }

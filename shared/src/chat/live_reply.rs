@@ -117,9 +117,9 @@ impl LiveReply {
         self.subscribers.send_whole(frames, Audience::All)
     }
 
-    /// Waits up to `patience` until the subscribers have received everything.
-    pub(super) async fn close(self, patience: Duration) {
-        self.subscribers.close(patience).await;
+    /// Waits up to `time_limit` until the subscribers have received everything.
+    pub(super) async fn close(self, time_limit: Duration) {
+        self.subscribers.close(time_limit).await;
     }
 
     pub(super) fn reply(&self) -> &Reply {

@@ -25,7 +25,7 @@ use crate::store::Watcher;
 const MAX_WAITING: usize = 64;
 /// Room in the queue that only whole texts use, so that the end of a reply is always queued.
 const RESERVED: usize = 2;
-/// After this many failures in a row, a subscriber is sent nothing but what all subscribers must receive.
+/// After this many failures in a row, a subscriber gets only the final frames and resyncs.
 const MAX_FAILURES: u32 = 3;
 
 /// An entry of a subscriber's queue.
@@ -129,11 +129,11 @@ impl Subscribers {
         Ok(())
     }
 
-    /// Waits up to `patience` until every subscriber has received what is queued for it, or is gone.
-    pub(super) async fn close(self, patience: Duration) {
+    /// Waits up to `time_limit` until every subscriber has received what is queued for it, or is gone.
+    pub(super) async fn close(self, time_limit: Duration) {
         let Self { subscribers, mut tasks, .. } = self;
         drop(subscribers);
-        let delivered = timeout(patience, async { while tasks.join_next().await.is_some() {} }).await;
+        let delivered = timeout(time_limit, async { while tasks.join_next().await.is_some() {} }).await;
         if delivered.is_err() {
             tracing::warn!("some connections did not receive the last frames of a reply in time");
         }

@@ -15,7 +15,7 @@ use crate::domain::ConnectionId;
 use crate::error::{Error, Result};
 
 /// A connection that takes no frame within this time counts as failed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The outcome of closing a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Push {
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
-            let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE);
+            let timeouts = TimeoutConfig::builder().operation_timeout(PUSH_TIMEOUT);
             let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.aws)
                 .endpoint_url(&self.endpoint)
                 .timeout_config(timeouts.build())

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::own_account::NotWritten;
 use super::user_item::UserItem;
 use crate::domain::{LoggedIn, Millis, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::conversations::cleanup::{CleanupIntent, soon};
 use crate::store::dynamo::{Expression, Item, Key, KeyRange, Write, failed, random_below, sort_key, text};
@@ -27,9 +29,8 @@ impl Store {
     /// and nothing can be created in it any more, because every creation requires the account's statistics, which this
     /// deletes.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Conflict`] when the account was changed meanwhile; [`crate::error::Code::Unauthenticated`]
-    /// when the session was revoked meanwhile.
+    /// # Errors [`Code::Conflict`] when the account was changed meanwhile; [`Code::Unauthenticated`] when the session
+    /// was revoked meanwhile.
     pub async fn begin_account_deletion(&self, by: &LoggedIn) -> Result<()> {
         let user = by.user();
         let leaving = Expression::default()

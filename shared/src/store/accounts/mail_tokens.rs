@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::second_factor::without_second_factor;
 use crate::domain::{Email, Millis, User, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, Write, item_at, number, text};
 use crate::store::{Store, key};
@@ -48,7 +50,7 @@ impl MailToken {
     /// password hash.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the password was changed.
+    /// [`Code::Invalid`] when the password was changed.
     pub fn check_password(&self, hashed: &str) -> Result<()> {
         if self.password == hashed { Ok(()) } else { Err(Self::refused()) }
     }
@@ -68,7 +70,7 @@ impl Store {
     /// Gets the mail token of `user` with this hash, if it allows `purpose` and has not expired at `now`.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when there is no such token.
+    /// [`Code::Invalid`] when there is no such token.
     pub async fn get_mail_token(
         &self,
         user: UserId,
@@ -84,7 +86,7 @@ impl Store {
     /// Uses up a mail token to mark the address to which it was sent as verified.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the token was used or the address was changed meanwhile.
+    /// [`Code::Invalid`] when the token was used or the address was changed meanwhile.
     pub async fn verify_email(&self, hash: &str, token: &MailToken) -> Result<()> {
         let verified = Expression::default()
             .set("email_verified", AttributeValue::Bool(true))
@@ -96,7 +98,7 @@ impl Store {
     /// loses access. If the address was never verified, the second factor is removed too.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] when the token was used or the account was changed meanwhile.
+    /// [`Code::Invalid`] when the token was used or the account was changed meanwhile.
     pub async fn reset_password(
         &self,
         hash: &str,

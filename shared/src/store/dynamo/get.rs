@@ -9,6 +9,8 @@ use super::error::failed;
 use super::item::from_item;
 use super::key::Key;
 use super::query::Item;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::Store;
@@ -25,9 +27,8 @@ impl Store {
 
     /// Finds the value stored at `key` of the studio table, read consistently.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable; [`crate::error::Code::Internal`] when the item
-    /// cannot be deserialized as `T`.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable; [`Code::Internal`] when the item cannot be
+    /// deserialized as `T`.
     pub(in crate::store) async fn find_item<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>> {
         self.find_raw_item(&self.studio, key).await?.map(from_item).transpose()
     }

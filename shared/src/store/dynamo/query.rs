@@ -8,6 +8,8 @@ use super::error::failed;
 use super::expression::text;
 use super::item::sort_key;
 use super::key::Key;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::Store;
 
@@ -63,7 +65,7 @@ impl Store {
     /// larger than memory.
     ///
     /// # Errors
-    /// The errors of `each`; [`crate::error::Code::Unavailable`].
+    /// The errors of `each`; [`Code::Unavailable`].
     pub(in crate::store) async fn query_each(
         &self,
         range: &KeyRange<'_>,

@@ -12,6 +12,8 @@ use super::key::Key;
 use super::query::Item;
 use super::write::Write;
 use crate::clock;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::Store;
@@ -58,9 +60,8 @@ impl Store {
     /// The SDK does not repeat a transaction that conflicted with another one; this function does, as
     /// [`retry::TRANSACTION`] allows.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable, or when the transaction conflicted on all
-    /// attempts; [`crate::error::Code::QuotaExceeded`] when only the condition on the user's quota failed.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable, or when the transaction conflicted on all attempts;
+    /// [`Code::QuotaExceeded`] when only the condition on the user's quota failed.
     pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
         let items: Result<Vec<_>, _> = writes.into_iter().map(Write::into_item).collect();
         let request = self
@@ -100,7 +101,7 @@ impl Store {
     /// which the SDK does not do.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable, or when the update conflicted on all attempts.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable, or when the update conflicted on all attempts.
     pub(in crate::store) async fn update(
         &self,
         key: Key,

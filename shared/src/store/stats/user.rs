@@ -8,6 +8,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::clock;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Day, ModelName, Role, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Expression, KeyRange, MOST_WRITES, Write, integer, number, sort_key, text};
 use crate::store::{Store, key};
@@ -73,7 +75,7 @@ impl Store {
     /// condition of [`Self::count`].
     ///
     /// # Errors
-    /// [`crate::error::Code::QuotaExceeded`].
+    /// [`Code::QuotaExceeded`].
     pub(in crate::store) async fn check_quota(&self, user: UserId, change: &Tally) -> Result<()> {
         let Some(quota) = self.quota.and_then(|quota| i64::try_from(quota).ok()) else { return Ok(()) };
         if change.bytes > 0 && self.get_user_totals(user).await?.bytes + change.bytes > quota {
