@@ -6,6 +6,8 @@ mod split;
 
 use serde::{Deserialize, Deserializer};
 
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 
 pub use self::shape::check_values;
@@ -13,9 +15,8 @@ pub use self::split::{members, name_and_value, without_non_numbers};
 
 /// Parses a request body.
 ///
-/// # Errors
-/// [`crate::error::Code::MalformedJson`] when `text` is not JSON or nests too deeply; [`crate::error::Code::Invalid`],
-/// with the field where there is one, when it breaks a rule.
+/// # Errors [`Code::MalformedJson`] when `text` is not JSON or nests too deeply; [`Code::Invalid`], with the field
+/// where there is one, when it breaks a rule.
 pub fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
     parse_part("The body", text)
 }

@@ -1,12 +1,10 @@
-//! How operations are attempted again: every policy of this crate stands here, each with a bound and with jitter.
-//!
-//! [`retry`] is for operations that start over from nothing. A loop that carries something from one attempt to the next
-//! uses [`Attempts`] itself.
+//! How operations are attempted again. Every policy of this crate is defined here, each with a bound and with jitter;
+//! only requests to providers have a policy of their own, in `models/transport/retry_policy.rs`. A loop asks the
+//! [`Attempts`] of its policy whether it may try again.
 
 use std::time::Duration;
 
 use crate::clock;
-use crate::error::Result;
 
 /// How often an operation is attempted, and how long the pauses between attempts are.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +25,7 @@ pub const HOT_ITEM: Policy = Policy::new(20, 5, 40);
 pub const CONVERSATION: Policy = Policy::new(20, 20, 1000);
 /// The same for operations that read all messages: each attempt is expensive.
 pub const WHOLE_CONVERSATION: Policy = Policy::new(8, 20, 320);
-/// A reservation was refused; replies that nobody makes any more were ended, which may have made room.
+/// A reservation was refused; abandoned replies were ended, so the reservation may fit now.
 pub const RESERVATION: Policy = Policy::new(2, 0, 0);
 /// A batch of writes that must be complete by a deadline, which is what ends the attempts.
 pub const BATCH: Policy = Policy::new(10_000, 20, 1000);
@@ -39,7 +37,7 @@ impl Policy {
         Self { attempts, first_pause, longest_pause }
     }
 
-    /// The attempts that this policy allows, none of them made yet.
+    /// Begins the attempts that this policy allows.
     #[must_use]
     pub fn attempts(self) -> Attempts {
         Attempts { policy: self, made: 0 }
@@ -80,23 +78,6 @@ impl Attempts {
     }
 }
 
-/// Attempts `operation` until it gives a value, as often as `policy` allows. `None` when no attempt gave one.
-///
-/// # Errors
-/// The first error of the operation: it is not attempted again after an error.
-pub async fn retry<T, F>(policy: Policy, mut operation: impl FnMut() -> F) -> Result<Option<T>>
-where
-    F: Future<Output = Result<Option<T>>>,
-{
-    let mut attempts = policy.attempts();
-    while attempts.next().await {
-        if let Some(value) = operation().await? {
-            return Ok(Some(value));
-        }
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,20 +89,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_operation_is_attempted_until_it_gives_a_value_and_no_more_often_than_allowed() {
-        let mut calls = 0;
-        let third = retry(HOT_ITEM, || {
-            calls += 1;
-            let value = (calls == 3).then_some("value");
-            async move { Ok(value) }
-        });
-        assert_eq!(third.await.unwrap(), Some("value"));
-        let mut calls = 0;
-        let never = retry(HOT_ITEM, || {
-            calls += 1;
-            async { Ok(None::<()>) }
-        });
-        assert_eq!(never.await.unwrap(), None);
-        assert_eq!(calls, 20);
+    async fn a_policy_allows_its_number_of_attempts_and_knows_the_first() {
+        let (mut attempts, mut repeated) = (HOT_ITEM.attempts(), Vec::new());
+        while attempts.next().await {
+            repeated.push(attempts.is_repeated());
+        }
+        assert_eq!(repeated.len(), 20);
+        assert_eq!(repeated.iter().filter(|is_repeated| !**is_repeated).count(), 1);
+        assert!(!repeated[0]);
     }
 }

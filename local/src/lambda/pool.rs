@@ -17,9 +17,9 @@ use crate::clock;
 
 /// How long an event waits before another instance starts for it.
 const START_DELAY: Duration = Duration::from_millis(3);
-/// How long an event waits before another instance starts if there are already more instances than processors. More
-/// instances then help only if events wait for something instead of computing, so no waiting event may have been taken
-/// for this long.
+/// How long an event waits before another instance starts if there are already at least twice as many instances as
+/// processors. More instances then help only if events wait for something instead of computing, so no waiting event may
+/// have been taken for this long.
 const START_DELAY_WHEN_MANY: Duration = Duration::from_millis(30);
 /// The time limit for an instance to ask for its first event.
 const INIT_LIMIT: Duration = Duration::from_secs(10);

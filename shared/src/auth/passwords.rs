@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 
 use super::well_known::is_well_known;
 use crate::domain::{Email, RuleBroken, Username};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 
 /// A password that a client sent: 8 to 256 characters, at most 1,024 bytes, in normal form C. It can be hashed and
@@ -51,8 +53,7 @@ impl TryFrom<String> for NewPassword {
 impl NewPassword {
     /// The password, unless it is the user's own name or address.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] for the field with this name.
+    /// # Errors [`Code::Invalid`] for the field with this name.
     pub fn of_user(self, username: &Username, email: &Email, field: &str) -> Result<Password> {
         let canonical: String = self.0.0.nfkc().collect::<String>().to_lowercase().nfkc().collect();
         let email = email.canonical();

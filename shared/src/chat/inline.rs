@@ -9,6 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use super::draft::{ModelEnd, ReplyDraft, Step};
 use super::turns::{Turns, charge_of};
 use crate::domain::{ModelName, User};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::models::{FailureKind, Fitted, ModelFailure, Models, Question, fit};
 
@@ -46,9 +48,7 @@ impl InlineReplies {
 
     /// Asks a model and waits up to 25 s for the reply. Reserves the cost before, and settles it afterwards.
     ///
-    /// # Errors
-    /// [`crate::error::Code::UnknownModel`], [`crate::error::Code::LimitReached`], or the failure of a model that sent
-    /// no text.
+    /// # Errors [`Code::UnknownModel`], [`Code::LimitReached`], or the failure of a model that sent no text.
     pub async fn reply(&self, user: &Arc<User>, question: Question) -> Result<InlineReply> {
         let deadline = Instant::now() + INLINE_TIMEOUT;
         let entry = self.models.offer().find(&question.model)?;

@@ -10,6 +10,8 @@ use lambda_http::http::header::{
 };
 
 use super::{Answer, Request, fingerprint};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 
 /// For a file whose URL stays the same when the file changes.
@@ -55,8 +57,7 @@ impl Asset {
 impl Request {
     /// Answers with `asset`, compressed if the client accepts gzip; 304 if the client has it already.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] if `If-None-Match` is not text.
+    /// # Errors [`Code::Invalid`] if `If-None-Match` is not text.
     pub fn give(&self, asset: &Asset) -> Result<Answer> {
         let zipped = takes_gzip(self.members(ACCEPT_ENCODING));
         let hash = fingerprint(asset.gzip);

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use super::Request;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 
 /// The cursor for a position in the list that `scope` names by its user, its content and its order.
@@ -42,8 +44,7 @@ pub fn fingerprint(bytes: &[u8]) -> String {
 impl Request {
     /// The position of the cursor in the query, in the list that `scope` names.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] if the cursor belongs to another list.
+    /// # Errors [`Code::Invalid`] if the cursor belongs to another list.
     pub fn cursor<T: FromStr>(&self, scope: &str) -> Result<Option<T>> {
         let Some(text) = self.parameter("cursor")? else { return Ok(None) };
         let refused = || Error::invalid_field("cursor", "must come from a `Link` of this list");

@@ -6,6 +6,8 @@ use lambda_http::RequestExt as _;
 
 use super::Request;
 use crate::domain::RuleBroken;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 
 /// The query parameters of a route.
@@ -51,8 +53,7 @@ impl Parameters {
 impl Request {
     /// Declares the parameters of the route.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] if the query has another parameter, and the route refuses others.
+    /// # Errors [`Code::Invalid`] if the query has another parameter, and the route refuses others.
     pub(super) fn declare(&self, parameters: Parameters) -> Result<()> {
         self.declared.get_or_init(|| parameters);
         let present = self.inner.query_string_parameters();
@@ -65,9 +66,8 @@ impl Request {
 
     /// A parameter of the query, parsed.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] if it breaks the rule of its type; [`crate::error::Code::Internal`] if the route
-    /// does not declare it.
+    /// # Errors [`Code::Invalid`] if it breaks the rule of its type; [`Code::Internal`] if the route does not declare
+    /// it.
     pub fn query<T: FromStr<Err = RuleBroken>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.parameter(name)?.map(str::parse::<T>).transpose();
         value.map_err(|rule| Error::invalid_field(name, rule.to_string()))
@@ -76,7 +76,7 @@ impl Request {
     /// A parameter of the query as text, percent-decoded.
     ///
     /// # Errors
-    /// [`crate::error::Code::Internal`] if the route does not declare it.
+    /// [`Code::Internal`] if the route does not declare it.
     pub fn parameter(&self, name: &str) -> Result<Option<&str>> {
         if !self.declared.get().is_some_and(|declared| declared.names.contains(&name)) {
             return Err(Error::internal(format!(

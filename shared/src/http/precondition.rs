@@ -5,6 +5,8 @@ use lambda_http::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 use super::{Answer, Request, fingerprint};
 use crate::domain::{Expected, IdempotencyKey, Once, Version};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -13,7 +15,7 @@ impl Request {
     /// The version that the client expects to change (`If-Match`). A header without entity tags matches no version.
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] if the header is not text.
+    /// [`Code::Invalid`] if the header is not text.
     pub fn expected(&self) -> Result<Expected> {
         Ok(match self.header(&IF_MATCH)? {
             None => Expected::Anything,
@@ -28,7 +30,7 @@ impl Request {
     /// The versions that the client has already (`If-None-Match`).
     ///
     /// # Errors
-    /// [`crate::error::Code::Invalid`] if the header is not text.
+    /// [`Code::Invalid`] if the header is not text.
     pub fn known(&self) -> Result<Option<Vec<String>>> {
         let tags = self.header(&IF_NONE_MATCH)?;
         Ok(tags.map(|tags| {
@@ -39,8 +41,7 @@ impl Request {
 
     /// The idempotency key of the request, with a hash of the request (`Idempotency-Key`).
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] if the key breaks its rule.
+    /// # Errors [`Code::Invalid`] if the key breaks its rule.
     pub fn once(&self) -> Result<Option<Once>> {
         let Some(key) = self.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
         let key = key.parse().map_err(|rule| Error::invalid_field("Idempotency-Key", format!("{rule}")))?;

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use crate::domain::UserId;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Item, KeyRange, from_item, sort_key, unpacked};
 use crate::store::{Store, key};
@@ -30,8 +32,7 @@ pub struct UserRecords {
 impl Store {
     /// Lists what is stored about `user`, except conversations, after the sort key `after`.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_records(&self, user: UserId, after: Option<String>) -> Result<UserRecords> {
         let all = KeyRange::new(&self.studio, key::user_partition(user), "A", "Z");
         let page = self.query_page(&all, after, Some(PAGE)).await?;

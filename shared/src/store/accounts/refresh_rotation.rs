@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::sessions::SessionItem;
 use crate::domain::accounts::session::ends_at;
 use crate::domain::{Millis, SessionId, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::dynamo::{Expression, Updated, from_item, number, text};
@@ -76,8 +78,7 @@ impl Store {
     /// token, one rotates it and the others repeat it; all yield the same successor. A token can be repeated for 10 s
     /// after its use, even if its successor has been used meanwhile.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable, or when the session changed on all attempts.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable, or when the session changed on all attempts.
     pub async fn rotate_refresh_token(
         &self,
         user: UserId,

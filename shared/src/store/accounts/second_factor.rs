@@ -2,6 +2,8 @@
 
 use super::own_account::NotWritten;
 use crate::domain::LoggedIn;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::dynamo::{Expression, ids, number, text};
@@ -9,9 +11,8 @@ use crate::store::dynamo::{Expression, ids, number, text};
 impl Store {
     /// Stores the secret of a second factor that is not confirmed yet, so logins do not require it.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Conflict`] when the user has a confirmed second factor;
-    /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
+    /// # Errors [`Code::Conflict`] when the user has a confirmed second factor; [`Code::Unauthenticated`] when the
+    /// session was revoked meanwhile.
     pub async fn enrol_totp(&self, by: &LoggedIn, secret: &str) -> Result<()> {
         let enrolled = Expression::default().set("totp_pending", text(secret)).when_absent("totp_secret");
         self.change_second_factor(by, enrolled).await
@@ -20,9 +21,8 @@ impl Store {
     /// Confirms the enrolled second factor: logins require it from now on. `step` is the time step of the code that
     /// confirmed it, `recovery` the hashes of the recovery codes.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Conflict`] when another secret was enrolled meanwhile;
-    /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
+    /// # Errors [`Code::Conflict`] when another secret was enrolled meanwhile; [`Code::Unauthenticated`] when the
+    /// session was revoked meanwhile.
     pub async fn confirm_totp(
         &self,
         by: &LoggedIn,
@@ -42,7 +42,7 @@ impl Store {
     /// Removes the second factor, the recovery codes and a secret that is not confirmed yet.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unauthenticated`] when the session was revoked meanwhile.
+    /// [`Code::Unauthenticated`] when the session was revoked meanwhile.
     pub async fn delete_totp(&self, by: &LoggedIn) -> Result<()> {
         self.change_second_factor(by, without_second_factor(Expression::default())).await
     }

@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Millis, Owner, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, condition_failed, failed, from_item, item_at};
 use crate::store::{Store, key};
@@ -19,7 +21,7 @@ impl Store {
     /// Stores a ticket by its hash, which opens a connection for `owner` until `ends`.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn create_ticket(&self, hash: &str, owner: Owner, ends: Millis) -> Result<()> {
         let ticket = TicketItem { owner, expires_at: ends.seconds() };
         let item = item_at(key::ticket(owner.user, hash), "ticket", &ticket)?;
@@ -33,7 +35,7 @@ impl Store {
     /// tickets only, so no other secret can be presented as a ticket.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn redeem_ticket(&self, user: UserId, hash: &str, now: Millis) -> Result<Option<Owner>> {
         let exists = Expression::default().when_exists("pk");
         let request = self

@@ -9,6 +9,8 @@ use super::item::Revision;
 use super::slot::{ConversationSlot, Tombstone};
 use crate::clock;
 use crate::domain::{ConversationId, Millis, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{
     Expression, Item, KeyRange, Write, failed, from_item, item_at, number, sort_key, text,
@@ -105,8 +107,7 @@ impl Store {
     /// when there are none. False when `deadline` came first. Cleanups of operations that may still be running are left
     /// to them.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn finish_cleanups(&self, user: UserId, deadline: Millis) -> Result<bool> {
         let intents = self.list_cleanup_intents(user).await?;
         for intent in &intents {

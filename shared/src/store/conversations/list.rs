@@ -9,6 +9,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::Deserialize;
 
 use crate::domain::{ConversationId, Folder, Millis, ModelName, RuleBroken, Tag, Tags, Title, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{failed, from_item, text};
 use crate::store::{Store, key};
@@ -115,7 +117,7 @@ impl Store {
     /// Lists at most `limit` conversations of `user` after the position `after`, the most recently changed first.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_conversations(
         &self,
         user: UserId,
@@ -130,7 +132,7 @@ impl Store {
     /// the list continues.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_filtered_conversations(
         &self,
         user: UserId,

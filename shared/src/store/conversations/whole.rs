@@ -7,6 +7,8 @@ use super::message_item::{StoredMessage, stored_message};
 use super::slot::{ConversationSlot, StoredConversation};
 use crate::domain::conversations::conversation::preview;
 use crate::domain::{Content, ConversationId, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::dynamo::{Item, KeyRange, sort_key};
@@ -30,8 +32,7 @@ impl Store {
     /// Finds a conversation with all its messages, including those of other branches, read consistently with one
     /// request a megabyte.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] when the conversation is too large.
+    /// # Errors [`Code::Invalid`] when the conversation is too large.
     pub(in crate::store) async fn find_stored_conversation(
         &self,
         user: UserId,
@@ -64,9 +65,8 @@ impl Store {
     /// Gets a whole conversation as it was at one moment. Reading takes several requests, so it is repeated if another
     /// request changed the conversation between them.
     ///
-    /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Conflict`] when the conversation was changed on all
-    /// attempts; [`crate::error::Code::Invalid`] when it is too large.
+    /// # Errors [`Code::NotFound`]; [`Code::Conflict`] when the conversation was changed on all attempts;
+    /// [`Code::Invalid`] when it is too large.
     pub(in crate::store) async fn get_stable_conversation(
         &self,
         user: UserId,

@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use ulid::Ulid;
 
 use crate::domain::{Allowance, Millis, Rate, Requester};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Item, ids, integer, number, text};
 use crate::store::{Store, key};
@@ -17,7 +19,7 @@ impl Store {
     /// Counts a request made at `now` and returns what is left. Concurrent requests cannot exceed the rate.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_request(&self, requester: &Requester, rate: Rate, now: Millis) -> Result<Allowance> {
         Ok(rate.after(self.count_requests(requester, 1, rate, now).await?, now))
     }
@@ -25,7 +27,7 @@ impl Store {
     /// Counts `count` requests at `now` and returns how many requests the window has had.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_requests(
         &self,
         requester: &Requester,
@@ -41,7 +43,7 @@ impl Store {
     /// guesses of the window are still being verified. Of several concurrent guesses, exactly one gets 0.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_guess(
         &self,
         requester: &Requester,
@@ -59,7 +61,7 @@ impl Store {
     /// Records that a guess that was counted at `counted_at` has been verified or refused.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn settle_guess(
         &self,
         requester: &Requester,

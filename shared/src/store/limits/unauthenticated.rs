@@ -4,6 +4,8 @@
 use serde::Deserialize;
 
 use crate::domain::{ConnectionId, Millis, Owner};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, from_item, number};
 use crate::store::{Store, key};
@@ -26,7 +28,7 @@ impl Store {
     /// stored.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn count_unauthenticated_frame(
         &self,
         id: &ConnectionId,
@@ -38,7 +40,7 @@ impl Store {
     /// handle frames which overtook the `auth` frame then wait for it.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn record_auth_frame(&self, id: &ConnectionId, now: Millis) -> Result<()> {
         self.update_unauthenticated(id, Expression::default().set("auth_began", number(now.get()))).await?;
         Ok(())
@@ -48,7 +50,7 @@ impl Store {
     /// stored.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_unauthenticated_connection(
         &self,
         id: &ConnectionId,

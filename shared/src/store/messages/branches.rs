@@ -6,6 +6,8 @@ use crate::domain::conversations::conversation::preview;
 use crate::domain::{
     Branch, Conversation, ConversationId, Expected, Message, MessageId, Millis, ReplyStatus, UserId, Version,
 };
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::conversations::create::{kept_changing, reply_running};
@@ -20,10 +22,8 @@ impl Store {
     /// Makes the branch of a message the current one: the messages that lead to it, the message itself, and after it
     /// always the newest of the messages that follow.
     ///
-    /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::PreconditionFailed`]; [`crate::error::Code::Invalid`]
-    /// when the message does not exist; [`crate::error::Code::Conflict`] when the conversation was changed on all
-    /// attempts.
+    /// # Errors [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`] when the message does not exist;
+    /// [`Code::Conflict`] when the conversation was changed on all attempts.
     pub async fn select_branch(
         &self,
         user: UserId,
@@ -63,9 +63,8 @@ impl Store {
     /// Gets a copy, under the id `copy`, of the conversation `id` up to a message: the messages that lead to it, and
     /// the message itself. Nothing is stored.
     ///
-    /// # Errors
-    /// [`crate::error::Code::NotFound`]; [`crate::error::Code::Invalid`] when the message does not exist;
-    /// [`crate::error::Code::ReplyRunning`] when the message is, or follows, a reply that is being made.
+    /// # Errors [`Code::NotFound`]; [`Code::Invalid`] when the message does not exist; [`Code::ReplyRunning`] when the
+    /// message is, or follows, a reply that is being made.
     pub async fn get_copy_up_to(
         &self,
         user: UserId,

@@ -13,6 +13,8 @@ use serde_json::json;
 
 use super::item::{Lease, ReplyItem, WorkerFlags};
 use crate::domain::{Charge, Content, Millis, ReplyPlace};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::store::dynamo::{Packed, failed, from_item, integer, item_at, number, packed, text};
 use crate::store::{Store, key};
@@ -28,8 +30,7 @@ impl Store {
     /// whether a client requested `stop` or `resync`; `None` when the lease is lost. Then the worker must not push
     /// anything more.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn checkpoint_reply(
         &self,
         lease: &mut Lease,

@@ -7,6 +7,8 @@ use crate::domain::{
     Content, ConversationId, Message, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus, Role,
     TokenCount, UserId,
 };
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, text};
 use crate::store::{Store, key};
@@ -46,7 +48,7 @@ impl Store {
     /// Finds the reply with this id. A reply whose worker has died is ended first.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_reply(
         &self,
         user: UserId,
@@ -116,7 +118,7 @@ impl Store {
     /// What a running reply has so far.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_reply_snapshot(&self, place: &ReplyPlace) -> Result<Option<ReplySnapshot>> {
         let Some(item) = self.find_item::<ReplyItem>(key::reply_at(place)).await? else { return Ok(None) };
         let content = self.checkpointed_text(place, &item).await?;
@@ -127,7 +129,7 @@ impl Store {
     /// Requests that the worker of a reply stop. False when the reply is not running.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn request_stop(&self, place: &ReplyPlace) -> Result<bool> {
         self.increment_flag(place, "stop").await
     }
@@ -136,7 +138,7 @@ impl Store {
     /// False when the reply is not running.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn request_resync(&self, place: &ReplyPlace) -> Result<bool> {
         self.increment_flag(place, "resync").await
     }
@@ -152,7 +154,7 @@ impl Store {
     /// when the reply has ended or is gone.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn find_reply_alive_until(&self, place: &ReplyPlace) -> Result<Option<(ReplyStatus, u64)>> {
         let item =
             self.find_item::<ReplyItem>(key::reply_at(place)).await?.filter(|item| item.id == place.message);

@@ -5,6 +5,8 @@ use super::item::{Lease, ReplyItem};
 use crate::domain::conversations::conversation::preview_of;
 use crate::domain::statistics::{DayTally, Tally};
 use crate::domain::{Content, ConversationId, Ending, Held, Millis, ReplyPlace, ReplyStatus, UserId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Outcome, Write, number, packed, text};
 use crate::store::{Store, key};
@@ -29,7 +31,7 @@ impl Store {
     /// `resync` is the number of resync requests that the worker has served.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn end_reply(
         &self,
         lease: &Lease,
@@ -66,7 +68,7 @@ impl Store {
     /// Ends a reply that no worker has begun. False when a worker has begun it; then nothing is changed.
     ///
     /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn end_unstarted_reply(
         &self,
         place: &ReplyPlace,

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Charge, Content, GenerationParams, Held, MessageId, Millis, ModelName, ReplyPlace, ReplyStatus,
 };
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Packed, from_item, number, text};
 use crate::store::{Store, key};
@@ -173,8 +175,7 @@ impl Store {
     /// Takes the lease of a pending reply for `worker`, until `until`. `None` for a duplicate or late delivery of the
     /// event that starts the worker.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn take_lease(
         &self,
         place: &ReplyPlace,

@@ -3,6 +3,8 @@
 use super::item::Lease;
 use crate::domain::usage::Spending;
 use crate::domain::{Held, Millis, Reservation};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::retry;
 use crate::store::dynamo::{Expression, Write, ids, number, text};
@@ -31,8 +33,7 @@ impl Lease {
 impl Store {
     /// Raises the reservation of a reply to `wanted`, before its model is asked.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn raise_reservation(
         &self,
         lease: &mut Lease,

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::Millis;
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::Result;
 use crate::store::dynamo::{Expression, Write, failed, integer, number, random_below, sort_key, text};
 use crate::store::{Store, key};
@@ -40,8 +42,7 @@ impl Store {
 
     /// Reads the totals at `now` with one request.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn get_totals(&self, now: Millis) -> Result<Totals> {
         let since = key::open_connections_since(now.minus_seconds(LONGEST_CONNECTION_SECONDS));
         let pages = self

@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use crate::domain::{Message, MessageId};
+#[cfg(doc)]
+use crate::error::Code;
 use crate::error::{Error, Result};
 
 /// A message, and the id of the message that it follows.
@@ -22,9 +24,8 @@ impl Order {
     /// Sorts `messages`. The branch that ends with `current` comes first, or the branch of the last message if
     /// `current` is not among them. A message may also follow one for which `is_there` is true.
     ///
-    /// # Errors
-    /// [`crate::error::Code::Invalid`] when a message follows an unknown one or itself, or when two messages have the
-    /// same id.
+    /// # Errors [`Code::Invalid`] when a message follows an unknown one or itself, or when two messages have the same
+    /// id.
     pub(in crate::store) fn new(
         messages: &[impl Borrow<ImportedMessage>],
         current: Option<&MessageId>,
