@@ -15,8 +15,9 @@ pub use self::split::{members, name_and_value, without_non_numbers};
 
 /// Parses a request body.
 ///
-/// # Errors [`Code::MalformedJson`] when `text` is not JSON or nests too deeply; [`Code::Invalid`], with the field
-/// where there is one, when it breaks a rule.
+/// # Errors
+/// [`Code::MalformedJson`] when `text` is not JSON or nests too deeply; [`Code::Invalid`], with the field where there
+/// is one, when it breaks a rule.
 pub fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T> {
     parse_part("The body", text)
 }

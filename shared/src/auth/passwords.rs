@@ -53,7 +53,8 @@ impl TryFrom<String> for NewPassword {
 impl NewPassword {
     /// The password, unless it is the user's own name or address.
     ///
-    /// # Errors [`Code::Invalid`] for the field with this name.
+    /// # Errors
+    /// [`Code::Invalid`] for the field with this name.
     pub fn of_user(self, username: &Username, email: &Email, field: &str) -> Result<Password> {
         let canonical: String = self.0.0.nfkc().collect::<String>().to_lowercase().nfkc().collect();
         let email = email.canonical();

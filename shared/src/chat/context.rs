@@ -19,8 +19,9 @@ pub(super) struct Context {
 /// Builds the question that a reply answers, and raises the reservation to what it costs: when the turn began, the cost
 /// was only estimated.
 ///
-/// # Errors [`Code::NotFound`] when the conversation was deleted or the lease was lost, [`Code::LimitReached`] when the
-/// cost exceeds the user's limit, or when DynamoDB cannot be reached.
+/// # Errors
+/// [`Code::NotFound`] when the conversation was deleted or the lease was lost, [`Code::LimitReached`] when the cost
+/// exceeds the user's limit, or when DynamoDB cannot be reached.
 pub(super) async fn build(store: &Store, offer: &Offer, turns: &Turns, lease: &mut Lease) -> Result<Context> {
     let messages = history(store, lease).await?;
     let entry = offer.find(&lease.model)?;

@@ -48,7 +48,8 @@ impl InlineReplies {
 
     /// Asks a model and waits up to 25 s for the reply. Reserves the cost before, and settles it afterwards.
     ///
-    /// # Errors [`Code::UnknownModel`], [`Code::LimitReached`], or the failure of a model that sent no text.
+    /// # Errors
+    /// [`Code::UnknownModel`], [`Code::LimitReached`], or the failure of a model that sent no text.
     pub async fn reply(&self, user: &Arc<User>, question: Question) -> Result<InlineReply> {
         let deadline = Instant::now() + INLINE_TIMEOUT;
         let entry = self.models.offer().find(&question.model)?;

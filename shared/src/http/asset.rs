@@ -57,7 +57,8 @@ impl Asset {
 impl Request {
     /// Answers with `asset`, compressed if the client accepts gzip; 304 if the client has it already.
     ///
-    /// # Errors [`Code::Invalid`] if `If-None-Match` is not text.
+    /// # Errors
+    /// [`Code::Invalid`] if `If-None-Match` is not text.
     pub fn give(&self, asset: &Asset) -> Result<Answer> {
         let zipped = takes_gzip(self.members(ACCEPT_ENCODING));
         let hash = fingerprint(asset.gzip);

@@ -44,7 +44,8 @@ pub fn fingerprint(bytes: &[u8]) -> String {
 impl Request {
     /// The position of the cursor in the query, in the list that `scope` names.
     ///
-    /// # Errors [`Code::Invalid`] if the cursor belongs to another list.
+    /// # Errors
+    /// [`Code::Invalid`] if the cursor belongs to another list.
     pub fn cursor<T: FromStr>(&self, scope: &str) -> Result<Option<T>> {
         let Some(text) = self.parameter("cursor")? else { return Ok(None) };
         let refused = || Error::invalid_field("cursor", "must come from a `Link` of this list");

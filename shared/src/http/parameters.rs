@@ -53,7 +53,8 @@ impl Parameters {
 impl Request {
     /// Declares the parameters of the route.
     ///
-    /// # Errors [`Code::Invalid`] if the query has another parameter, and the route refuses others.
+    /// # Errors
+    /// [`Code::Invalid`] if the query has another parameter, and the route refuses others.
     pub(super) fn declare(&self, parameters: Parameters) -> Result<()> {
         self.declared.get_or_init(|| parameters);
         let present = self.inner.query_string_parameters();
@@ -66,8 +67,8 @@ impl Request {
 
     /// A parameter of the query, parsed.
     ///
-    /// # Errors [`Code::Invalid`] if it breaks the rule of its type; [`Code::Internal`] if the route does not declare
-    /// it.
+    /// # Errors
+    /// [`Code::Invalid`] if it breaks the rule of its type; [`Code::Internal`] if the route does not declare it.
     pub fn query<T: FromStr<Err = RuleBroken>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.parameter(name)?.map(str::parse::<T>).transpose();
         value.map_err(|rule| Error::invalid_field(name, rule.to_string()))

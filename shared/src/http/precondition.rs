@@ -41,7 +41,8 @@ impl Request {
 
     /// The idempotency key of the request, with a hash of the request (`Idempotency-Key`).
     ///
-    /// # Errors [`Code::Invalid`] if the key breaks its rule.
+    /// # Errors
+    /// [`Code::Invalid`] if the key breaks its rule.
     pub fn once(&self) -> Result<Option<Once>> {
         let Some(key) = self.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
         let key = key.parse().map_err(|rule| Error::invalid_field("Idempotency-Key", format!("{rule}")))?;

@@ -29,8 +29,9 @@ impl Store {
     /// and nothing can be created in it any more, because every creation requires the account's statistics, which this
     /// deletes.
     ///
-    /// # Errors [`Code::Conflict`] when the account was changed meanwhile; [`Code::Unauthenticated`] when the session
-    /// was revoked meanwhile.
+    /// # Errors
+    /// [`Code::Conflict`] when the account was changed meanwhile; [`Code::Unauthenticated`] when the session was
+    /// revoked meanwhile.
     pub async fn begin_account_deletion(&self, by: &LoggedIn) -> Result<()> {
         let user = by.user();
         let leaving = Expression::default()

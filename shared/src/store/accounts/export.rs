@@ -32,7 +32,8 @@ pub struct UserRecords {
 impl Store {
     /// Lists what is stored about `user`, except conversations, after the sort key `after`.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn list_records(&self, user: UserId, after: Option<String>) -> Result<UserRecords> {
         let all = KeyRange::new(&self.studio, key::user_partition(user), "A", "Z");
         let page = self.query_page(&all, after, Some(PAGE)).await?;

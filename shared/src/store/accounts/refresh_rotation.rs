@@ -78,7 +78,8 @@ impl Store {
     /// token, one rotates it and the others repeat it; all yield the same successor. A token can be repeated for 10 s
     /// after its use, even if its successor has been used meanwhile.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable, or when the session changed on all attempts.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable, or when the session changed on all attempts.
     pub async fn rotate_refresh_token(
         &self,
         user: UserId,

@@ -11,8 +11,9 @@ use crate::store::dynamo::{Expression, ids, number, text};
 impl Store {
     /// Stores the secret of a second factor that is not confirmed yet, so logins do not require it.
     ///
-    /// # Errors [`Code::Conflict`] when the user has a confirmed second factor; [`Code::Unauthenticated`] when the
-    /// session was revoked meanwhile.
+    /// # Errors
+    /// [`Code::Conflict`] when the user has a confirmed second factor; [`Code::Unauthenticated`] when the session was
+    /// revoked meanwhile.
     pub async fn enrol_totp(&self, by: &LoggedIn, secret: &str) -> Result<()> {
         let enrolled = Expression::default().set("totp_pending", text(secret)).when_absent("totp_secret");
         self.change_second_factor(by, enrolled).await
@@ -21,8 +22,9 @@ impl Store {
     /// Confirms the enrolled second factor: logins require it from now on. `step` is the time step of the code that
     /// confirmed it, `recovery` the hashes of the recovery codes.
     ///
-    /// # Errors [`Code::Conflict`] when another secret was enrolled meanwhile; [`Code::Unauthenticated`] when the
-    /// session was revoked meanwhile.
+    /// # Errors
+    /// [`Code::Conflict`] when another secret was enrolled meanwhile; [`Code::Unauthenticated`] when the session was
+    /// revoked meanwhile.
     pub async fn confirm_totp(
         &self,
         by: &LoggedIn,

@@ -107,7 +107,8 @@ impl Store {
     /// when there are none. False when `deadline` came first. Cleanups of operations that may still be running are left
     /// to them.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn finish_cleanups(&self, user: UserId, deadline: Millis) -> Result<bool> {
         let intents = self.list_cleanup_intents(user).await?;
         for intent in &intents {

@@ -10,7 +10,7 @@ use crate::domain::statistics::Tally;
 use crate::domain::{Branch, Conversation, Message, MessageId};
 use crate::store::Store;
 
-/// The smallest set of writes that makes the stored messages equal to the new ones.
+/// The edits that make the stored messages equal to the new ones without a new revision.
 pub(in crate::store) struct Edits<'a> {
     /// Messages that stay on the branch and have another content or another parent now, in their new form.
     pub(in crate::store) changed: Vec<StoredMessage>,

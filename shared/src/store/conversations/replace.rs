@@ -43,10 +43,11 @@ impl Store {
     /// longer, its messages before the oldest one that the replacement contains are kept, because the client may never
     /// have seen them.
     ///
-    /// # Errors [`Code::Invalid`] when the stored conversation is longer than `shown_bytes` and the replacement
-    /// contains none of its messages; [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::ReplyRunning`] when the
-    /// order of messages changes while a reply is being made; [`Code::Conflict`] when the conversation was changed on
-    /// all attempts.
+    /// # Errors
+    /// [`Code::Invalid`] when the stored conversation is longer than `shown_bytes` and the replacement contains none of
+    /// its messages; [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::ReplyRunning`] when the order of
+    /// messages changes while a reply is being made; [`Code::Conflict`] when the conversation was changed on all
+    /// attempts.
     pub async fn replace_conversation(
         &self,
         user: UserId,

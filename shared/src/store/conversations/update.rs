@@ -111,8 +111,8 @@ impl Store {
     /// Changes the summary of a conversation. Returns the new summary, the number of messages and the version.
     /// Concurrent changes of different fields all take effect.
     ///
-    /// # Errors [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Conflict`] when it was changed on all
-    /// attempts.
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Conflict`] when it was changed on all attempts.
     pub async fn update_conversation(
         &self,
         user: UserId,

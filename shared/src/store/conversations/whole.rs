@@ -32,7 +32,8 @@ impl Store {
     /// Finds a conversation with all its messages, including those of other branches, read consistently with one
     /// request a megabyte.
     ///
-    /// # Errors [`Code::Invalid`] when the conversation is too large.
+    /// # Errors
+    /// [`Code::Invalid`] when the conversation is too large.
     pub(in crate::store) async fn find_stored_conversation(
         &self,
         user: UserId,
@@ -65,8 +66,9 @@ impl Store {
     /// Gets a whole conversation as it was at one moment. Reading takes several requests, so it is repeated if another
     /// request changed the conversation between them.
     ///
-    /// # Errors [`Code::NotFound`]; [`Code::Conflict`] when the conversation was changed on all attempts;
-    /// [`Code::Invalid`] when it is too large.
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Conflict`] when the conversation was changed on all attempts; [`Code::Invalid`] when
+    /// it is too large.
     pub(in crate::store) async fn get_stable_conversation(
         &self,
         user: UserId,

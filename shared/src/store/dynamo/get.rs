@@ -27,8 +27,9 @@ impl Store {
 
     /// Finds the value stored at `key` of the studio table, read consistently.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable; [`Code::Internal`] when the item cannot be
-    /// deserialized as `T`.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable; [`Code::Internal`] when the item cannot be deserialized as
+    /// `T`.
     pub(in crate::store) async fn find_item<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>> {
         self.find_raw_item(&self.studio, key).await?.map(from_item).transpose()
     }

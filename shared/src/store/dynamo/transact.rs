@@ -60,7 +60,8 @@ impl Store {
     /// The SDK does not repeat a transaction that conflicted with another one; this function does, as
     /// [`retry::TRANSACTION`] allows.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable, or when the transaction conflicted on all attempts;
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable, or when the transaction conflicted on all attempts;
     /// [`Code::QuotaExceeded`] when only the condition on the user's quota failed.
     pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
         let items: Result<Vec<_>, _> = writes.into_iter().map(Write::into_item).collect();

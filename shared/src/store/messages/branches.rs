@@ -22,7 +22,8 @@ impl Store {
     /// Makes the branch of a message the current one: the messages that lead to it, the message itself, and after it
     /// always the newest of the messages that follow.
     ///
-    /// # Errors [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`] when the message does not exist;
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`] when the message does not exist;
     /// [`Code::Conflict`] when the conversation was changed on all attempts.
     pub async fn select_branch(
         &self,
@@ -63,8 +64,9 @@ impl Store {
     /// Gets a copy, under the id `copy`, of the conversation `id` up to a message: the messages that lead to it, and
     /// the message itself. Nothing is stored.
     ///
-    /// # Errors [`Code::NotFound`]; [`Code::Invalid`] when the message does not exist; [`Code::ReplyRunning`] when the
-    /// message is, or follows, a reply that is being made.
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Invalid`] when the message does not exist; [`Code::ReplyRunning`] when the message
+    /// is, or follows, a reply that is being made.
     pub async fn get_copy_up_to(
         &self,
         user: UserId,

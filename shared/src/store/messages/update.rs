@@ -48,7 +48,8 @@ impl MessageUpdate {
 impl Store {
     /// Changes a message. Its number and its branch stay.
     ///
-    /// # Errors [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`] when the text is too long;
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::PreconditionFailed`]; [`Code::Invalid`] when the text is too long;
     /// [`Code::ReplyRunning`] for a reply that is being made; [`Code::Conflict`] when the conversation was changed on
     /// all attempts.
     pub async fn update_message(

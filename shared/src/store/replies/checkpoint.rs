@@ -30,7 +30,8 @@ impl Store {
     /// whether a client requested `stop` or `resync`; `None` when the lease is lost. Then the worker must not push
     /// anything more.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn checkpoint_reply(
         &self,
         lease: &mut Lease,

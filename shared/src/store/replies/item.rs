@@ -175,7 +175,8 @@ impl Store {
     /// Takes the lease of a pending reply for `worker`, until `until`. `None` for a duplicate or late delivery of the
     /// event that starts the worker.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn take_lease(
         &self,
         place: &ReplyPlace,

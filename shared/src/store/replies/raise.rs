@@ -33,7 +33,8 @@ impl Lease {
 impl Store {
     /// Raises the reservation of a reply to `wanted`, before its model is asked.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn raise_reservation(
         &self,
         lease: &mut Lease,

@@ -42,7 +42,8 @@ impl Store {
 
     /// Reads the totals at `now` with one request.
     ///
-    /// # Errors [`Code::Unavailable`] when DynamoDB is unavailable.
+    /// # Errors
+    /// [`Code::Unavailable`] when DynamoDB is unavailable.
     pub async fn get_totals(&self, now: Millis) -> Result<Totals> {
         let since = key::open_connections_since(now.minus_seconds(LONGEST_CONNECTION_SECONDS));
         let pages = self

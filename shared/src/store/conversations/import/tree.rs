@@ -24,8 +24,8 @@ impl Order {
     /// Sorts `messages`. The branch that ends with `current` comes first, or the branch of the last message if
     /// `current` is not among them. A message may also follow one for which `is_there` is true.
     ///
-    /// # Errors [`Code::Invalid`] when a message follows an unknown one or itself, or when two messages have the same
-    /// id.
+    /// # Errors
+    /// [`Code::Invalid`] when a message follows an unknown one or itself, or when two messages have the same id.
     pub(in crate::store) fn new(
         messages: &[impl Borrow<ImportedMessage>],
         current: Option<&MessageId>,
