@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot::{self, Receiver};
 
-use super::{Delivery, Next, PATIENCE_WHEN_MANY, Pool, Waiting};
+use super::{Delivery, Next, Pool, START_DELAY_WHEN_MANY, Waiting};
 use crate::lambda::{InvokeError, Outcome};
 
 fn empty_pool(is_concurrent: bool) -> Pool {
@@ -76,10 +76,10 @@ fn many_instances_become_more_only_while_no_event_that_waits_is_taken() {
         drop(poll(&mut pool, *instance));
     }
     let _outcomes = ["a", "b", "c"].map(|id| submit(&mut pool, id));
-    std::thread::sleep(PATIENCE_WHEN_MANY);
+    std::thread::sleep(START_DELAY_WHEN_MANY);
     assert!(matches!(pool.next(instances[0]), Next::Now(_)));
     assert!(pool.grow().is_none(), "no instance starts just after an event was taken");
-    std::thread::sleep(PATIENCE_WHEN_MANY);
+    std::thread::sleep(START_DELAY_WHEN_MANY);
     assert!(pool.grow().is_some(), "an instance starts if no event was taken");
 }
 
