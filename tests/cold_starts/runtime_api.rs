@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a connection needs to serve the function.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl RuntimeApi {
 
     /// When the function answered, and what.
     pub(crate) fn answer(&self) -> (Instant, Vec<u8>) {
-        self.answers.recv_timeout(PATIENCE).unwrap()
+        self.answers.recv_timeout(WAIT_TIMEOUT).unwrap()
     }
 }
 
@@ -68,7 +68,7 @@ fn serve(mut stream: &TcpStream, shared: &Shared) {
 }
 
 fn head(event: &str) -> String {
-    let deadline = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() + PATIENCE.as_millis();
+    let deadline = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() + WAIT_TIMEOUT.as_millis();
     let length = event.len();
     format!(
         "HTTP/1.1 200 OK\r\n\

@@ -141,8 +141,8 @@ fn long(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
     numbers.into_iter().map(long).collect()
 }
 
-/// Creates a conversation with so many long messages.
-async fn grown(user: &User, count: usize) {
+/// Creates a conversation with `count` long messages.
+async fn create_long_conversation(user: &User, count: usize) {
     let begun = json!({"id": "c", "title": "Long", "model": "m", "messages": long(0..16)});
     user.post(LIST, &begun).await.expect(200);
     for message in long(16..count) {
@@ -177,7 +177,7 @@ async fn an_old_client_that_saw_only_the_newest_messages_deletes_no_older_ones_b
     let studio = busy_studio().await;
     for (count, reading, shown) in [(22, LIST, 17), (28, PATH, 24)] {
         let user = studio.user(&format!("has{count}and{shown}")).await;
-        grown(&user, count).await;
+        create_long_conversation(&user, count).await;
         let mut read = user.get(reading).await.expect(200).body;
         read = if reading == LIST { read[0].take() } else { read };
         let messages = read["messages"].as_array_mut().unwrap();
@@ -206,7 +206,7 @@ async fn messages_that_a_client_may_not_have_seen_survive_a_put() {
     let studio = busy_studio().await;
     for turned in [false, true] {
         let user = studio.user(&format!("turned{turned}")).await;
-        grown(&user, 22).await;
+        create_long_conversation(&user, 22).await;
         let mut read = user.get(LIST).await.expect(200).body[0].take();
         // The client removes all but two messages, and then one of these. Reordered messages are rewritten.
         let mut two = long([6, 21]);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::deployment::events::{in_order, prepared, sign_in};
-use crate::support::{PATIENCE, TestStudio, eventually};
+use crate::support::{TestStudio, WAIT_TIMEOUT, eventually};
 
 /// The emulators of a studio's functions, each started at its first event and ended with the test.
 struct Emulators<'a> {
@@ -61,7 +61,7 @@ impl Emulators<'_> {
         let client = reqwest::Client::new();
         // The emulator needs a moment until it listens.
         let answer = eventually("the emulator answers", async || {
-            client.post(url).json(event).timeout(PATIENCE).send().await.ok()
+            client.post(url).json(event).timeout(WAIT_TIMEOUT).send().await.ok()
         });
         answer.await.json().await.unwrap()
     }

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 
 const { chromium } = createRequire(import.meta.url)(process.env.PLAYWRIGHT_CORE);
 const studio = new URL(process.argv[2]);
-const PATIENCE = 60_000; // Milliseconds.
+const WAIT_TIMEOUT = 60_000; // Milliseconds.
 const problems = [];
 
 /** The same studio behind a base path, as behind a CDN. */
@@ -27,7 +27,7 @@ async function mounted(prefix) {
 /** A page at an address whose every complaint is noted. */
 async function open(browser, base, path, size = { width: 1280, height: 900 }) {
   const page = await browser.newPage({ viewport: size });
-  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultTimeout(WAIT_TIMEOUT);
   const note = (what) => problems.push(`${base}/${path}: ${what}`);
   page.on("console", (message) => message.type() === "error" && note(message.text()));
   page.on("pageerror", (error) => note(error.message));

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::support::{eventually, studio_with};
 
 /// A browser is slow, and other tests run at the same time.
-const PATIENCE: Duration = Duration::from_secs(240);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// A program, found as a shell finds it.
 fn program(names: &[&str]) -> Option<PathBuf> {
@@ -51,7 +51,7 @@ async fn run(script: &str, arguments: &[String]) {
     let mut command = Command::new(node);
     command.arg(script).args(arguments).env("CHROMIUM", chromium).env("PLAYWRIGHT_CORE", driver);
     let output =
-        timeout(PATIENCE, command.kill_on_drop(true).output()).await.expect("the browser ends").unwrap();
+        timeout(WAIT_TIMEOUT, command.kill_on_drop(true).output()).await.expect("the browser ends").unwrap();
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{said}");

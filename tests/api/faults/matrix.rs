@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::provider::{FAULTS, Provider, studio_of};
-use crate::support::{Connection, PATIENCE, TestStudio, User, eventually_each};
+use crate::support::{Connection, TestStudio, User, WAIT_TIMEOUT, eventually_each};
 
 /// How long a client waits for a reply before it sends its turn again.
-const IMPATIENCE: Duration = Duration::from_secs(4);
+const RESUME_TIMEOUT: Duration = Duration::from_secs(4);
 /// Turns of one user in one conversation.
 const TURNS_OF_A_CONVERSATION: usize = 5;
 
@@ -107,7 +107,7 @@ async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
         let fault = FAULTS[(turn + user.username.len() * 3) % FAULTS.len()];
         let content = format!("{fault} {} {id} one two three four five six seven eight", user.username);
         let chat = json!({"type": "chat", "conversationId": conversation, "id": id, "content": content});
-        let deadline = Instant::now() + PATIENCE * 4;
+        let deadline = Instant::now() + WAIT_TIMEOUT * 4;
         let mut has_ended = false;
         while !has_ended {
             assert!(Instant::now() < deadline, "{} {id} never ended", user.username);
@@ -115,7 +115,7 @@ async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
                 connection = open(user).await;
                 continue;
             }
-            match timeout(IMPATIENCE, end_of(&mut connection, &id)).await {
+            match timeout(RESUME_TIMEOUT, end_of(&mut connection, &id)).await {
                 Ok(Some(was_accepted)) => {
                     has_ended = was_accepted;
                     if was_accepted {

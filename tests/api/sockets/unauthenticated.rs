@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{Connection, PATIENCE, TestStudio, dynamodb, eventually, own_studio, studio_with};
+use crate::support::{Connection, TestStudio, WAIT_TIMEOUT, dynamodb, eventually, own_studio, studio_with};
 
 const PING: &str = r#"{"type":"ping"}"#;
 /// How many frames are answered before a connection authenticates.
@@ -20,7 +20,7 @@ async fn until_closed(connection: &mut Connection) -> Vec<Value> {
             frames.push(frame);
         }
     };
-    timeout(PATIENCE, closed).await.expect("the server closes the connection");
+    timeout(WAIT_TIMEOUT, closed).await.expect("the server closes the connection");
     frames
 }
 

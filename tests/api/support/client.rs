@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::conform::send;
-use super::poll::PATIENCE;
+use super::poll::WAIT_TIMEOUT;
 
 /// A client that sends requests, with or without a token.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ impl Client {
 
     /// A request that can be changed before it is sent with [`send`].
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.url)).timeout(PATIENCE);
+        let request = self.client.request(method, format!("{}{path}", self.url)).timeout(WAIT_TIMEOUT);
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::poll::PATIENCE;
+use super::poll::WAIT_TIMEOUT;
 
 /// A WebSocket connection.
 pub(crate) struct Connection {
@@ -23,7 +23,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Opens a connection at this address; the HTTP status if it is refused.
     pub(crate) async fn open(address: &str) -> Result<Self, u16> {
-        match timeout(PATIENCE, connect_async(address)).await.expect("an answer to the connect") {
+        match timeout(WAIT_TIMEOUT, connect_async(address)).await.expect("an answer to the connect") {
             Ok((socket, _)) => Ok(Self { socket, seen: VecDeque::new() }),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -34,7 +34,7 @@ impl Connection {
     pub(crate) async fn open_from(address: &str, origin: &str) -> Result<Self, u16> {
         let mut request = address.into_client_request().expect("an address");
         request.headers_mut().insert("origin", origin.parse().expect("an origin"));
-        match timeout(PATIENCE, connect_async(request)).await.expect("an answer to the connect") {
+        match timeout(WAIT_TIMEOUT, connect_async(request)).await.expect("an answer to the connect") {
             Ok((socket, _)) => Ok(Self { socket, seen: VecDeque::new() }),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -101,7 +101,7 @@ impl Connection {
     }
 
     async fn receive(&mut self) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let message = timeout(left, self.socket.next()).await;
@@ -125,7 +125,7 @@ impl Connection {
                 }
             }
         };
-        timeout(PATIENCE, closed).await.expect("the server closes the connection")
+        timeout(WAIT_TIMEOUT, closed).await.expect("the server closes the connection")
     }
 
     /// Closes the connection with a closing handshake.

@@ -24,7 +24,7 @@ pub(crate) use connection::Connection;
 pub(crate) use conversations::{chat_frame, counted, ids, path_of, read, sort_messages};
 pub(crate) use database::{conversation_items, dynamodb, finish_notes, move_into_past, notes};
 pub(crate) use mail::mailed_token;
-pub(crate) use poll::{PATIENCE, eventually, eventually_each};
+pub(crate) use poll::{WAIT_TIMEOUT, eventually, eventually_each};
 pub(crate) use recount::assert_statistics_match;
 pub(crate) use second_factor::{code, enrol};
 pub(crate) use shown::Shown;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a test waits for anything. It is long because other tests run at the same time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Polls until `found` returns something.
 pub(crate) async fn eventually<T, F>(what: &str, found: impl FnMut() -> F) -> T
@@ -18,7 +18,7 @@ pub(crate) async fn eventually_each<T, F>(pause: Duration, what: &str, mut found
 where
     F: Future<Output = Option<T>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     loop {
         if let Some(it) = found().await {
             return it;
