@@ -14,7 +14,7 @@ use crate::support::provider::{FAULTS, Provider, studio_of};
 use crate::support::{Connection, TestStudio, User, WAIT_TIMEOUT, eventually_each};
 
 /// How long a client waits for a reply before it sends its turn again.
-const RESUME_TIMEOUT: Duration = Duration::from_secs(4);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(4);
 /// Turns of one user in one conversation.
 const TURNS_OF_A_CONVERSATION: usize = 5;
 
@@ -115,7 +115,7 @@ async fn talk(user: &User, turns: usize) -> BTreeSet<(String, String)> {
                 connection = open(user).await;
                 continue;
             }
-            match timeout(RESUME_TIMEOUT, end_of(&mut connection, &id)).await {
+            match timeout(REPLY_TIMEOUT, end_of(&mut connection, &id)).await {
                 Ok(Some(was_accepted)) => {
                     has_ended = was_accepted;
                     if was_accepted {
