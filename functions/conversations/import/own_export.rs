@@ -17,7 +17,7 @@ use super::lenient::parse_title;
 /// A conversation in an export of the studio. Extra fields are ignored. `messages` is required, because exports of
 /// other programs keep their messages elsewhere.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = ExportedConversation)]
+#[schema(as = ImportedConversation)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::conversations) struct ExportedConversation {
     id: Option<ConversationId>,
