@@ -55,7 +55,7 @@ pub struct Auth {
     app: AppContext,
     guard: LoginGuard,
     passwords: Passwords,
-    push: Connections,
+    connections: Connections,
     /// Invokes the function `tasks`.
     invoker: AsyncInvoker,
 }
@@ -67,13 +67,13 @@ impl Auth {
     /// All variables that are missing or bad.
     pub async fn start() -> Result<Self, StartError> {
         let mut variables = start::variables();
-        let (connections, endpoint) =
+        let (connections_table, endpoint) =
             (variables.text("CONNECTIONS_TABLE"), variables.text("WEBSOCKET_ENDPOINT"));
         let tasks = variables.text("TASKS_FUNCTION");
-        let app = AppContext::connect(variables, connections).await?;
+        let app = AppContext::connect(variables, connections_table).await?;
         let invoker = AsyncInvoker::connect(&app.aws, tasks);
-        let push = Connections::connect(&app.aws, endpoint, app.store.clone());
-        Ok(Self { guard: app.login_guard(), app, passwords: Passwords, push, invoker })
+        let connections = Connections::connect(&app.aws, endpoint, app.store.clone());
+        Ok(Self { guard: app.login_guard(), app, passwords: Passwords, connections, invoker })
     }
 }
 
@@ -173,7 +173,7 @@ impl Auth {
 
     /// Closes the connections of a session that has ended.
     async fn close_session(&self, user: UserId, ended: SessionId) -> Result<()> {
-        self.push.close_where(user, |credential| credential == Credential::Session(ended)).await
+        self.connections.close_where(user, |credential| credential == Credential::Session(ended)).await
     }
 
     /// Creates a session of `user` from what the request says about the client, and its first refresh token.

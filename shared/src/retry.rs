@@ -23,7 +23,8 @@ pub const TRANSACTION: Policy = Policy::new(10, 20, 1000);
 pub const HOT_ITEM: Policy = Policy::new(20, 5, 40);
 /// A change of a conversation is conditioned on the version that was read, and another request made a new version.
 pub const CONVERSATION: Policy = Policy::new(20, 20, 1000);
-/// The same for operations that read all messages: each attempt is expensive.
+/// An operation reads all messages of a conversation, and a request changed the conversation meanwhile. Each attempt is
+/// expensive, so there are few.
 pub const WHOLE_CONVERSATION: Policy = Policy::new(8, 20, 320);
 /// A reservation was refused; abandoned replies were ended, so the reservation may fit now.
 pub const RESERVATION: Policy = Policy::new(2, 0, 0);

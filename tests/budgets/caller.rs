@@ -1,4 +1,4 @@
-//! Somebody with a token, whose requests are metered.
+//! A user whose requests are metered.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,18 +14,18 @@ pub(crate) struct Caller<'a> {
     studio: &'a Studio,
     client: reqwest::Client,
     token: String,
-    /// When the function of statistics, or of conversations, has looked at the user.
+    /// When `stats` and `conversations` last read the user item.
     refreshed: Mutex<HashMap<bool, Instant>>,
 }
 
 impl<'a> Caller<'a> {
-    /// A new user with this name.
+    /// Registers a user with this name.
     pub(crate) async fn register(studio: &'a Studio, name: &str) -> Self {
         let (client, token) = (reqwest::Client::new(), benchmark::register(studio, name).await);
         Self { studio, client, token, refreshed: Mutex::default() }
     }
 
-    /// Sends a request, which must succeed.
+    /// Sends a request and fails unless it succeeds.
     pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Value {
         let request = self.client.request(method.clone(), format!("{}{path}", self.studio.url()));
         let request = request.bearer_auth(&self.token);
@@ -37,7 +37,8 @@ impl<'a> Caller<'a> {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
-    /// What a request costs beyond the look at the token's user, which the function's only instance has just had.
+    /// The cost of a request without the read of the user item, which the only instance of the function has just
+    /// cached.
     pub(crate) async fn cost(&self, method: Method, path: &str, body: &Value) -> Measured {
         self.refresh(path.starts_with("/api/stats")).await;
         self.studio.reset_meter();
@@ -45,14 +46,13 @@ impl<'a> Caller<'a> {
         Measured::from(self.studio.meter())
     }
 
-    /// Asks until the function has looked at the user anew, which it does every four seconds, unless it did a moment
-    /// ago.
+    /// Sends requests until the function has read the user item again, which it does every four seconds.
     async fn refresh(&self, stats: bool) {
         let fresh = |at: &Instant| at.elapsed() < Duration::from_secs(2);
         if self.refreshed.lock().unwrap().get(&stats).is_some_and(fresh) {
             return;
         }
-        // The statistics read one item besides.
+        // Statistics read one more item.
         let (path, own) =
             if stats { ("/api/stats", 1) } else { ("/api/conversations?limit=1&view=summary", 0) };
         loop {

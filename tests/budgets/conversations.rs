@@ -1,4 +1,4 @@
-//! What conversations cost.
+//! The cost of operations on conversations.
 
 use local::Studio;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use super::{Caller, Measured, Table};
 const PAST: u64 = 1_795_300_000_000;
 const LIST: &str = "/api/conversations";
 
-/// Prose of which messages of an ordinary size are cut.
+/// The text from which messages of ordinary size are cut.
 const PROSE: &str = "I was wondering whether you could help me plan a weekend with two children who get bored \
     quickly. We arrive on Friday at noon and leave on Sunday evening, and we would rather walk than sit in a car. My \
     daughter collects stones, my son has just discovered trains, and both refuse to eat anything green. The hotel is \
@@ -22,7 +22,7 @@ const PROSE: &str = "I was wondering whether you could help me plan a weekend wi
     she is tired, so there ought to be benches. If that sounds like too much for one afternoon, tell me what to drop \
     first. I do not mind getting up early, but nobody else in this family would forgive me for it before nine.";
 
-/// `bytes` of prose, each time from another place.
+/// `bytes` of that text, from another position each time.
 fn text(number: usize, bytes: usize) -> String {
     PROSE.chars().cycle().skip(number * 137 % PROSE.len()).take(bytes).collect()
 }
@@ -39,12 +39,12 @@ fn conversation(id: &str, messages: usize, bytes: usize) -> Value {
         "messages": messages})
 }
 
-/// An id as the service makes them.
+/// An id in the format that the service generates.
 fn id(number: usize) -> String {
     format!("conv_01KAM3V5T9ZQX7N2B4{number:08}")
 }
 
-/// Operations on items of an ordinary size, beside their budgets.
+/// Measures operations on items of ordinary size, beside their budgets.
 pub(crate) async fn ordinary(studio: &Studio, table: &mut Table) {
     let user = Caller::register(studio, "ordinary").await;
     for number in 0..50 {
@@ -54,7 +54,7 @@ pub(crate) async fn ordinary(studio: &Studio, table: &mut Table) {
     let cost = user.cost(Method::GET, &format!("{LIST}?limit=50&view=summary"), &Value::Null).await;
     table.row("list 50 conversations, summaries", &cost, Some([1.0, 0.0, 8.0]));
     let cost = user.cost(Method::GET, &format!("{LIST}?limit=50"), &Value::Null).await;
-    // Four messages and the conversation itself: a unit each.
+    // Four messages and the conversation item: one unit each.
     table.row("list 50 conversations, with messages", &cost, Some([51.0, 0.0, 8.0 + 50.0]));
     let long = id(100);
     user.send(Method::POST, LIST, &conversation(&long, 100, 500)).await;
@@ -72,7 +72,7 @@ pub(crate) async fn ordinary(studio: &Studio, table: &mut Table) {
     others(&user, table, &path).await;
 }
 
-/// Operations without a budget.
+/// Measures operations that have no budget.
 async fn others(user: &Caller<'_>, table: &mut Table, path: &str) {
     table.heading("Others");
     let last = message(100, 500)["id"].as_str().unwrap().to_owned();
@@ -102,11 +102,11 @@ async fn others(user: &Caller<'_>, table: &mut Table, path: &str) {
     user.send(Method::POST, LIST, &body).await;
     body["messages"][500]["content"] = json!("Changed");
     let cost = user.cost(Method::PUT, &format!("{LIST}/{thousand}"), &body).await;
-    // It is read whole, to see what differs.
+    // A replacement reads the whole conversation to find the differences.
     table.row("PUT that changes one of 1,000 messages", &cost, Some([2.0, 20.0, cost.cost[2]]));
 }
 
-/// The same for users with more and more conversations, of which one has as many messages.
+/// Measures operations for users with a growing number of conversations, one of which has as many messages.
 pub(crate) async fn growing(studio: &Studio, table: &mut Table, sizes: &[usize]) {
     let mut rows: Vec<(&str, Vec<(usize, Measured)>)> = Vec::new();
     for size in sizes {
@@ -114,7 +114,7 @@ pub(crate) async fn growing(studio: &Studio, table: &mut Table, sizes: &[usize])
         fill(&user, *size).await;
         let none =
             user.cost(Method::GET, &format!("{LIST}?limit=10&pinned=true&view=summary"), &Value::Null).await;
-        // However many there are, 500 are looked at.
+        // A filtered list examines at most 500 conversations.
         table.row(&format!("list 10 pinned where none is, {size}"), &none, Some([2.0, 0.0, 30.0]));
         let path = format!("{LIST}/long");
         for (name, method, path, body) in [
@@ -147,7 +147,7 @@ pub(crate) async fn growing(studio: &Studio, table: &mut Table, sizes: &[usize])
     }
 }
 
-/// So many conversations, and one with as many messages.
+/// Creates `size` conversations, and one with `size` messages.
 async fn fill(user: &Caller<'_>, size: usize) {
     let mut from = 0;
     while from < size {

@@ -1,6 +1,6 @@
-//! `cargo bench --profile dev --bench budgets`: what every operation asks of DynamoDB, in requests and in units as
-//! `ReturnConsumedCapacity` reports them, beside its budget; and that it does not depend on how much a user has;
-//! what a turn of a chat asks for, and what a million of them cost. Fails when a budget is exceeded.
+//! `cargo bench --profile dev --bench budgets` prints the DynamoDB requests and capacity units of every operation, as
+//! `ReturnConsumedCapacity` reports them, beside its budget. It also shows that the cost does not depend on how much
+//! data a user has, and what a million turns cost. It fails when a budget is exceeded.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,14 +33,14 @@ use local::{Options, Reading, Studio};
 /// Requests, write units and read units.
 type Cost = [f64; 3];
 
-/// What an operation cost, and of which requests that is the sum.
+/// The cost of an operation, and the DynamoDB requests that it is the sum of.
 pub(crate) struct Measured {
     cost: Cost,
     reading: Reading,
 }
 
 impl Measured {
-    /// Prints which requests they were.
+    /// Prints the DynamoDB requests.
     fn explain(&self) {
         for ((operation, table), usage) in &self.reading.by_operation {
             println!("    {operation} of {table}: {usage:?}");
@@ -55,7 +55,7 @@ impl From<Reading> for Measured {
     }
 }
 
-/// What was measured, beside what it may cost.
+/// The measured costs, beside the budgets.
 #[derive(Default)]
 pub(crate) struct Table {
     exceeded: Vec<String>,
@@ -66,7 +66,7 @@ impl Table {
         println!("\n{what}\n{:<52} {:>9} {:>9} {:>9}   budget", "", "requests", "writes", "reads");
     }
 
-    /// A row. Without a budget, it is only shown.
+    /// Adds a row. An operation without a budget is only shown.
     fn row(&mut self, name: &str, measured: &Measured, budget: Option<Cost>) {
         let cost = measured.cost;
         let [requests, writes, reads] = cost;
@@ -80,7 +80,7 @@ impl Table {
         }
     }
 
-    /// Rows of one operation for users who have more and more, which must cost the same.
+    /// Adds the rows of one operation for users with a growing amount of data. Their costs must be equal.
     fn same(&mut self, name: &str, costs: &[(usize, Measured)]) {
         for (size, measured) in costs {
             self.row(&format!("{name}, {size}"), measured, None);
@@ -106,7 +106,7 @@ async fn main() {
         "\nA turn over the WebSocket (budget: 42 write units, 10 read units and the history, 45 posts, $100)"
     );
     turn_budget::turn().await;
-    // With one instance of each function it is known when a look at the token's user is due, which each has for itself.
+    // Each instance reads the user item for itself, so with a single instance the benchmark knows when a read is due.
     let options = Options::default().variable("RATE_LIMIT", "0").limits(|limits| limits.max_instances = 1);
     let studio = Studio::start(options).await.unwrap();
     let mut table = Table::default();

@@ -1,7 +1,7 @@
-//! `cargo bench --bench cold_starts`: from the start of a function's process to its first answer, in release builds.
-//! Beside it stands a `lambda_http` function that says hello, built and measured in the same run. What a function asks
-//! Secrets Manager and DynamoDB for meanwhile, the local studio answers. Fails when one takes more than 2.5 times what
-//! hello takes.
+//! `cargo bench --bench cold_starts` measures the time from the start of a function's process to its first answer, in
+//! release builds. A `lambda_http` function that says hello is built and measured in the same run for comparison. The
+//! local studio answers the requests to Secrets Manager and DynamoDB. The benchmark fails when a function takes more
+//! than 2.5 times as long as the hello function.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,13 +25,13 @@ use serde_json::Value;
 use runtime_api::RuntimeApi;
 
 const STARTS: usize = 20;
-/// Times what hello takes.
+/// How many times as long as the hello function a function may take.
 const MOST: f64 = 2.5;
-/// A function, and the sample event that is its first.
+/// A function and its first event.
 const MEASURED: [(&str, &str); 3] =
     [("auth", "auth/me"), ("conversations", "conversations/list"), ("sockets", "sockets/connect")];
 
-/// A binary, and what it is started with.
+/// A binary and its environment.
 struct Function {
     name: &'static str,
     binary: PathBuf,
@@ -53,7 +53,7 @@ async fn main() {
         environment: studio.environment(name),
         event: event(sample, &token),
     }));
-    // In turns, so that whatever else the machine does befalls all alike.
+    // In turns, so that other load on the machine affects all functions alike.
     let mut times = vec![Vec::new(); functions.len()];
     for _ in 0..STARTS {
         for (function, times) in functions.iter().zip(&mut times) {
@@ -74,7 +74,7 @@ async fn main() {
     assert!(slow.is_empty(), "more than {MOST} times what hello takes: {slow:?}");
 }
 
-/// Starts the function, gives it its event, and ends it once it has answered well.
+/// Starts the function, sends it the event, checks its answer, and ends it.
 fn first_answer(function: &Function) -> Duration {
     let api = RuntimeApi::open(function.event.to_string());
     let start = Instant::now();
@@ -94,11 +94,11 @@ fn first_answer(function: &Function) -> Duration {
     answered - start
 }
 
-/// The function that is compared with, built as the others are.
+/// The hello function, built with the same profile.
 fn hello() -> Function {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--locked", "--release", "--package", "local", "--example", "hello"]);
-    // Where the benchmark itself was built, for a target or for the host.
+    // The folder in which the benchmark itself was built, for a target or for the host.
     let release = Path::new(env!("CARGO_BIN_EXE_auth")).parent().unwrap();
     let folder = release.parent().and_then(Path::file_name).and_then(|name| name.to_str());
     if let Some(target) = folder.filter(|name| name.starts_with(std::env::consts::ARCH)) {
@@ -129,7 +129,7 @@ fn event(sample: &str, token: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/{sample}.json"));
     let text = std::fs::read_to_string(path).unwrap();
     let mut event: Value = serde_json::from_str(&text.replace("TOKEN", token)).unwrap();
-    // Of a connection with a token, another instance would hear, and try to greet it.
+    // A connection with a token would invoke another function, which would try to greet it.
     event["queryStringParameters"] = Value::Null;
     event["multiValueQueryStringParameters"] = Value::Null;
     event

@@ -1,4 +1,4 @@
-//! As much of Lambda's Runtime API as one function needs for one event, with nothing in it that takes time.
+//! The part of Lambda's Runtime API that a function needs for one event, without any work that takes time.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a connection needs to serve the function.
+/// The state that a connection needs to serve the function.
 #[derive(Clone)]
 struct Shared {
-    /// Until it was given.
+    /// The event, until the function has fetched it.
     event: Arc<Mutex<Option<String>>>,
     answers: Sender<(Instant, Vec<u8>)>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Waits for a function that asks for `event`.
+    /// Listens for a function that fetches `event`.
     pub(crate) fn open(event: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -43,7 +43,7 @@ impl RuntimeApi {
         self.address.to_string()
     }
 
-    /// When the function answered, and what.
+    /// Waits for the function's answer; returns it and its time.
     pub(crate) fn answer(&self) -> (Instant, Vec<u8>) {
         self.answers.recv_timeout(WAIT_TIMEOUT).unwrap()
     }
@@ -54,14 +54,14 @@ fn serve(mut stream: &TcpStream, shared: &Shared) {
     let mut reader = BufReader::new(stream);
     while let Some((line, body)) = request(&mut reader) {
         if line.starts_with("GET ") {
-            // It asks for another one as soon as it has answered, and waits for it until it is ended.
+            // After its answer, the function polls for another event until it is ended.
             let Some(event) = shared.event.lock().unwrap().take() else { continue };
             let head = head(&event);
             stream.write_all(format!("{head}{event}").as_bytes()).unwrap();
         } else {
             let answered = Instant::now();
             stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").unwrap();
-            // Nobody waits any more for what follows the first answer.
+            // Only the first answer is awaited.
             shared.answers.send((answered, body)).ok();
         }
     }
@@ -79,7 +79,7 @@ fn head(event: &str) -> String {
     )
 }
 
-/// The first line of the next request, and its body; none when the function has gone.
+/// The first line and the body of the next request. `None` when the function has closed the connection.
 fn request(reader: &mut BufReader<&TcpStream>) -> Option<(String, Vec<u8>)> {
     let first = line(reader)?;
     let (mut length, mut chunked) = (0, false);

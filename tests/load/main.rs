@@ -1,6 +1,6 @@
-//! `cargo bench --bench load`: how fast the whole local studio is in a release build. Client, gateway, Runtime API,
-//! function processes and DynamoDB share this machine, so each figure stands beside one of the same run: a route
-//! that no function serves, which is the gateway alone.
+//! `cargo bench --bench load` measures the local studio in a release build. Client, gateway, Runtime API, function
+//! processes and DynamoDB share one machine, so each figure is printed beside that of a route which the gateway answers
+//! without a function, measured in the same run.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(8);
 const CHATS: usize = 60;
 
-/// What one route bore.
+/// The throughput and the latencies of one route.
 struct Load {
     per_second: f64,
     p50: Duration,
@@ -75,13 +75,13 @@ fn print_load(name: &str, load: &Load, gateway: &Load) {
     );
 }
 
-/// Asks for `path` on all connections at once, each asking again as soon as it has an answer.
+/// Requests `path` on all connections in parallel. Each connection sends its next request when it has an answer.
 async fn load(studio: &Studio, path: &str, token: &str, status: u16) -> Load {
     let url = format!("{}{path}", studio.url());
     let start = Instant::now() + WARM_UP;
     let mut tasks = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        // A client of its own is a connection of its own.
+        // Each client has its own connection.
         let request = reqwest::Client::new().get(&url).bearer_auth(token);
         tasks.spawn(async move {
             let mut times = Vec::new();
@@ -108,7 +108,7 @@ async fn load(studio: &Studio, path: &str, token: &str, status: u16) -> Load {
     }
 }
 
-/// The medians from a `chat` frame to its first chunk, and from `ping` to `pong`, one after another.
+/// The median times from a `chat` frame to its first chunk and from `ping` to `pong`, measured sequentially.
 async fn first_chunks(studio: &Studio, token: &str) -> (Duration, Duration) {
     let (mut socket, _) = connect_async(format!("{}?token={token}", studio.ws_url())).await.unwrap();
     let (mut chats, mut pings) = (Vec::new(), Vec::new());

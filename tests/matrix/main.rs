@@ -1,7 +1,7 @@
-//! `cargo bench --bench matrix`: 2,000 turns through everything that can go wrong at once, 1,000 disconnects with
-//! resumes, the time that the way of a first token adds to the provider's own, and 100 replies at once. It prints
-//! what came of them, and fails when anything was lost, doubled, stuck, out of order, late or booked wrong. One part
-//! of it alone: `cargo bench --bench matrix -- turns`, or `disconnects`, `first-token`, `at-once`.
+//! `cargo bench --bench matrix` runs 2,000 turns under all faults at once, 1,000 disconnects with resumes, and 100
+//! concurrent replies, and measures the time that the studio adds to a provider's first token. It prints the outcomes,
+//! and fails when anything was lost, duplicated, stuck, out of order, late or charged wrongly. To run a single part:
+//! `cargo bench --bench matrix -- turns`, or `disconnects`, `first-token`, `at-once`.
 
 #![expect(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ async fn main() {
     }
 }
 
-/// Whether this part was asked for, as all are when none was named.
+/// Whether to run this part. All parts run when none is named.
 fn is_wanted(part: &str) -> bool {
     let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).peekable();
     named.peek().is_none() || named.any(|name| name == part)
@@ -86,7 +86,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1000.0
 }
 
-/// How much later a connection has the first token than somebody who asks the provider itself.
+/// Measures how much later a connection receives the first token than a client that asks the provider directly.
 async fn first_tokens() {
     let provider = Provider::start().await;
     let studio = studio_of(&provider, &[("DEFAULT_MODEL", "gpt-4o"), ("RATE_LIMIT", "0")]).await;
@@ -114,12 +114,12 @@ async fn first_tokens() {
     assert!(through - direct < 60.0, "{through} {direct}");
 }
 
-/// Waits for a frame of this type; those before it are forgotten.
+/// Waits for a frame of this type and drops the frames before it.
 async fn come(connection: &mut Connection, kind: &str) {
     while connection.next_any().await["type"] != kind {}
 }
 
-/// A hundred replies of 100 tokens, two for each of fifty users, all at once and each in order.
+/// Runs 100 concurrent replies of 100 tokens, two for each of 50 users, and checks the order of each.
 async fn hundred_at_once() {
     let studio = studio_with(|options| options.variable("OFFLINE_TOKEN_DELAY_MS", "15")).await;
     let enter = |number: usize| {

@@ -31,6 +31,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     // Before the account is marked as deleted, so that its data is always cleaned up. The task waits for the mark.
     auth.invoker.invoke(&AccountTask::DeleteAccount { user: user.id }).await?;
     auth.app.store.begin_account_deletion(&logged_in).await?;
-    auth.push.close_where(user.id, |_| true).await?;
+    auth.connections.close_where(user.id, |_| true).await?;
     Done::answer("The account is deleted")
 }

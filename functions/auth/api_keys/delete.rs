@@ -24,6 +24,8 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let logged_in = auth.require_session(request).await?;
     let key: KeyId = request.path("id", || Error::new(Code::NotFound, "Key not found"))?;
     auth.app.store.delete_key(&logged_in, key).await?;
-    auth.push.close_where(logged_in.user().id, |credential| credential == Credential::Key(key)).await?;
+    auth.connections
+        .close_where(logged_in.user().id, |credential| credential == Credential::Key(key))
+        .await?;
     Done::answer("Key deleted")
 }

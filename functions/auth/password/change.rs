@@ -42,6 +42,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let hash = auth.passwords.hash(password).await?;
     auth.app.store.change_password(&logged_in, &hash).await?;
     let others = |credential| matches!(credential, Credential::Session(session) if session != kept);
-    auth.push.close_where(user.id, others).await?;
+    auth.connections.close_where(user.id, others).await?;
     Done::answer("Password changed")
 }

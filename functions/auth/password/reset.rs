@@ -42,6 +42,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let password = reset.new_password.of_user(&user.username, &user.email, "new_password")?;
     let password_hash = auth.passwords.hash(password).await?;
     auth.app.store.reset_password(&hash, &token, &user, &password_hash).await?;
-    auth.push.close_where(user.id, |_| true).await?;
+    auth.connections.close_where(user.id, |_| true).await?;
     Done::answer("Password changed; please log in")
 }

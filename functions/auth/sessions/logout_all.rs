@@ -22,6 +22,6 @@ pub(in crate::auth) async fn handle(auth: &Auth, request: &Request) -> Result<An
     let logged_in = auth.require_session(request).await?;
     auth.app.store.end_all_sessions(&logged_in).await?;
     let of_session = |credential| matches!(credential, Credential::Session(_));
-    auth.push.close_where(logged_in.user().id, of_session).await?;
+    auth.connections.close_where(logged_in.user().id, of_session).await?;
     Done::answer("Logged out everywhere")
 }

@@ -204,7 +204,7 @@ impl LoginGuard {
         })
     }
 
-    /// Records the verdict. A right login clears the failures of its account in the transaction that begins the
+    /// Records the verdict. A right login clears the failures of its account in the write that begins the
     /// session. The failures of its network stay, or the owner of one account could guess at others without limit.
     async fn record(
         &self,

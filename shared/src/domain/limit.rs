@@ -154,7 +154,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// These failures, or none if the last one was `seconds` or more before `now`.
+    /// The failures that still count at `now`: none if the last one was `seconds` or more before.
     #[must_use]
     pub fn remembered_at(self, now: Millis, seconds: u64) -> Self {
         if self.last_at.plus_seconds(seconds) > now { self } else { Self::default() }
@@ -185,7 +185,7 @@ impl Failures {
         self.wait_at(now).or(may_exceed.then_some(1))
     }
 
-    /// These failures and one more at `now`.
+    /// The failures after one more at `now`.
     #[must_use]
     pub fn plus_one(self, now: Millis) -> Self {
         Self { count: self.count.saturating_add(1), last_at: now }

@@ -49,7 +49,7 @@ impl GenerationParams {
         self.max_tokens
     }
 
-    /// These parameters with another limit on the tokens of the reply.
+    /// Replaces the limit on the tokens of the reply.
     #[must_use]
     pub fn with_max_tokens(self, max_tokens: u32) -> Self {
         Self { max_tokens: Some(max_tokens), ..self }

@@ -25,7 +25,7 @@ pub enum Purpose {
 /// A mail token as stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MailToken {
-    /// What it allows.
+    /// What the token can be used for.
     pub purpose: Purpose,
     /// Its user.
     pub user: UserId,
