@@ -42,7 +42,7 @@ pub(super) async fn answer(
     if error.code().is_our_fault() {
         tracing::error!(kind = event.route_key(), ?error, "cannot handle a frame");
     }
-    sockets.connections.answer(event.connection(), &ServerFrame::turn_refused(id, &error)).await;
+    sockets.refuse(event, &ServerFrame::turn_refused(id, &error)).await;
 }
 
 fn turn_request(chat: Chat) -> Result<TurnRequest> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::Result;
-use shared::auth::{FrameLimiter, Pace, TtlCache};
+use shared::auth::{Count, FrameLimiter, Pace, TtlCache};
 use shared::aws::async_invoke::AsyncInvoker;
 use shared::chat::{Connections, ReplyControl, Turns};
 use shared::clock;
@@ -129,7 +129,11 @@ impl Sockets {
         if error.code().is_our_fault() {
             tracing::error!(kind = event.route_key(), ?error, "cannot handle a frame");
         }
-        self.connections.answer(event.connection(), &frame).await;
+        match error.code() {
+            // `sender::find` counts the frames of connections without an owner.
+            Code::Unauthenticated => self.connections.answer(event.connection(), &frame).await,
+            _ => self.refuse(event, &frame).await,
+        }
     }
 
     /// The entry of the connection in a cache of this instance.
@@ -150,12 +154,24 @@ impl Sockets {
         }
     }
 
+    /// Tells the client that a frame was refused. Frames that only this instance had counted are counted in the store
+    /// now.
+    async fn refuse(&self, event: &Event, frame: &ServerFrame) {
+        let flush = self.frames.flush(event.connection());
+        let (flushed, ()) = tokio::join!(flush, self.connections.answer(event.connection(), frame));
+        if let Err(error) = flushed {
+            tracing::warn!(?error, "could not count a frame");
+        }
+    }
+
     /// Counts a frame, and returns whether it may be handled. A connection that sends twice the limit is closed.
     ///
     /// # Errors
     /// [`Code::RateLimited`].
     async fn admit(&self, event: &Event) -> Result<bool> {
-        match self.frames.count(event.connection()).await? {
+        // A ping costs next to nothing, and the daily limits bound turns.
+        let how = if matches!(event.kind(), "ping" | "chat") { Count::InSteps } else { Count::EachOne };
+        match self.frames.count(event.connection(), how).await? {
             Pace::WithinLimit => Ok(true),
             Pace::TooFast(seconds) => Err(Error::retry_after(Code::RateLimited, seconds)),
             Pace::Flood => {
@@ -177,7 +193,7 @@ impl Sockets {
                 Some(sender) => match event.check_size() {
                     Ok(()) => Box::pin(self.route_authenticated(&sender, event)).await,
                     Err(error) => {
-                        self.connections.answer(event.connection(), &event.refusal(&error)).await;
+                        self.refuse(event, &event.refusal(&error)).await;
                         Ok(())
                     }
                 },

@@ -15,7 +15,7 @@ mod ttl_cache;
 mod well_known;
 
 pub use authenticator::{API_KEY_PREFIX, AuthError, Authenticator, Caller};
-pub use frame_limiter::{FrameLimiter, Pace};
+pub use frame_limiter::{Count, FrameLimiter, Pace};
 pub use keyring::{Keyring, SecretKey, SigningKey, SigningKeys};
 pub use limiter::{Limiter, check_allowance};
 pub use login_guard::{Confirmation, Credentials, LoginGuard, VerifiedLogin, wrong_credentials};

@@ -55,18 +55,21 @@ async fn refused_turns_count_against_the_limit_and_are_refused_with_chat_error()
     let mut connection = studio.user("alice").await.connect().await;
     let turn = json!({"type": "chat", "id": "m1", "content": "hello", "model": "gpt-4o", "temperature": 7});
     let (answered, refused) = until_refused(&mut connection, &turn).await;
-    assert_eq!(answered, 60);
+    // An instance learns how many frames other instances counted when it next writes to the counter.
+    assert!((60..=60 + studio.instances("sockets").len()).contains(&answered), "{answered}");
     assert_eq!((&refused["type"], &refused["id"]), (&json!("chat_error"), &json!("m1")), "{refused}");
     assert_eq!((&refused["retryable"], &refused["retry"]), (&json!(true), &json!("same")), "{refused}");
     assert!((1..=3600).contains(&refused["retry_after"].as_u64().unwrap()), "{refused}");
 }
 
 #[tokio::test]
-async fn pings_count_like_every_other_frame() {
+async fn pings_are_limited_approximately_across_instances() {
     let studio = limited().await;
     let mut connection = studio.user("alice").await.connect().await;
     let (answered, refused) = until_refused(&mut connection, &ping()).await;
-    assert_eq!((answered, &refused["type"]), (60, &json!("error")), "{refused}");
+    let instances = studio.instances("sockets").len();
+    assert!((51..=60 + 10 * instances).contains(&answered), "{answered} {instances}");
+    assert_eq!(refused["type"], "error");
 }
 
 #[tokio::test]
